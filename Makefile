@@ -1,0 +1,47 @@
+# Every target first makes its own environment in .venv; nothing else need be installed
+# but Python 3.11 or later. `uv` is used where there is one.
+
+PYTHON ?= python3
+BIN := .venv/bin
+MADE := .venv/.made
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench picture
+
+help:
+	@echo "make demo      a real vLLM on this machine, traffic, and the screen on it"
+	@echo "make test      all tests; makes the engine environment first"
+	@echo "make check     formatting, lint, types and layers"
+	@echo "make bench     what trimtab costs, measured beside the aims"
+	@echo "make picture   docs/screen.svg, from the program and the demo's ledger"
+
+$(MADE): pyproject.toml
+	@echo "making .venv" >&2
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
+	  uv pip install --quiet --python $(BIN)/python -e '.[dev]'; \
+	else \
+	  $(PYTHON) -m venv .venv && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; \
+	fi
+	@touch $@
+
+demo: $(MADE)
+	@$(BIN)/trimtab demo $(ARGS)
+
+test: $(MADE)
+	@$(BIN)/trimtab provision
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(MADE)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(MADE)
+	@$(BIN)/trimtab provision
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+picture: $(MADE)
+	@$(BIN)/python -m app.demo.picture docs/screen.svg $(ARGS)

@@ -1,0 +1,104 @@
+"""The click group: its table of commands, lazy loading, and the screen as what no command means."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+
+import click
+
+from store.errors import BadInput
+
+COMMANDS: dict[str, str] = {
+    "demo": "A real vLLM with traffic on this machine, and the screen on it.",
+    "engines": "List the engines found on this machine, and what can be changed on each.",
+    "show": "Print one window's metrics.",
+    "knobs": "List the knobs of an engine with bounds and values.",
+    "set": "Change knobs on a running engine.",
+    "undo": "Take back the last change.",
+    "snapshot": "Name a window of the recent past, with its configuration.",
+    "snapshots": "List the snapshots in the ledger.",
+    "compare": "Compare two snapshots: effects with intervals, and a verdict.",
+    "record": "Record engines into the ledger without a screen.",
+    "export": "Write the ledger as CSV, JSON lines or Prometheus text.",
+    "serve": "Start vLLM with the live knobs loaded.",
+    "stop": "Stop an engine that `serve` started.",
+    "traffic": "Send load to an engine when there are no users.",
+    "provision": "Make the engine environment and the demo models; safe to repeat.",
+    "doctor": "Say what is wrong with this host and how to mend it.",
+}
+"""Every command with its one-line help. Its module is app/cli/<name>.py, its function `command`."""
+
+SCREEN = "screen"
+"""The hidden command that runs when there is none: the TUI."""
+
+_MODULES = {"set": "set_", "export": "export", SCREEN: "screen"}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is used, not for the list of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the table's order."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command by name, or None."""
+        del ctx
+        if cmd_name not in COMMANDS and cmd_name != SCREEN:
+            return None
+        module = import_module(f"app.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = module.command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """With no command, or addresses only, the command is the screen."""
+        first = args[0] if args else ""
+        if not first or looks_like_address(first) or self._is_screen_option(first):
+            args = [SCREEN, *args]
+        return super().parse_args(ctx, args)
+
+    def _is_screen_option(self, word: str) -> bool:
+        return word.startswith("-") and word not in ("--help", "-h", "--version")
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest commands when one is unknown."""
+        name = args[0]
+        if name not in COMMANDS and name != SCREEN:
+            near = difflib.get_close_matches(name, COMMANDS, n=3)
+            raise BadInput(
+                f"There is no command {name!r}",
+                f"Did you mean {' or '.join(near)}?" if near else "",
+                "trimtab --help lists them; an engine's address starts with http://",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, without importing any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def looks_like_address(word: str) -> bool:
+    """Whether a first word is an engine's address (http://…, host:8000) and not a command."""
+    host, colon, port = word.partition(":")
+    return "://" in word or bool(host and colon and port.split("/")[0].isdigit())
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command: the screen, on the engines of this machine or on the given URLs.",
+)
+@click.version_option(package_name="trimtab", message="trimtab %(version)s")
+def trimtab() -> None:
+    """See what a vLLM engine costs, turn one knob live, and know what it did.
+
+    \b
+    trimtab                     the screen on all engines of this machine
+    trimtab http://host:8000    the screen on this engine
+    """

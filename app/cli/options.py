@@ -1,0 +1,58 @@
+"""Options that commands share, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from app.durations import parse_duration
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+db_option = click.option(
+    "--db",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The ledger to use instead of the default one.",
+)
+
+engine_option = click.option(
+    "--engine", metavar="NAME|URL", help="The engine, where there are several."
+)
+
+api_key_option = click.option(
+    "--api-key",
+    metavar="KEY",
+    envvar="TRIMTAB_API_KEY",
+    show_envvar=True,
+    help="The engine's API key; never stored. Prefer the variable: others can see your arguments.",
+)
+
+
+def common(function: F) -> F:
+    """`--json` and `--db`, which every command takes."""
+    return db_option(json_option(function))
+
+
+def duration_option(*names: str, text: str, default: str | None = None) -> Callable[[F], F]:
+    """An option that reads a duration and gives seconds (a float, or None without a default)."""
+    return click.option(
+        *names,
+        type=parse_duration,
+        metavar="DURATION",
+        default=default,
+        show_default=default is not None,
+        help=text,
+    )
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare the function as the command `name`; its docstring is the long help."""
+    from app.cli.group import COMMANDS
+
+    return click.command(name, short_help=COMMANDS.get(name, ""))

@@ -1,0 +1,104 @@
+"""Running the group: every way a command can end becomes an exit code and at most one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import datetime
+from typing import NoReturn
+
+import click
+
+from app import paths
+from app.cli.group import trimtab
+from app.output import error_json, print_json, say
+from store.errors import BadInput, TrimtabError
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""What a shell calls a program that SIGINT or SIGPIPE ended."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; raises nothing."""
+    as_json = "--json" in arguments
+    try:
+        code = _invoke(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _pipe_closed()
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Exception as error:  # the last resort: one line on screen, the rest in a file
+        return _tell(_known(error), as_json)
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    if "_TRIMTAB_COMPLETE" in os.environ:  # a shell asks for completions
+        trimtab.main(args=arguments, prog_name="trimtab")
+    try:
+        with trimtab.make_context("trimtab", arguments) as context:
+            trimtab.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return 0
+
+
+def _known(error: Exception) -> TrimtabError:
+    if isinstance(error, TrimtabError):
+        return error
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "trimtab"
+        return BadInput(error.format_message(), remedy=f"{command} --help shows how")
+    if isinstance(error, click.ClickException):
+        return BadInput(error.format_message())
+    return _Unexpected(error)
+
+
+class _Unexpected(TrimtabError):
+    """An error nobody foresaw; its traceback is in a log file."""
+
+    def __init__(self, error: Exception) -> None:
+        first = (str(error).splitlines() or [""])[0][:200]
+        super().__init__(
+            f"Unexpected {type(error).__name__}{': ' + first if first else ''}",
+            "This is a fault in trimtab",
+            _keep_traceback(error),
+        )
+
+
+def _keep_traceback(error: Exception) -> str:
+    path = paths.log_path("errors")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"--- {datetime.now().astimezone().isoformat()}\n")
+            log.writelines(traceback.format_exception(error))
+    except OSError as reason:
+        return f"Its log {path} could not be written: {reason}"
+    return f"The details are in {path}"
+
+
+def _tell(error: TrimtabError, as_json: bool) -> int:
+    try:
+        if as_json:
+            print_json(error_json(error))
+        say(f"trimtab: {error}")
+    except BrokenPipeError:
+        _pipe_closed()
+    return error.exit_code
+
+
+def _pipe_closed() -> int:
+    # Whatever is still buffered has no reader; without this the interpreter complains at exit.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+    return PIPE_CLOSED
+
+
+def exit_with(code: int) -> NoReturn:
+    """End the current command with an exit code after it has printed what it had to."""
+    raise click.exceptions.Exit(code)
