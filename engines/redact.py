@@ -1,0 +1,132 @@
+"""Take secrets out of argument lists and environments before anybody sees them.
+
+The rule is to hide too much rather than too little: a name that sounds like a secret loses its
+value, and so does a value that looks like one whatever its name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+HIDDEN = "***"
+
+_SECRET_WORDS = frozenset(
+    {"secret", "secrets", "password", "passwd", "passphrase", "pass", "pwd"}
+    | {"credential", "credentials", "auth", "authorization", "bearer", "cookie"}
+    | {"apikey", "apikeys", "signature", "sig", "header", "headers"}
+)
+_SECRET_ENDINGS = frozenset({"key", "keys", "token"})
+_KNOWN = ("api-key", "hf-token")
+_SHORTEST_ABBREVIATION = 4
+
+_WORD_BREAK = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
+_USER_INFO = re.compile(
+    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s?#"']*|[^/\s?#"':]*:[^\s"']*)@"""
+)
+_NAME = re.compile(
+    r"""(?P<quote>\\?["']?)(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)(?P=quote)\s*[:=](?!//)\s*"""
+)
+_VALUE = re.compile(
+    r"""(?P<mark>\\["']).*?\\["']"""
+    r"""|(?P<double>")(?:[^"\\]|\\.)*"|(?P<single>')(?:[^'\\]|\\.)*'"""
+    r"""|\[[^\]]*\]|\{[^}]*\}|[^\s&,;}\]]+"""
+)
+_BEARER = re.compile(r"(?i)\b(?P<head>bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
+_TOKEN_SHAPES = re.compile(
+    r"hf_[A-Za-z0-9]{16,}"
+    r"|sk-[A-Za-z0-9_-]{16,}"
+    r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
+    r"|glpat-[A-Za-z0-9_-]{16,}"
+    r"|xox[abprs]-[A-Za-z0-9-]{10,}"
+    r"|nvapi-[A-Za-z0-9_-]{16,}"
+    r"|A[KS]IA[0-9A-Z]{16}"
+    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a flag, variable or JSON key of this name holds a secret.
+
+    `--hf-token` and `OPENAI_API_KEY` do; `--max-num-batched-tokens`, `--tokenizer` and
+    `--ssl-keyfile` do not. Abbreviations that argparse takes (`--api-k`) count.
+    """
+    words = [word.lower() for word in _WORD_BREAK.split(name) if word]
+    if not words:
+        return False
+    plain = "-".join(words)
+    if len(plain) >= _SHORTEST_ABBREVIATION and any(full.startswith(plain) for full in _KNOWN):
+        return True
+    if _SECRET_WORDS.intersection(words) or words[-1] in _SECRET_ENDINGS:
+        return True
+    return any(
+        word in {"api", "access", "private"} and after == "key" for word, after in pairwise(words)
+    )
+
+
+def redact_text(text: str) -> str:
+    """`text` without userinfo in addresses, secret `name=value` or `"name": "value"` pairs, and
+    anything shaped like a well-known kind of token."""
+    if text.startswith(("{", "[")):
+        try:
+            return json.dumps(_redact_json(json.loads(text)), ensure_ascii=False)
+        except (ValueError, RecursionError):
+            pass  # not JSON after all: the patterns below do
+    text = _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", text)
+    text = _BEARER.sub(rf"\g<head> {HIDDEN}", text)
+    return _TOKEN_SHAPES.sub(HIDDEN, _hide_pairs(text))
+
+
+def _redact_json(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            name: HIDDEN if inner and is_secret_name(name) else _redact_json(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_redact_json(inner) for inner in value]
+    return redact_text(value) if isinstance(value, str) else value
+
+
+def _hide_pairs(text: str) -> str:
+    """Hide the values of secret names; a plain value is searched in turn, it may hold pairs."""
+    kept: list[str] = []
+    at = 0
+    while name := _NAME.search(text, at):
+        kept.append(text[at : name.end()])
+        at = name.end()
+        value = _VALUE.match(text, at) if is_secret_name(name["name"]) else None
+        if value is not None:
+            mark = value["mark"] or value["double"] or value["single"] or ""
+            kept.append(f"{mark}{HIDDEN}{mark}")
+            at = value.end()
+    return "".join(kept) + text[at:]
+
+
+def redact_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
+    """An argument list with its secrets replaced by `***`.
+
+    A secret flag hides every value up to the next flag, because `--api-key` takes several.
+    """
+    redacted: list[str] = []
+    hiding = False
+    for argument in arguments:
+        is_flag = argument.startswith("-") and len(argument) > 1
+        if hiding and not is_flag:
+            redacted.append(HIDDEN)
+            continue
+        name, equals, _ = argument.partition("=")
+        secret = is_flag and is_secret_name(name)
+        hiding = secret and not equals
+        redacted.append(f"{name}={HIDDEN}" if secret and equals else redact_text(argument))
+    return tuple(redacted)
+
+
+def redact_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables with secret values replaced by `***`; an empty value stays empty."""
+    return {
+        name: HIDDEN if value and is_secret_name(name) else redact_text(value)
+        for name, value in variables.items()
+    }
