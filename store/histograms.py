@@ -1,0 +1,67 @@
+"""Histograms over a window: differences within a run, merged over runs on the bounds they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from store.reading import Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramWindow:
+    """Observations that fell into a window. `bounds` (seconds, ascending) has one per bucket."""
+
+    bounds: tuple[float, ...]
+    histogram: Histogram
+
+
+def difference(
+    lower: Sequence[int | None], upper: Sequence[int | None], bounds: tuple[float, ...]
+) -> HistogramWindow | None:
+    """What came between two rows, each given as count, sum in µs, and the bucket slots.
+
+    None where either row lacks the histogram or the run's bounds are not known.
+    """
+    spans = zip(upper, lower, strict=True)
+    known = [b - a for b, a in spans if a is not None and b is not None]
+    if not bounds or len(known) < 2 + len(bounds):
+        return None
+    count, sum_us, *buckets = known[: 2 + len(bounds)]
+    return HistogramWindow(bounds, Histogram(count, sum_us, tuple(buckets)))
+
+
+def merge(a: HistogramWindow | None, b: HistogramWindow | None) -> HistogramWindow | None:
+    """The observations of both, in buckets between the bounds that both have.
+
+    Cumulative counts at a shared bound are exact in each, so the merged ones are exact too. None
+    where either is unknown.
+    """
+    if a is None or b is None:
+        return None
+    if a.bounds == b.bounds:
+        bounds, left, right = a.bounds, a.histogram.buckets, b.histogram.buckets
+    else:
+        bounds = tuple(sorted(set(a.bounds) & set(b.bounds)))
+        left, right = _on_bounds(a, bounds), _on_bounds(b, bounds)
+    return HistogramWindow(
+        bounds,
+        Histogram(
+            a.histogram.count + b.histogram.count,
+            a.histogram.sum_us + b.histogram.sum_us,
+            tuple(x + y for x, y in zip(left, right, strict=True)),
+        ),
+    )
+
+
+def _on_bounds(window: HistogramWindow, bounds: tuple[float, ...]) -> tuple[int, ...]:
+    """The buckets of `window` gathered between `bounds`, a subset of its own."""
+    gathered: list[int] = []
+    total = 0
+    wanted = set(bounds)
+    for bound, bucket in zip(window.bounds, window.histogram.buckets, strict=True):
+        total += bucket
+        if bound in wanted:
+            gathered.append(total)
+            total = 0
+    return tuple(gathered)

@@ -1,0 +1,227 @@
+"""Open, check and close a ledger. One `Ledger` is one connection and belongs to one thread."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+from store.errors import LedgerUnusable
+from store.identity import NewerLedger, NotALedger, recognise
+from store.schema import SCHEMA_VERSION
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a statement waits for another process's write to end."""
+
+WAL_LIMIT_BYTES = 8 * 1024 * 1024
+"""The write-ahead log is cut back to this after a checkpoint."""
+
+_MEANINGS: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_FULL: (
+        "The disk is full",
+        "Make room on it; recording goes on by itself",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "It or its directory may not be written",
+        "Give yourself write permission, or name another file with --db",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "It or its directory cannot be opened",
+        "Check the permissions of both, or name another file with --db",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        "Another program has kept it locked",
+        "Find who holds it with: fuser FILE",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "The disk or file system refused to read or write",
+        "Look for a full or failing disk (df, dmesg)",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "It is damaged",
+        "Move it away and start a new one; sqlite3 FILE .recover may save what it holds",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        "It is not an SQLite database",
+        "Name another file with --db",
+    ),
+}
+
+
+def unusable(error: sqlite3.Error, path: Path) -> LedgerUnusable:
+    """The ledger's error for an SQLite error: what, meaning and remedy."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else -1
+    meaning, remedy = _MEANINGS.get(primary, (f"SQLite says: {error}", "Run: trimtab doctor"))
+    family = NotALedger if primary == sqlite3.SQLITE_NOTADB else LedgerUnusable
+    return family(f"The ledger {path} cannot be used", meaning, remedy)
+
+
+class Ledger:
+    """An open ledger. `conn` is in autocommit; write inside `transaction()`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.conn = connection
+        self.path = path
+        self._durable = False
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool = False) -> Ledger:
+        """Open the ledger at `path`; where it may be written, make it and bring it up to date.
+
+        Raises `LedgerUnusable` if it is not a ledger, is newer than this program, or cannot be
+        read or written; such a file is left as it was.
+        """
+        recognise(path, create=not readonly)
+        try:
+            return cls(_connect_readonly(path) if readonly else _connect(path), path)
+        except sqlite3.Error as error:
+            raise unusable(error, path) from error
+        except OSError as error:
+            raise LedgerUnusable(
+                f"The ledger {path} cannot be used", error.strerror or str(error)
+            ) from error
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """All or nothing, for one writer at a time; joins a transaction already begun.
+
+        A durable transaction is on the disk when the outermost block ends (an ordinary one may be
+        lost to a power cut, never to a killed process). SQLite's errors pass through as they are.
+        """
+        self._durable = self._durable or durable
+        if self.conn.in_transaction:
+            yield
+            return
+        self._durable = durable
+        self.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.conn.execute("COMMIT")
+        except BaseException:
+            if self.conn.in_transaction:
+                self.conn.execute("ROLLBACK")
+            raise
+        if self._durable:
+            _sync(Path(f"{self.path}-wal"))
+
+    @contextmanager
+    def consistent(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever is written meanwhile."""
+        if self.conn.in_transaction:
+            yield
+            return
+        self.conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.conn.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connection; a second time does nothing."""
+        self.conn.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _sync(log: Path) -> None:
+    """Put the write-ahead log on the disk: what `synchronous=FULL` does at each commit.
+
+    SQLite does not let that setting change inside a transaction, and who asks for durability is
+    often inside one already. SQLite takes no lock on this file, so closing it drops none.
+    """
+    try:
+        descriptor = os.open(log, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # a checkpoint has moved it into the database, and synced that
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # 64 statements: those of one tick, so that none is compiled twice.
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=64)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded before the first table only
+        if _version(connection, path) < SCHEMA_VERSION:
+            _raise_version(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+        connection.execute("PRAGMA cache_size = -2000")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_readonly(path: Path) -> sqlite3.Connection:
+    try:
+        return _opened_readonly(path, "mode=ro")
+    except sqlite3.OperationalError:
+        # In a directory that may not be written SQLite cannot make the file that programs share.
+        # With no write-ahead log nobody is writing either, so the file may be read as it stands.
+        if Path(f"{path}-wal").exists() or os.access(path.parent, os.W_OK):
+            raise
+        return _opened_readonly(path, "mode=ro&immutable=1")
+
+
+def _opened_readonly(path: Path, options: str) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.absolute()))}?{options}"
+    connection = sqlite3.connect(
+        address, uri=True, timeout=0, isolation_level=None, cached_statements=64
+    )
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA cache_size = -2000")
+        version = _version(connection, path)
+        if version < SCHEMA_VERSION:
+            raise LedgerUnusable(
+                f"{path} is empty" if version == 0 else f"{path} is of an older version",
+                "A reader makes nothing",
+                "Start trimtab record on it once, then read it",
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The ledger's version, the write-ahead log included; 0 for an empty file."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise NewerLedger(path, version)
+    return version
+
+
+def _raise_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Make or migrate. Who comes second waits, then finds the work done."""
+    from store.migrations import migrate
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection, path) < SCHEMA_VERSION:
+            migrate(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

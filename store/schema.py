@@ -1,0 +1,239 @@
+"""The tables of a ledger, written as DDL, and the numbers by which a ledger is recognised.
+
+Tables are wide, typed and STRICT: one column per value, no blobs, so that any SQL client can ask.
+`readings` and `device_readings` are WITHOUT ROWID in time order, so a row at an instant is one
+descent of one B-tree, and an append touches one page.
+
+`peaks` and `device_peaks` hold the highest gauge value of each whole minute, kept by triggers.
+They make the maximum over a day 1,440 small rows instead of 86,400 wide ones. A peak may outlive
+the rows it came from: thinning folds a dropped row's maximum forward into the next row kept, so a
+minute that lies wholly inside a window still belongs to it.
+"""
+
+from __future__ import annotations
+
+from store.reading import MAXIMA, READING_COLUMNS
+
+APPLICATION_ID = 0x5472_696D
+"""SQLite's application_id of a ledger: "Trim" in ASCII."""
+
+SCHEMA_VERSION = 1
+"""SQLite's user_version of a ledger this program writes."""
+
+PEAK_MS = 60_000
+"""Length of one row of `peaks` in milliseconds."""
+
+
+def _reading_columns() -> str:
+    """Column definitions of `readings`; the two key columns are never null."""
+    values = (
+        f"{column} INTEGER" for column in READING_COLUMNS if column not in ("run_id", "ts_ms")
+    )
+    return ", ".join(("run_id INTEGER NOT NULL", "ts_ms INTEGER NOT NULL", *values))
+
+
+def _grow(table: str, key: str, columns: tuple[str, ...]) -> str:
+    """Body of a trigger that raises the minute's peaks to the new row's; else it writes nothing."""
+    names = ", ".join(columns)
+    new = ", ".join(f"new.{column}" for column in columns)
+    keys = ", ".join(f"new.{column}" for column in key.split(", "))
+    highest = ", ".join(
+        f"{column} = max(ifnull({column}, excluded.{column}), ifnull(excluded.{column}, {column}))"
+        for column in columns
+    )
+    grows = " OR ".join(
+        f"excluded.{column} > {column} OR ({column} IS NULL AND excluded.{column} IS NOT NULL)"
+        for column in columns
+    )
+    return (
+        f"INSERT INTO {table} ({key}, minute, {names}) "
+        f"VALUES ({keys}, new.ts_ms / {PEAK_MS}, {new}) "
+        f"ON CONFLICT ({key}, minute) DO UPDATE SET {highest} WHERE {grows};"
+    )
+
+
+def _peak_triggers(source: str, table: str, key: str, columns: tuple[str, ...]) -> tuple[str, str]:
+    """The two triggers that keep `table` as the per-minute maximum of `source`."""
+    body = _grow(table, key, columns)
+    return (
+        f"CREATE TRIGGER {source}_inserted AFTER INSERT ON {source} BEGIN {body} END",
+        f"CREATE TRIGGER {source}_updated AFTER UPDATE OF {', '.join(columns)} ON {source} "
+        f"BEGIN {body} END",
+    )
+
+
+_ENGINES = """
+CREATE TABLE engines (
+  id INTEGER PRIMARY KEY,
+  url TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'ok' CHECK (state IN ('ok', 'unreadable', 'gone')),
+  state_reason TEXT NOT NULL DEFAULT '',
+  state_ms INTEGER
+) STRICT
+"""
+
+_RUNS = """
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY,
+  engine_id INTEGER NOT NULL REFERENCES engines (id),
+  first_seen_ms INTEGER NOT NULL,
+  model TEXT,
+  pid INTEGER,
+  started_ms INTEGER,
+  vllm_version TEXT,
+  control TEXT NOT NULL CHECK (control IN ('live', 'swap', 'observe')),
+  reason TEXT NOT NULL DEFAULT '',
+  arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+  bounds TEXT NOT NULL CHECK (json_valid(bounds)),
+  cache_config TEXT NOT NULL CHECK (json_valid(cache_config))
+) STRICT
+"""
+
+_READINGS = f"""
+CREATE TABLE readings ({_reading_columns()},
+  PRIMARY KEY (run_id, ts_ms),
+  FOREIGN KEY (run_id) REFERENCES runs (id)
+) STRICT, WITHOUT ROWID
+"""
+
+_PEAKS = f"""
+CREATE TABLE peaks (
+  run_id INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
+  {", ".join(f"{column} INTEGER" for column in MAXIMA)},
+  PRIMARY KEY (run_id, minute)
+) STRICT, WITHOUT ROWID
+"""
+
+_DEVICES = """
+CREATE TABLE devices (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('gpu', 'host')),
+  uuid TEXT NOT NULL,
+  name TEXT NOT NULL,
+  UNIQUE (kind, uuid)
+) STRICT
+"""
+
+_RUN_DEVICES = """
+CREATE TABLE run_devices (
+  run_id INTEGER NOT NULL REFERENCES runs (id),
+  device_id INTEGER NOT NULL REFERENCES devices (id),
+  first_ms INTEGER NOT NULL,
+  PRIMARY KEY (run_id, device_id)
+) STRICT, WITHOUT ROWID
+"""
+
+_DEVICE_READINGS = """
+CREATE TABLE device_readings (
+  run_id INTEGER NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  device_id INTEGER NOT NULL,
+  held_ms INTEGER NOT NULL,
+  watched_ms INTEGER NOT NULL,
+  busy_us INTEGER,
+  memory_mib_ms INTEGER,
+  memory_max_mib INTEGER,
+  energy_mj INTEGER,
+  PRIMARY KEY (run_id, ts_ms, device_id),
+  FOREIGN KEY (run_id, device_id) REFERENCES run_devices (run_id, device_id)
+) STRICT, WITHOUT ROWID
+"""
+
+_DEVICE_PEAKS = """
+CREATE TABLE device_peaks (
+  run_id INTEGER NOT NULL,
+  device_id INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
+  memory_max_mib INTEGER,
+  PRIMARY KEY (run_id, device_id, minute)
+) STRICT, WITHOUT ROWID
+"""
+
+_KNOBS = """
+CREATE TABLE knobs (
+  run_id INTEGER NOT NULL REFERENCES runs (id),
+  name TEXT NOT NULL,
+  ts_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('live', 'swap')),
+  value TEXT NOT NULL CHECK (json_valid(value)),
+  start TEXT NOT NULL CHECK (json_valid(start)),
+  minimum INTEGER,
+  maximum INTEGER,
+  reason TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (run_id, name, ts_ms)
+) STRICT, WITHOUT ROWID
+"""
+
+_CHANGES = """
+CREATE TABLE changes (
+  id TEXT PRIMARY KEY,
+  run_id INTEGER NOT NULL REFERENCES runs (id),
+  ts_ms INTEGER NOT NULL,
+  knob TEXT NOT NULL,
+  from_value TEXT NOT NULL CHECK (json_valid(from_value)),
+  to_value TEXT NOT NULL CHECK (json_valid(to_value)),
+  outcome TEXT NOT NULL CHECK (outcome IN ('applied', 'refused', 'put back', 'failed')),
+  cause TEXT NOT NULL CHECK (cause IN ('set', 'undo', 'lease', 'found')),
+  who TEXT NOT NULL,
+  why TEXT NOT NULL DEFAULT '',
+  reason TEXT NOT NULL DEFAULT '',
+  took_ms REAL,
+  lease_s REAL,
+  undoes TEXT,
+  per_engine TEXT NOT NULL CHECK (json_valid(per_engine))
+) STRICT
+"""
+
+_EVENTS = """
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  engine_id INTEGER NOT NULL REFERENCES engines (id),
+  ts_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  text TEXT NOT NULL
+) STRICT
+"""
+
+_RECORDERS = """
+CREATE TABLE recorders (
+  engine_id INTEGER PRIMARY KEY REFERENCES engines (id),
+  owner TEXT NOT NULL,
+  beat_ms INTEGER NOT NULL
+) STRICT
+"""
+
+_SNAPSHOTS = """
+CREATE TABLE snapshots (
+  name TEXT PRIMARY KEY,
+  engine_id INTEGER NOT NULL REFERENCES engines (id),
+  from_ms INTEGER NOT NULL,
+  to_ms INTEGER NOT NULL,
+  made_ms INTEGER NOT NULL,
+  configuration TEXT NOT NULL CHECK (json_valid(configuration)),
+  note TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID
+"""
+
+TABLES: tuple[str, ...] = (
+    _ENGINES,
+    _RUNS,
+    "CREATE INDEX runs_by_engine ON runs (engine_id)",
+    _READINGS,
+    _PEAKS,
+    *_peak_triggers("readings", "peaks", "run_id", MAXIMA),
+    _DEVICES,
+    _RUN_DEVICES,
+    _DEVICE_READINGS,
+    _DEVICE_PEAKS,
+    *_peak_triggers("device_readings", "device_peaks", "run_id, device_id", ("memory_max_mib",)),
+    _KNOBS,
+    _CHANGES,
+    "CREATE INDEX changes_by_run ON changes (run_id, ts_ms)",
+    _EVENTS,
+    "CREATE INDEX events_by_engine ON events (engine_id, ts_ms)",
+    _RECORDERS,
+    _SNAPSHOTS,
+)
+"""The statements that make an empty ledger, in order."""
