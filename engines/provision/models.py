@@ -1,0 +1,48 @@
+"""From what a person calls a model to what vLLM takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from engines.plain import printable
+from engines.provision.environment import MODEL_NAMES, made_models
+from store.errors import BadInput, NotAchieved
+
+
+def resolve_model(name_or_path: str) -> str:
+    """The path of a demo model or of a directory; a hub name whose files are already on this host.
+
+    Raises `BadInput` for what is none of these: nothing is downloaded. With HF_HUB_OFFLINE=0 in
+    the environment a hub name passes, and vLLM may fetch it.
+    """
+    if name_or_path in MODEL_NAMES and not Path(name_or_path).is_dir():
+        models = made_models()
+        if name_or_path not in models:
+            raise NotAchieved(
+                f"the demo model {name_or_path} is not made yet", "", "run `trimtab provision`"
+            )
+        return str(models[name_or_path])
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        return str(path.resolve())
+    if _looks_like_hub_name(name_or_path) and (
+        os.environ.get("HF_HUB_OFFLINE") == "0" or _is_cached(name_or_path)
+    ):
+        return name_or_path
+    raise BadInput(
+        f"no model {printable(name_or_path)} on this host",
+        "trimtab downloads no models",
+        f"give a model directory or one of {', '.join(MODEL_NAMES)}",
+    )
+
+
+def _looks_like_hub_name(name: str) -> bool:
+    owner, slash, rest = name.partition("/")
+    return bool(owner and slash and rest) and "/" not in rest and owner not in (".", "..", "~")
+
+
+def _is_cached(name: str) -> bool:
+    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    return (cache / f"models--{name.replace('/', '--')}" / "snapshots").is_dir()

