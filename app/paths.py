@@ -14,11 +14,9 @@ NAME = "trimtab"
 
 def data_dir() -> Path:
     """The directory of everything trimtab stores; not created here."""
-    if told := os.environ.get("TRIMTAB_DATA_DIR"):
-        return Path(told).expanduser()
-    import platformdirs
+    from engines.provision import places
 
-    return platformdirs.user_data_path(NAME)
+    return places.data_dir()
 
 
 def config_dir() -> Path:

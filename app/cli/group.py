@@ -27,7 +27,7 @@ COMMANDS: dict[str, str] = {
     "provision": "Make the engine environment and the demo models; safe to repeat.",
     "doctor": "Say what is wrong with this host and how to mend it.",
 }
-"""Every command with its one-line help. Its module is app/cli/<name>.py, its function `command`."""
+"""Every command with its one-line help. The code is `command_` in app/cli/<name>.py."""
 
 SCREEN = "screen"
 """The hidden command that runs when there is none: the TUI."""
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS and cmd_name != SCREEN:
             return None
         module = import_module(f"app.cli.{_MODULES.get(cmd_name, cmd_name)}")
-        command: click.Command = module.command
+        command: click.Command = module.command_
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

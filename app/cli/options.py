@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from app.durations import parse_duration
+
+if TYPE_CHECKING:
+    from store.ledger import Ledger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,3 +59,28 @@ def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     from app.cli.group import COMMANDS
 
     return click.command(name, short_help=COMMANDS.get(name, ""))
+
+
+def open_ledger(db: Path | None) -> Ledger:
+    """The ledger at `--db` or the default one, made where it is not there; a context manager."""
+    from app.settings import default_db_path
+    from store.ledger import Ledger
+
+    path = db or default_db_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Ledger.open(path)
+
+
+def read_ledger(db: Path | None) -> Ledger:
+    """The ledger for reading only; raises NotAchieved where nothing has been recorded yet."""
+    from app.settings import default_db_path
+    from store.errors import NotAchieved
+    from store.ledger import Ledger
+
+    path = db or default_db_path()
+    if not path.exists():
+        raise NotAchieved(
+            f"Nothing has been recorded: there is no {path}",
+            remedy="trimtab record records in the background",
+        )
+    return Ledger.open(path, readonly=True)

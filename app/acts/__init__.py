@@ -1,0 +1,20 @@
+"""The acts of a person: change knobs, take a change back, name a window.
+
+Each acts on an engine through `engines.knobs` and leaves its row in the ledger. The command line
+and the screen call these and nothing else.
+"""
+
+from app.acts.audit import describe, now_ms, who
+from app.acts.knobs import set_knobs, undo
+from app.acts.snapshots import SETTLE_MS, Taken, take_snapshot
+
+__all__ = [
+    "SETTLE_MS",
+    "Taken",
+    "describe",
+    "now_ms",
+    "set_knobs",
+    "take_snapshot",
+    "undo",
+    "who",
+]

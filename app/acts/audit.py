@@ -1,0 +1,84 @@
+"""Who acted, when, and the row that an act leaves in the ledger."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from typing import TYPE_CHECKING
+
+from store.records import Change, Event, RunInfo, format_value
+
+if TYPE_CHECKING:
+    from engines.discovery import EngineInfo
+    from store.ledger import Ledger
+
+
+def who() -> str:
+    """The person acting, for the audit: the user's name, and where they came from over SSH."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    origin = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    return f"{name} from {origin}" if origin else name
+
+
+def now_ms() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def run_of(ledger: Ledger, engine: EngineInfo) -> int:
+    """The run of the ledger that this life of the engine is, opened if no recorder has seen it."""
+    from store.engines import upsert_engine
+    from store.runs import latest_run, open_run
+
+    with ledger.transaction():
+        engine_id = upsert_engine(ledger, engine.url, engine.name)
+        latest = latest_run(ledger, engine_id)
+        if latest is not None and latest.info.pid == engine.pid:
+            return latest.id
+        return open_run(ledger, engine_id, run_info(engine), now_ms())
+
+
+def run_info(engine: EngineInfo) -> RunInfo:
+    """What the ledger keeps of an engine's life, from what discovery found."""
+    return RunInfo(
+        url=engine.url,
+        name=engine.name,
+        model=engine.model,
+        pid=engine.pid,
+        started_ms=engine.started_ms,
+        vllm_version=engine.vllm_version,
+        control=engine.control,
+        reason=engine.reason,
+        arguments=engine.arguments,
+    )
+
+
+def describe(change: Change) -> str:
+    """A change as one line: knob, old and new value, and how long it took."""
+    line = f"{change.knob}: {format_value(change.from_value)} -> {format_value(change.to_value)}"
+    took = "" if change.took_ms is None else f"  ({change.took_ms:.1f} ms)"
+    if change.outcome != "applied":
+        return f"{line}  {change.outcome}: {change.reason}"
+    lease = f"  falls back in {change.lease_s:g} s" if change.lease_s else ""
+    return line + took + lease
+
+
+def keep(ledger: Ledger, run_id: int, engine: EngineInfo, change: Change) -> None:
+    """Write a change, its line in the event log and the knobs as they are after it."""
+    from store import changes, engines, events, knobs
+
+    with ledger.transaction():
+        new = changes.record(ledger, run_id, change)
+        engine_id = engines.upsert_engine(ledger, engine.url, engine.name)
+        if new:
+            events.add(ledger, engine_id, Event(change.ts_ms, "change", describe(change)))
+    if change.outcome == "applied":
+        from engines.knobs import read_knobs
+
+        states = read_knobs(engine.sockets)
+        with ledger.transaction():
+            knobs.record(ledger, run_id, change.ts_ms, states)

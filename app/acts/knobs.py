@@ -1,0 +1,144 @@
+"""Changing knobs: all of a command or none, checked before the first is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.acts.audit import keep, run_of, who
+from store.errors import BadInput, NotAchieved
+from store.records import Change, KnobState, KnobValue, format_value
+
+if TYPE_CHECKING:
+    from engines.discovery import EngineInfo
+    from store.ledger import Ledger
+
+
+def set_knobs(
+    ledger: Ledger,
+    engine: EngineInfo,
+    wanted: Sequence[tuple[str, KnobValue]],
+    *,
+    why: str = "",
+    lease_s: float | None = None,
+) -> list[Change]:
+    """Set several knobs, all or none; returns the applied changes, in order.
+
+    All are checked against the engine's own bounds before the first is sent. Where one is refused
+    those before it are put back. Every attempt is a row in the ledger. Raises BadInput for a value
+    out of bounds, NotAchieved for what cannot change live or was refused.
+    """
+    from engines.knobs import read_knobs
+
+    states = {state.name: state for state in read_knobs(control_of(engine))}
+    for name, value in wanted:
+        check(states.get(name), name, value)
+    run_id = run_of(ledger, engine)
+    done: list[Change] = []
+    for name, value in wanted:
+        change = set_one(ledger, engine, name, value, why=why, lease_s=lease_s)
+        if change.outcome != "applied":
+            _put_back(ledger, run_id, engine, done)
+            raise _refused(change, put_back=bool(done))
+        done.append(change)
+    return done
+
+
+def set_one(
+    ledger: Ledger,
+    engine: EngineInfo,
+    name: str,
+    value: KnobValue,
+    *,
+    why: str = "",
+    lease_s: float | None = None,
+) -> Change:
+    """Set one knob and keep its row; a refusal is the outcome of the change returned."""
+    from engines.knobs import set_knob
+
+    sockets = control_of(engine)
+    change = set_knob(sockets, name, value, who=who(), why=why, lease_s=lease_s)
+    keep(ledger, run_of(ledger, engine), engine, change)
+    return change
+
+
+def undo(ledger: Ledger, engine: EngineInfo, *, why: str = "") -> Change:
+    """Take back the last applied change of this run that still stands; raises NotAchieved."""
+    from store.changes import last_undoable
+
+    control_of(engine)
+    run_id = run_of(ledger, engine)
+    last = last_undoable(ledger, run_id)
+    if last is None or last.from_value is None:
+        raise NotAchieved(f"There is no change of {engine.name} to take back")
+    change = _restore(ledger, run_id, engine, last, why)
+    if change.outcome != "applied":
+        raise _refused(change, put_back=False)
+    return change
+
+
+def control_of(engine: EngineInfo) -> Sequence[Path]:
+    """The sockets that change this engine's knobs; without any raises NotAchieved with the way."""
+    if engine.control == "live" and engine.sockets:
+        return engine.sockets
+    raise NotAchieved(
+        f"{engine.name} cannot be changed live",
+        engine.reason,
+        "trimtab serve MODEL starts an engine that can; trimtab doctor shows the line "
+        "that gives an existing one its knobs at the next start",
+    )
+
+
+def check(state: KnobState | None, name: str, value: KnobValue) -> None:
+    """Refuse what the engine would refuse, before anything is sent."""
+    if state is None:
+        raise NotAchieved(
+            f"This engine does not offer {name}", remedy="trimtab knobs lists what it offers"
+        )
+    if state.kind == "swap":
+        raise NotAchieved(
+            f"{name} cannot change while the engine runs", state.reason, "It needs a swap"
+        )
+    if isinstance(value, bool):
+        return
+    low, high = state.minimum, state.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        started = f"it was started with {format_value(state.start)}" if state.start else ""
+        raise BadInput(
+            f"{name}={value} is out of bounds",
+            f"This engine takes {format_value(low)} to {format_value(high)}"
+            + (f"; {started}" if started else ""),
+            state.reason,
+        )
+
+
+def _restore(ledger: Ledger, run_id: int, engine: EngineInfo, last: Change, why: str) -> Change:
+    from engines.knobs import set_knob
+
+    assert last.from_value is not None
+    change = set_knob(
+        engine.sockets,
+        last.knob,
+        last.from_value,
+        who=who(),
+        why=why,
+        cause="undo",
+        undoes=last.id,
+    )
+    keep(ledger, run_id, engine, change)
+    return change
+
+
+def _put_back(ledger: Ledger, run_id: int, engine: EngineInfo, done: Sequence[Change]) -> None:
+    for change in reversed(done):
+        if change.from_value is not None:
+            _restore(ledger, run_id, engine, change, "another knob of the same command was refused")
+
+
+def _refused(change: Change, *, put_back: bool) -> NotAchieved:
+    return NotAchieved(
+        f"{change.knob} stays {format_value(change.from_value)}: {change.outcome}",
+        change.reason,
+        "The knobs set before it are back where they were" if put_back else "",
+    )

@@ -1,0 +1,79 @@
+"""trimtab engines"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.options import api_key_option, command, common
+from app.output import UNKNOWN, clock, iso, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from engines.discovery import EngineInfo
+
+
+@command("engines")
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@api_key_option
+@common
+def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: Path | None) -> None:
+    """List the engines found on this machine (or at the URLs), and what can be changed on each.
+
+    \b
+    control   live     knobs change while it serves
+              swap     only a restart changes anything
+              observe  it can only be watched
+    """
+    from app.cli.choose import live_engines
+
+    del db
+    found = live_engines(urls, api_key)
+    if as_json:
+        print_json([engine_json(one) for one in found])
+        return
+    print_table(
+        [
+            ("name", "left"),
+            ("url", "left"),
+            ("model", "left"),
+            ("pid", "right"),
+            ("vLLM", "left"),
+            ("control", "left"),
+            ("GPUs", "left"),
+            ("started", "left"),
+        ],
+        [_row(one) for one in found],
+    )
+    for one in found:
+        if one.control != "live":
+            say(f"{one.name}: {one.control}: {one.reason}")
+
+
+def engine_json(one: EngineInfo) -> dict[str, object]:
+    """One engine as scripts read it."""
+    return {
+        "name": one.name,
+        "url": one.url,
+        "model": one.model,
+        "pid": one.pid,
+        "vllm_version": one.vllm_version,
+        "control": one.control,
+        "reason": one.reason,
+        "gpus": list(one.gpus),
+        "started": iso(one.started_ms),
+    }
+
+
+def _row(one: EngineInfo) -> tuple[str, ...]:
+    return (
+        one.name,
+        one.url,
+        one.model or UNKNOWN,
+        str(one.pid or UNKNOWN),
+        one.vllm_version or UNKNOWN,
+        one.control,
+        ", ".join(one.gpus) or UNKNOWN,
+        clock(one.started_ms),
+    )

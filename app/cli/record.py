@@ -1,0 +1,124 @@
+"""trimtab record"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.options import api_key_option, command, common, duration_option, open_ledger
+from app.durations import format_duration
+from app.output import iso, print_json, say
+from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.discovery import EngineInfo
+
+STATUS_EVERY_S = 10.0
+
+
+@command("record")
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@duration_option("--for", "seconds", text="Stop after this long; without it, record until stopped.")
+@duration_option("--every", text="The time between two readings.")
+@click.option("--detach", is_flag=True, help="Go on in the background, once a reading is stored.")
+@api_key_option
+@common
+def command_(
+    *,
+    urls: tuple[str, ...],
+    seconds: float | None,
+    every: float | None,
+    detach: bool,
+    api_key: str | None,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Record the engines of this machine (or those at the URLs) into the ledger, without a screen.
+
+    It may be killed at any instant: at most the last second is lost. One recorder per engine.
+    """
+    from app.cli.choose import live_engines
+    from app.cli.recording import free_engines
+    from app.settings import load_settings
+
+    every_s = checked_every(every or load_settings().every)
+    engines = live_engines(urls, api_key)
+    with open_ledger(db) as ledger:
+        path = ledger.path
+        free = free_engines(ledger, engines)
+    if not free:
+        raise NotAchieved(
+            "Every engine here is being recorded already", remedy="trimtab show reads the ledger"
+        )
+    if detach:
+        from app.cli.detach import record_detached
+
+        told = record_detached(path, free, urls, seconds=seconds, every_s=every_s, api_key=api_key)
+        if as_json:
+            print_json(told)
+        else:
+            say(f"Recording as process {told['pid']}; its log is {told['log']}")
+        return
+    from_ms, to_ms = _record(
+        path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key
+    )
+    if as_json:
+        names = [one.name for one in free]
+        print_json({"db": str(path), "engines": names, "from": iso(from_ms), "to": iso(to_ms)})
+
+
+def checked_every(every_s: float) -> float:
+    """Seconds between readings, where an engine can bear it."""
+    from store.errors import BadInput
+
+    if not 0.2 <= every_s <= 60:
+        raise BadInput(
+            f"--every {format_duration(every_s)} is out of bounds",
+            "A scrape costs the server 4 ms of CPU",
+            "Choose 200ms to 60s",
+        )
+    return every_s
+
+
+def _record(
+    path: Path,
+    engines: list[EngineInfo],
+    named: bool,
+    *,
+    seconds: float | None,
+    every_s: float,
+    api_key: str | None,
+) -> tuple[int, int]:
+    """Record until told to stop; returns when it began and ended, in ms."""
+    from app.settings import load_settings, price_book
+    from app.status_line import status_line
+    from engines.discovery import find_engines
+    from engines.recorder import Recorder
+    from store.ledger import Ledger
+
+    prices = price_book(load_settings())
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    since_ms = time.time_ns() // 1_000_000
+    recorder = Recorder(path, engines if named else find_engines, every_s, api_key)
+    names = ", ".join(one.name for one in engines)
+    say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
+    recorder.start()
+    deadline = None if seconds is None else time.monotonic() + seconds
+    try:
+        while not stop.is_set():
+            left = STATUS_EVERY_S if deadline is None else deadline - time.monotonic()
+            if left <= 0 or stop.wait(min(left, STATUS_EVERY_S)):
+                break
+            with Ledger.open(path, readonly=True) as ledger:
+                for one in engines:
+                    say(status_line(ledger, one.url, prices, time.time_ns() // 1_000_000))
+    finally:
+        recorder.stop()
+    return since_ms, time.time_ns() // 1_000_000
