@@ -1,0 +1,25 @@
+"""Live knobs for vLLM, from inside its own process.
+
+vLLM finds this package through its entry point (`vllm.general_plugins`) when the directory above
+is on PYTHONPATH. Where a Scheduler is constructed, a private Unix socket is opened that reads and
+sets knobs between two scheduler steps. Only vLLM and the standard library are imported here, and
+the code runs on every Python that a supported vLLM runs on (3.9 and later).
+
+Whatever goes wrong in here, the engine serves on as stock vLLM and says so once in its log.
+"""
+
+from __future__ import annotations
+
+from .log import say_once
+
+__version__ = "0.1.0"
+
+
+def install() -> None:
+    """Entry point. vLLM may call it several times in a process, and dies of an exception in it."""
+    try:
+        from .hooks import watch
+
+        watch()
+    except Exception as error:
+        say_once("cannot load", error)

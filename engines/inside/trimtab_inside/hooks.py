@@ -1,0 +1,127 @@
+"""Where the plugin meets vLLM: a Scheduler's construction, its `schedule` and `add_request`."""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from .log import say, say_once
+
+SCHEDULER_MODULE = "vllm.v1.core.sched.scheduler"
+
+
+def watch() -> None:
+    """Patch the base class Scheduler, now or when its module is imported.
+
+    Importing it here would cost every API server and worker half a second for a class they never
+    use.
+    """
+    module = sys.modules.get(SCHEDULER_MODULE)
+    if module is not None:
+        patch(module)
+    elif not any(isinstance(finder, _Watcher) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Watcher())
+
+
+class _Watcher(importlib.abc.MetaPathFinder):
+    """Steps aside at the first import of the scheduler's module and patches what it defines."""
+
+    def find_spec(
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != SCHEDULER_MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        try:
+            _patch_when_executed(spec)
+        except Exception as error:
+            say_once("cannot watch the scheduler's module", error)
+        return spec
+
+
+def _patch_when_executed(spec: importlib.machinery.ModuleSpec | None) -> None:
+    loader: Any = spec.loader if spec is not None else None
+    execute = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        execute(module)
+        try:
+            patch(module)
+        except Exception as error:
+            say_once("cannot patch the scheduler", error)
+
+    loader.exec_module = exec_module
+
+
+def patch(module: ModuleType) -> None:
+    """Make every Scheduler of this module call `attach` once it is constructed. Safe to repeat."""
+    scheduler_class: Any = module.Scheduler  # type: ignore[attr-defined, unused-ignore]
+    construct = scheduler_class.__init__
+    if getattr(construct, "trimtab", False):
+        return
+
+    @functools.wraps(construct)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        construct(self, *args, **kwargs)
+        try:
+            attach(self)
+        except Exception as error:
+            say_once("offers no live knobs", error)
+
+    __init__.trimtab = True  # type: ignore[attr-defined]
+    scheduler_class.__init__ = __init__
+
+
+def attach(scheduler: Any) -> None:
+    """Open this process's socket and let it set the knobs of `scheduler`.
+
+    The socket comes first: where it may not be opened, nothing of the scheduler is touched.
+    """
+    from .board import Board
+    from .identity import identify
+    from .probe import probe
+    from .server import replace_server
+
+    lock = threading.RLock()
+    knobs = probe(scheduler)
+    board = Board(knobs, lock)
+    server = replace_server(board, identify(scheduler))
+    for method, attribute in (("schedule", "before_step"), ("add_request", "before_request")):
+        prepare = next(filter(None, (getattr(knob, attribute) for knob in knobs)), None)
+        guard(scheduler, method, lock, prepare)
+    server.start()
+    live = [knob.name for knob in knobs if knob.kind == "live"]
+    say(f"live knobs on {server.path}: {', '.join(live) or 'none'}")
+
+
+def guard(scheduler: Any, method: str, lock: Any, prepare: Callable[..., None] | None) -> None:
+    """Wrap a method of this one scheduler so that it runs under `lock`, after `prepare`.
+
+    The instance is wrapped, not the class, so that overrides in subclasses are covered too. The
+    lock is reentrant because a method may call another guarded one.
+    """
+    original = getattr(scheduler, method)
+
+    @functools.wraps(original)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return original(*args, **kwargs)
+
+    @functools.wraps(original)
+    def prepared(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            try:
+                prepare(*args, **kwargs)  # type: ignore[misc]
+            except Exception as error:
+                say_once(f"cannot prepare {method}", error)
+            return original(*args, **kwargs)
+
+    setattr(scheduler, method, guarded if prepare is None else prepared)

@@ -1,0 +1,139 @@
+"""The words spoken on the socket: one JSON object a line, one answer for each.
+
+Requests: {"v": 1, "op": "hello" | "knobs" | "set" | "confirm" | "put_back" | "journal", ...}.
+Answers: {"v": 1, "ok": true, "engine": LABEL, ...} or
+{"v": 1, "ok": false, "code": WORD, "error": TEXT}.
+`hello` is answered whatever version it asks in, so that a stranger can learn ours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from .board import Board, Request
+from .identity import PROTOCOL
+
+LONGEST_LINE = 8192
+LONGEST_LEASE_S = 7 * 86_400
+_LONGEST = {"id": 64, "knob": 64, "who": 128, "why": 400, "undoes": 64}
+
+
+class BadRequest(Exception):
+    """What was asked for makes no sense; `code` is a word for programs."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def answer(line: bytes, board: Board, identity: dict[str, Any], received: float) -> bytes:
+    """The answer to one line, newline included. Raises nothing a client could provoke."""
+    try:
+        reply = {"ok": True, "engine": identity["engine"], **_do(line, board, identity, received)}
+    except BadRequest as error:
+        reply = failure(error.code, str(error))
+    except Exception as error:
+        reply = failure("internal", f"{type(error).__name__}: {error}"[:200])
+    return encode(reply)
+
+
+def failure(code: str, text: str) -> dict[str, Any]:
+    """An answer that says no."""
+    return {"ok": False, "code": code, "error": text}
+
+
+def encode(reply: dict[str, Any]) -> bytes:
+    """One line of JSON."""
+    return json.dumps({"v": PROTOCOL, **reply}, separators=(",", ":")).encode() + b"\n"
+
+
+def _do(line: bytes, board: Board, identity: dict[str, Any], received: float) -> dict[str, Any]:
+    message = _decode(line)
+    op = message.get("op")
+    if op == "hello":
+        return {**identity, "seq": board.journal.seq}
+    if message.get("v") != PROTOCOL:
+        raise BadRequest("version", f"this engine speaks version {PROTOCOL}")
+    if op == "knobs":
+        return {"knobs": board.describe()}
+    if op == "journal":
+        return {"seq": board.journal.seq, "entries": board.journal.since(_whole(message, "since"))}
+    if op == "set":
+        return {"change": _set(message, board, received)}
+    if op == "confirm":
+        return {"change": _held(board.confirm, _text(message, "id"))}
+    if op == "put_back":
+        reason = _text(message, "why", "") or "asked for"
+        return {"change": _held(lambda it: board.put_back(it, reason), _text(message, "id"))}
+    raise BadRequest("op", "ops are hello, knobs, set, confirm, put_back, journal")
+
+
+def _decode(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadRequest("json", "a line is one JSON object") from None
+    if not isinstance(message, dict):
+        raise BadRequest("json", "a line is one JSON object")
+    return message
+
+
+def _set(message: dict[str, Any], board: Board, received: float) -> dict[str, Any]:
+    cause = message.get("cause", "set")
+    if cause not in ("set", "undo"):
+        raise BadRequest("cause", "cause is set or undo")
+    value = message.get("value")
+    if not isinstance(value, (bool, int)):
+        raise BadRequest("value", "value is true, false or a whole number")
+    request = Request(
+        id=_text(message, "id"),
+        knob=_text(message, "knob"),
+        value=value,
+        who=_text(message, "who"),
+        why=_text(message, "why", ""),
+        cause=cause,
+        undoes=None if message.get("undoes") is None else _text(message, "undoes"),
+        lease_s=_lease(message.get("lease_s")),
+        hold=message.get("hold") is True,
+    )
+    try:
+        return board.set(request, received)
+    except KeyError:
+        names = ", ".join(knob["name"] for knob in board.describe())
+        raise BadRequest("knob", f"knobs are {names}") from None
+
+
+def _held(act: Any, change_id: str) -> dict[str, Any]:
+    try:
+        change: dict[str, Any] = act(change_id)
+    except KeyError:
+        raise BadRequest("change", "no such change stands here") from None
+    return change
+
+
+def _text(message: dict[str, Any], field: str, default: str | None = None) -> str:
+    text = message.get(field, default)
+    if not isinstance(text, str) or (default is None and not text):
+        raise BadRequest(field, f"{field} is missing")
+    if len(text) > _LONGEST[field]:
+        raise BadRequest(field, f"{field} is longer than {_LONGEST[field]} characters")
+    return text
+
+
+def _whole(message: dict[str, Any], field: str) -> int:
+    number = message.get(field, 0)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise BadRequest(field, f"{field} is a whole number")
+    return number
+
+
+def _lease(seconds: Any) -> float | None:
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise BadRequest("lease_s", "lease_s is a number of seconds")
+    if not math.isfinite(seconds) or not 0 < seconds <= LONGEST_LEASE_S:
+        raise BadRequest("lease_s", f"lease_s is above 0 and at most {LONGEST_LEASE_S}")
+    return float(seconds)
