@@ -52,13 +52,25 @@ _MEANINGS: dict[int, tuple[str, str]] = {
 }
 
 
+class LedgerBusy(LedgerUnusable):
+    """Another program kept the ledger locked; the same may succeed a moment later."""
+
+
+_FAMILY: dict[int, type[LedgerUnusable]] = {
+    sqlite3.SQLITE_NOTADB: NotALedger,
+    sqlite3.SQLITE_BUSY: LedgerBusy,
+    sqlite3.SQLITE_LOCKED: LedgerBusy,
+}
+
+
 def unusable(error: sqlite3.Error, path: Path) -> LedgerUnusable:
     """The ledger's error for an SQLite error: what, meaning and remedy."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else -1
     meaning, remedy = _MEANINGS.get(primary, (f"SQLite says: {error}", "Run: trimtab doctor"))
-    family = NotALedger if primary == sqlite3.SQLITE_NOTADB else LedgerUnusable
-    return family(f"The ledger {path} cannot be used", meaning, remedy)
+    return _FAMILY.get(primary, LedgerUnusable)(
+        f"The ledger {path} cannot be used", meaning, remedy
+    )
 
 
 class Ledger:
@@ -68,6 +80,8 @@ class Ledger:
         self.conn = connection
         self.path = path
         self._durable = False
+        status = path.stat()
+        self._file = (status.st_dev, status.st_ino)
 
     @classmethod
     def open(cls, path: Path, *, readonly: bool = False) -> Ledger:
@@ -91,23 +105,25 @@ class Ledger:
         """All or nothing, for one writer at a time; joins a transaction already begun.
 
         A durable transaction is on the disk when the outermost block ends (an ordinary one may be
-        lost to a power cut, never to a killed process). SQLite's errors pass through as they are.
+        lost to a power cut, never to a killed process). Raises `LedgerUnusable` where SQLite cannot
+        read or write, `LedgerBusy` where another program keeps the lock.
         """
-        self._durable = self._durable or durable
         if self.conn.in_transaction:
+            self._durable = self._durable or durable
             yield
             return
         self._durable = durable
-        self.conn.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.conn.execute("COMMIT")
-        except BaseException:
-            if self.conn.in_transaction:
-                self.conn.execute("ROLLBACK")
-            raise
-        if self._durable:
-            _sync(Path(f"{self.path}-wal"))
+        with self._translated():
+            self.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.conn.execute("COMMIT")
+            except BaseException:
+                if self.conn.in_transaction:
+                    self.conn.execute("ROLLBACK")
+                raise
+            if self._durable:
+                _sync(Path(f"{self.path}-wal"))
 
     @contextmanager
     def consistent(self) -> Iterator[None]:
@@ -115,11 +131,39 @@ class Ledger:
         if self.conn.in_transaction:
             yield
             return
-        self.conn.execute("BEGIN")
+        with self._translated():
+            self.conn.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self.conn.in_transaction:
+                    self.conn.execute("ROLLBACK")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's own troubles as the ledger's; mistakes in our SQL stay what they are."""
         try:
             yield
-        finally:
-            self.conn.execute("ROLLBACK")
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise
+        except sqlite3.DatabaseError as error:
+            raise unusable(error, self.path) from error
+
+    def check_in_place(self) -> None:
+        """Raise `LedgerUnusable` if the path no longer leads to the open file.
+
+        SQLite would go on writing into a file that nobody can find any more.
+        """
+        try:
+            status = self.path.stat()
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != self._file:
+            raise LedgerUnusable(
+                f"The ledger {self.path} was moved or deleted",
+                "What is written now would be lost",
+                "Put it back; else a new one is begun there",
+            )
 
     def close(self) -> None:
         """Close the connection; a second time does nothing."""
