@@ -1,0 +1,86 @@
+"""The Textual application: one engine screen, a feed, a theme, a palette that knows every key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from app.tui.actions import Actions
+from app.tui.desk import Desk
+from app.tui.feed import Feed, wall_clock
+from app.tui.frame import Frame, Query
+from app.tui.keymap import KEYS
+from app.tui.messages import FrameReady
+from app.tui.screens.engine import EngineScreen
+from app.tui.theme import TRIMTAB
+
+if TYPE_CHECKING:
+    from store.prices import PriceBook
+
+
+class TrimtabApp(App[None]):
+    """The screen over a ledger.
+
+    `engine` names the engine to show first (name or URL); `clock` gives now in ms and is replaced
+    in tests. Recording is not the screen's work:
+    whoever starts it (the command line) may start a recorder too.
+    """
+
+    CSS_PATH = Path(__file__).with_name("trimtab.tcss")
+    TITLE = "trimtab"
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(
+        self,
+        db_path: Path,
+        prices: PriceBook,
+        actions: Actions,
+        *,
+        engine: str | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        super().__init__()
+        self._feed = Feed(db_path, prices, self._receive, clock=clock, engine=engine)
+        self._screen = EngineScreen(Desk(actions, db_path, prices), self._feed.ask, Query(engine))
+
+    def on_mount(self) -> None:
+        """Dress, show the screen, start reading."""
+        self.register_theme(TRIMTAB)
+        self.theme = TRIMTAB.name
+        self.push_screen(self._screen)
+        self.run_worker(self._feed.run, thread=True, group="feed", exit_on_error=True)
+
+    def on_unmount(self) -> None:
+        """Let the feed's thread end."""
+        self._feed.stop()
+
+    def _receive(self, frame: Frame) -> None:
+        self.post_message(FrameReady(frame))
+
+    @on(FrameReady)
+    def _show(self, event: FrameReady) -> None:
+        if self._screen.is_mounted:
+            self._screen.show(event.frame)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key's action by its description, then Textual's own."""
+        if screen is self._screen:
+            for key in KEYS:
+                if "{key}" not in key.action and not key.action.startswith("app."):
+                    yield SystemCommand(
+                        key.description, f"key {key.shown}", self._runner(key.action)
+                    )
+        yield from super().get_system_commands(screen)
+
+    def _runner(self, action: str) -> Callable[[], None]:
+        def run() -> None:
+            self.call_later(self._screen.run_action, action)
+
+        return run

@@ -1,0 +1,71 @@
+"""From a key to an act: what is asked, in words, and the blocking call that does it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.tui.actions import Actions
+from app.tui.comparing import Compared, compare_now, recent_span
+from app.tui.knob_names import label, moved
+from store.errors import NotAchieved
+from store.records import Change, KnobState, KnobValue, format_value
+
+if TYPE_CHECKING:
+    from app.tui.frame import Frame
+    from store.prices import PriceBook
+
+Act = tuple[str, Callable[[], str]]
+
+
+class Desk:
+    """Prepares acts on the engine of a frame. What it returns runs in a worker thread."""
+
+    def __init__(self, actions: Actions, db_path: Path, prices: PriceBook) -> None:
+        self._actions = actions
+        self._db_path = db_path
+        self._prices = prices
+
+    def set_knob(self, frame: Frame | None, knob: KnobState, value: KnobValue) -> Act:
+        """Change a knob of the frame's engine."""
+        url = _url(frame)
+        asked = f"{label(knob.name)} {format_value(knob.value)} → {format_value(value)} requested …"
+        return asked, lambda: _outcome(self._actions.set_knob(url, knob.name, value))
+
+    def undo(self, frame: Frame) -> Act:
+        """Take back the last change on the frame's engine."""
+        url = _url(frame)
+        return "undo requested …", lambda: _outcome(self._actions.undo(url))
+
+    def mark(self, frame: Frame) -> Act:
+        """Keep the recent window of the frame as a snapshot named by the time."""
+        url = _url(frame)
+        from_ms, to_ms = recent_span(frame)
+        name = time.strftime("baseline-%m%d-%H%M%S", time.localtime(frame.now_ms / 1000))
+
+        def work() -> str:
+            self._actions.mark(url, name, from_ms, to_ms)
+            return f"{name} marked: the last {(to_ms - from_ms) // 1000} s. c compares it with now"
+
+        return f"{name} requested …", work
+
+    def compare(self, frame: Frame) -> Compared:
+        """The newest snapshot against the frame's recent window; blocks."""
+        return compare_now(self._db_path, frame, self._prices)
+
+
+def _url(frame: Frame | None) -> str:
+    if frame is None or frame.engine is None:
+        raise NotAchieved("There is no engine yet")
+    return frame.engine.url
+
+
+def _outcome(change: Change) -> str:
+    """What became of a change; raises NotAchieved where it does not hold."""
+    if change.outcome != "applied":
+        reason = f": {change.reason}" if change.reason else ""
+        raise NotAchieved(f"{moved(change)} {change.outcome}{reason}")
+    took = "" if change.took_ms is None else f" in {change.took_ms:.1f} ms"
+    return f"{moved(change)} applied{took}"

@@ -1,0 +1,99 @@
+"""The keys, in one place: bindings, `?`, the hints, the palette and the README come from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: `keys` as Textual names them, `shown` as people read it, `hint` for the bottom line.
+
+    An empty `hint` keeps it out of the bottom line. `action` is an action of the engine screen;
+    where several keys share one, `{key}` in it is the key pressed.
+    """
+
+    id: str
+    keys: str
+    shown: str
+    action: str
+    description: str
+    hint: str = ""
+
+    def bindings(self) -> list[Binding]:
+        """The Textual bindings; their id lets a user's keymap move them."""
+        if "{key}" not in self.action:
+            return [Binding(self.keys, self.action, self.description, id=self.id, show=False)]
+        return [
+            Binding(key, self.action.format(key=key), self.description, id=f"{self.id}_{key}")
+            for key in self.keys.split(",")
+        ]
+
+
+KEYS = (
+    Key(
+        "prefix_caching",
+        "p",
+        "p",
+        "switch('enable_prefix_caching')",
+        "Switch prefix caching off or on, at once",
+        "cache",
+    ),
+    Key(
+        "batch_size",
+        "b",
+        "b",
+        "edit('max_num_seqs')",
+        "Change the batch size (max_num_seqs)",
+        "batch",
+    ),
+    Key(
+        "token_budget",
+        "t",
+        "t",
+        "edit('max_num_batched_tokens')",
+        "Change the token budget of a step (max_num_batched_tokens)",
+        "budget",
+    ),
+    Key(
+        "long_prefill",
+        "l",
+        "l",
+        "edit('long_prefill_token_threshold')",
+        "Change the long prefill threshold (long_prefill_token_threshold)",
+        "prefill",
+    ),
+    Key("undo", "u", "u", "undo", "Take back the last change", "undo"),
+    Key("mark", "m", "m", "mark", "Mark the last minutes as the baseline (a snapshot)", "mark"),
+    Key("compare", "c", "c", "compare", "Compare the baseline with now", "compare"),
+    Key("pause", "space", "space", "pause", "Freeze the view; recording goes on", "pause"),
+    Key("range", "r", "r", "range", "Look back 15 s, 1 min or 5 min", "range"),
+    Key("view", "v", "v", "view", "Show the other charts, or the event log", "view"),
+    Key("previous_engine", "left_square_bracket", "[", "engine(-1)", "Show the previous engine"),
+    Key("next_engine", "right_square_bracket", "]", "engine(1)", "Show the next engine"),
+    Key(
+        "choose_engine",
+        "1,2,3,4,5,6,7,8,9",
+        "1-9",
+        "choose_engine({key})",
+        "Show an engine by its number",
+    ),
+    Key("help", "question_mark", "?", "help", "Explain the keys and the figures", "help"),
+    Key("palette", "ctrl+p", "ctrl+p", "app.command_palette", "Find any action by its name"),
+    Key("quit", "q,ctrl+c", "q", "app.quit", "Leave; the engine serves on", "quit"),
+)
+
+BINDINGS = tuple(binding for key in KEYS for binding in key.bindings())
+MOVES = (
+    ("up down", "Choose a knob in the list"),
+    ("enter", "Change the chosen knob"),
+    ("escape", "Close a dialog"),
+)
+"""Keys that widgets own, for the help."""
+
+
+def key_table() -> list[tuple[str, str]]:
+    """(key, what it does) in the order shown to people."""
+    return [(key.shown, key.description) for key in KEYS] + list(MOVES)

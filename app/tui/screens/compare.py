@@ -1,0 +1,90 @@
+"""A dialog with the comparison of the baseline and now."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from app.tui.comparing import Compared
+from app.tui.effects import VERDICT_ROLES, change_text, interval_text
+from app.tui.figures import figure
+from app.tui.lines import Line, Span, outside, pad
+from app.tui.screens.dialog import Dialog, table
+from store.metrics import SPECS
+
+SHOWN = (
+    "cost_per_request_usd",
+    "active_cost_per_request_usd",
+    "usd_per_million_output_tokens",
+    "request_rate",
+    "generation_rate",
+    "prompt_rate",
+    "cache_hit_rate",
+    "ttft_p50",
+    "ttft_p95",
+    "itl_p95",
+    "e2e_p95",
+    "running_mean",
+    "waiting_mean",
+    "kv_usage_mean",
+    "active_fraction",
+)
+_WIDTHS = (20, 12, 12, 9, 18)
+
+
+class CompareDialog(Dialog[None]):
+    """The table; any of escape, c, q closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c,q", "leave", "Close", show=False),
+    ]
+
+    def __init__(self, compared: Compared) -> None:
+        super().__init__()
+        self._compared = compared
+
+    def compose(self) -> ComposeResult:
+        """One table in a box that scrolls where the terminal is small."""
+        with VerticalScroll(id="box"):
+            yield table(comparison_lines(self._compared))
+
+
+def comparison_lines(compared: Compared) -> list[Line]:
+    """Verdict, reasons, then a line per metric."""
+    comparison = compared.comparison
+    blank: Line = ()
+    lines: list[Line] = [
+        (
+            Span(outside(compared.baseline, 60), "strong"),
+            Span("  against  ", "quiet"),
+            Span(compared.after, "strong"),
+            Span("   "),
+            Span(comparison.verdict, VERDICT_ROLES.get(comparison.verdict, "text")),
+        ),
+        *((Span(outside(reason, 200), "warn"),) for reason in comparison.reasons),
+        blank,
+        tuple(
+            Span(pad(name, width, right=0 < number < 4), "quiet")
+            for number, (name, width) in enumerate(
+                zip(("", "baseline", "now", "change", "  95 % interval"), _WIDTHS, strict=True)
+            )
+        ),
+    ]
+    for name in SHOWN:
+        effect = comparison.metrics.get(name)
+        if effect is None:
+            continue
+        role = VERDICT_ROLES.get(effect.verdict or "", "quiet")
+        lines.append(
+            (
+                Span(pad(SPECS[name].label, _WIDTHS[0]), "quiet"),
+                Span(pad(str(figure(name, effect.a)), _WIDTHS[1], right=True)),
+                Span(pad(str(figure(name, effect.b)), _WIDTHS[2], right=True), "strong"),
+                Span(pad(change_text(effect), _WIDTHS[3], right=True), role),
+                Span(pad("  " + interval_text(name, effect), _WIDTHS[4]), "quiet"),
+            )
+        )
+    return lines

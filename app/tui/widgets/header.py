@@ -1,0 +1,103 @@
+"""The top two lines: which engine, in what state, under whose eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.tui.figures import ago
+from app.tui.frame import Frame
+from app.tui.lines import Line, Span, clip, joined, outside, spread
+from app.tui.widgets.canvas import Canvas
+
+_LEAST_MODEL = 12
+
+
+class Header(Canvas):
+    """Name, model, version and uptime; control, recorder, range and pause."""
+
+    def __init__(self) -> None:
+        super().__init__(id="header")
+        self._frame: Frame | None = None
+        self._paused = False
+
+    def show(self, frame: Frame, *, paused: bool) -> None:
+        """Draw for `frame`."""
+        self._frame, self._paused = frame, paused
+        self.redraw()
+
+    def draw(self) -> Sequence[Line]:
+        """Two lines."""
+        width = self.size.width
+        frame = self._frame
+        if frame is None:
+            return [(Span("trimtab", "strong"),)]
+        return [_who(frame, width), _how(frame, width, paused=self._paused)]
+
+
+def _who(frame: Frame, width: int) -> Line:
+    engine, run = frame.engine, frame.run
+    if engine is None:
+        return (Span("trimtab", "strong"),)
+    name = outside(engine.name, 40)
+    facts: list[Line] = []
+    if run is not None and run.info.vllm_version:
+        facts.append((Span(f"vLLM {outside(run.info.vllm_version, 24)}", "quiet"),))
+    if run is not None and run.info.started_ms is not None:
+        facts.append((Span(f"up {ago(frame.now_ms - run.info.started_ms)}", "quiet"),))
+    right = joined(facts, "   ")
+    model = outside(run.info.model, 300) if run is not None and run.info.model else "model unknown"
+    room = width - sum(len(span.text) for span in right) - len(name) - 6
+    shown = model
+    if len(model) > room and "/" in model:
+        shown = ELLIPSIS_PATH + model.rsplit("/", 1)[1]
+    left: Line = (
+        Span(name, "strong"),
+        Span("   "),
+        Span(clip(shown, max(_LEAST_MODEL, room)), "text"),
+    )
+    return spread(left, right, width)
+
+
+ELLIPSIS_PATH = "…/"
+
+
+def _how(frame: Frame, width: int, *, paused: bool) -> Line:
+    right = joined([_pause(paused), _recorder(frame), _range(frame)], "   ")
+    left = joined([_control(frame), _others(frame)], "   ")
+    return spread(left, right, width)
+
+
+def _control(frame: Frame) -> Line:
+    if frame.run is None:
+        return ()
+    control, reason = frame.run.info.control, outside(frame.run.info.reason, 160)
+    role = {"live": "good", "swap": "warn", "observe": "warn"}[control]
+    words = {"live": "control live", "swap": "swap only", "observe": "observe only"}[control]
+    tail = (Span(f"  {reason}", "quiet"),) if reason else ()
+    return (Span("● ", role), Span(words, "text"), *tail)
+
+
+def _others(frame: Frame) -> Line:
+    if len(frame.engines) < 2 or frame.engine is None:
+        return ()
+    ids = [engine.id for engine in frame.engines]
+    at = ids.index(frame.engine.id) + 1 if frame.engine.id in ids else 0
+    return (Span(f"engine {at} of {len(ids)} [ ]", "quiet"),)
+
+
+def _recorder(frame: Frame) -> Line:
+    if frame.engine is None:
+        return ()
+    if frame.recorder is None:
+        return (Span("○ not recording", "warn"),)
+    return (Span("● ", "good"), Span("recording", "quiet"))
+
+
+def _range(frame: Frame) -> Line:
+    if frame.stale and frame.age_ms is not None:
+        return (Span(f"as of {ago(frame.age_ms)} ago", "warn"),)
+    return (Span(f"last {frame.range.label}", "quiet"),)
+
+
+def _pause(paused: bool) -> Line:
+    return (Span(" paused ", "chip"),) if paused else ()
