@@ -1,0 +1,182 @@
+"""Start `vllm serve` with the live knobs loaded, in a session of its own that outlives us.
+
+started = start(LaunchSpec("tiny"))
+wait_healthy(started, on_phase=...)
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines import lifetime, serving
+from engines.arguments import DEFAULT_PORT, read_arguments
+from engines.launch_command import (
+    LOCALHOST,
+    Vllm,
+    choose_cores,
+    complete_arguments,
+    find_vllm,
+    flag_value,
+    launch_environment,
+    take_secrets,
+)
+from engines.plain import printable
+from engines.provision.environment import MODEL_NAMES
+from engines.provision.models import resolve_model
+from engines.provision.places import log_file
+from engines.redact import redact_arguments
+from engines.startup import Phase, Started, StartFailed, wait_healthy
+from store.errors import BadInput, NotAchieved
+
+__all__ = ["LaunchSpec", "Phase", "StartFailed", "Started", "start", "wait_healthy"]
+
+_PORTS_TRIED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """What to serve. `model` is a demo model's name, a directory, or a hub name already on this
+    host; `arguments` go to vLLM as they are; `python` is that of a vLLM environment, the
+    provisioned one if None; `environ` is this process's if None."""
+
+    model: str
+    name: str | None = None
+    arguments: tuple[str, ...] = ()
+    python: Path | None = None
+    environ: Mapping[str, str] | None = None
+
+
+def start(spec: LaunchSpec) -> Started:
+    """Start an engine and write down that it is ours; returns at once.
+
+    Raises `BadInput` for a name in use or a bad model, `NotAchieved` where no vLLM is found, the
+    port asked for is taken, or the process cannot be started.
+    """
+    model = resolve_model(spec.model)
+    vllm = find_vllm(spec.python)
+    name = _free_name(spec)
+    arguments, secrets = take_secrets(spec.arguments)
+    told = read_arguments([model, *arguments])
+    host = flag_value(arguments, "host") or LOCALHOST
+    port = _port(host, told.port)
+    cores = _cores(vllm)
+    if spec.model in MODEL_NAMES and told.served_name is None:
+        arguments = ("--served-model-name", spec.model, *arguments)
+    complete = complete_arguments(arguments, host=host, port=port, vllm=vllm)
+    environ = launch_environment(
+        spec.environ if spec.environ is not None else os.environ, secrets, vllm, cores, arguments
+    )
+    log_path = log_file(name)
+    process = _spawn([*vllm.command, "serve", model, *complete], environ, log_path)
+    scheme = "https" if told.tls else "http"
+    reached = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
+    url = f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}{told.root_path}"
+    ticks = lifetime.start_ticks(process.pid) or 0
+    serving.save(
+        serving.Serving(
+            name=name,
+            pid=process.pid,
+            start_ticks=ticks,
+            url=url,
+            model=told.served_name or spec.model,
+            log=str(log_path),
+            arguments=redact_arguments(["serve", model, *complete]),
+            cores=cores,
+            started_ms=time.time_ns() // 1_000_000,
+        )
+    )
+    log_only = told.tls or told.unix_socket is not None
+    return Started(name, process.pid, ticks, url, log_path, log_only)
+
+
+def _spawn(
+    command: Sequence[str], environ: Mapping[str, str], log_path: Path
+) -> subprocess.Popen[bytes]:
+    """Run the engine with its output in a log of its own; the log before it is kept as `.1`."""
+    try:
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        if log_path.exists():
+            log_path.replace(log_path.with_name(f"{log_path.name}.1"))
+        descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise NotAchieved(
+            f"cannot write the engine's log {log_path}", error.strerror or ""
+        ) from None
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=subprocess.STDOUT,
+            env=dict(environ),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NotAchieved(
+            f"cannot start {command[0]}",
+            error.strerror or "",
+            "run `trimtab provision`, or name another environment",
+        ) from None
+    finally:
+        os.close(descriptor)
+    lifetime.adopt_child(process)
+    return process
+
+
+def _free_name(spec: LaunchSpec) -> str:
+    """The name asked for, or one made of the model's that no living engine has."""
+    if spec.name is not None:
+        if serving.find_serving(spec.name) is not None:
+            raise BadInput(
+                f"an engine named {spec.name} already runs",
+                "",
+                f"choose another --name, or `trimtab stop {spec.name}`",
+            )
+        return spec.name
+    base = Path(spec.model).name
+    stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in base)
+    stem = stem.lstrip("._-")[:50] or "engine"
+    taken = {engine.name for engine in serving.list_serving()}
+    return next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 999))) if n not in taken)
+
+
+def _cores(vllm: Vllm) -> tuple[int, ...]:
+    if not vllm.is_cpu:
+        return ()
+    used = {core for engine in serving.list_serving() for core in engine.cores}
+    return choose_cores(sorted(os.sched_getaffinity(0)), used)
+
+
+def _port(host: str, asked: int | None) -> int:
+    """The port asked for, which must be free, else the first free one from 8000 up."""
+    if asked is not None:
+        if not _is_free(host, asked):
+            raise NotAchieved(
+                f"port {asked} of {printable(host)} is taken or not ours to use",
+                "",
+                "leave out --port to get a free one",
+            )
+        return asked
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
+        if _is_free(host, port):
+            return port
+    raise NotAchieved(f"no port from {DEFAULT_PORT} up is free", "", "give one with --port")
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError:
+        return False
+    return True
