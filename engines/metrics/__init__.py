@@ -2,7 +2,7 @@
 
 from engines.metrics.errors import NotMetrics
 from engines.metrics.page import PageReader, read
-from engines.metrics.parse import Parser, Samples, Series, parse
+from engines.metrics.parse import Parser, Samples, Series
 from engines.metrics.sample import Sample
 
-__all__ = ["NotMetrics", "PageReader", "Parser", "Sample", "Samples", "Series", "parse", "read"]
+__all__ = ["NotMetrics", "PageReader", "Parser", "Sample", "Samples", "Series", "read"]
