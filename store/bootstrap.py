@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from store.quantiles import ROUNDING
+
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
@@ -55,9 +57,9 @@ def resample(blocks: int, seed: tuple[int, ...]) -> Resamples:
     random = np.random.default_rng(seed)
     starts = random.integers(0, blocks - length + 1, size=(RESAMPLES, -(-blocks // length)))
     drawn = (starts[:, :, None] + np.arange(length)).reshape(RESAMPLES, -1)[:, :blocks]
-    counts = np.zeros((RESAMPLES, blocks))
-    np.add.at(counts, (np.arange(RESAMPLES)[:, None], drawn), 1)
-    return Resamples(counts, length)
+    cells = drawn + blocks * np.arange(RESAMPLES)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=RESAMPLES * blocks)
+    return Resamples(counts.reshape(RESAMPLES, blocks).astype(np.float64), length)
 
 
 def ratios(drawn: Resamples, over: Floats, per: Floats) -> Floats:
@@ -77,7 +79,7 @@ def quantiles(
     merged = drawn.counts @ buckets
     running = np.cumsum(merged, axis=1)
     total = running[:, -1]
-    rank = q * total
+    rank = q * total * (1 - ROUNDING)
     slot = np.argmax((running >= rank[:, None]) & (merged > 0), axis=1)
     row = np.arange(len(slot))
     lower = np.concatenate(([floor], bounds))[slot]
@@ -130,7 +132,12 @@ def student_975(freedom: float) -> float:
         return _T_975[0]
     if freedom >= len(_T_975):
         z = _NORMAL
-        return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+        terms = (
+            (z**3 + z) / 4,
+            (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+            (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        )
+        return z + sum(term / freedom**power for power, term in enumerate(terms, start=1))
     whole = int(freedom)
     low, high = _T_975[whole - 1], _T_975[whole]
     part = (1 / whole - 1 / freedom) / (1 / whole - 1 / (whole + 1))

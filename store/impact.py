@@ -88,7 +88,7 @@ def impact_key(
 ) -> Hashable:
     """What `impact` depends on: equal keys, equal impacts (at the same prices). One small query."""
     spans = _spans(ledger, engine_id, change, now_ms, (block_ms, span_ms, settle_ms))
-    return (change, spans.before, spans.after)
+    return (change.id, change.outcome, spans.before, spans.after)
 
 
 def _spans(

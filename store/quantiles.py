@@ -30,6 +30,9 @@ class MoreThan:
     seconds: float
 
 
+ROUNDING = 1e-12
+"""Taken off a rank, so that 0.1 * 30 = 3.0000000000000004 does not fall past the third value."""
+
 Quantile = float | LessThan | MoreThan
 """A percentile in seconds, or the bound it lies beyond."""
 
@@ -45,7 +48,7 @@ def quantile(window: HistogramWindow, q: float) -> Quantile | None:
     counts = histogram.buckets[: len(bounds)]
     if not bounds or len(counts) < len(bounds) or histogram.count <= 0:
         return None
-    rank = q * histogram.count
+    rank = q * histogram.count * (1 - ROUNDING)
     below = 0
     for slot, count in enumerate(counts):
         if count > 0 and below + count >= rank:

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Literal
+
+from store.changes import record
+from store.impact import LAG_MS, SETTLE_MS, Impact, impact, impact_key
+from store.prices import PriceBook
+from store.records import Change
+from tests.store.synthetic import START_MS, Engine, Second, make_engine
+
+PRICES = PriceBook({"H100": 3.6})
+
+
+def change(
+    engine: Engine,
+    name: str = "c1",
+    *,
+    at_ms: int | None = None,
+    knob: str = "enable_prefix_caching",
+    outcome: Literal["applied", "refused"] = "applied",
+) -> Change:
+    made = Change(
+        name, engine.ms if at_ms is None else at_ms, knob, False, True, outcome, "set", "me"
+    )
+    record(engine.ledger, engine.run_id, made)
+    return made
+
+
+def seen(engine: Engine, made: Change, now_ms: int | None = None) -> Impact:
+    now = engine.ms + LAG_MS if now_ms is None else now_ms
+    return impact(engine.ledger, engine.engine_id, made, PRICES, now)
+
+
+def busy(engine: Engine, seconds: int, rate: int) -> None:
+    source = random.Random(rate)
+    engine.run(seconds, lambda _: Second(requests=source.randint(rate - 2, rate + 2)))
+
+
+def test_it_grows_block_by_block_and_then_stands(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 200, 10)
+    made = change(engine)
+    counts = []
+    for _ in range(15):
+        busy(engine, 10, 20)
+        counts.append(seen(engine, made).blocks)
+    # three seconds to settle, so the first ten seconds hold no whole block; two minutes are enough
+    assert counts == [(12, min(12, n)) for n in range(15)]
+
+
+def test_it_shows_the_effect(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 100, 10)
+    made = change(engine)
+    busy(engine, 103, 20)
+    found = seen(engine, made)
+    assert found.comparison is not None
+    assert found.comparison.verdict == "better"
+    assert found.blocks == (10, 10)
+    assert (found.before.to_ms, found.after.from_ms) == (made.ts_ms, made.ts_ms + SETTLE_MS)
+    assert found.comparison.windows[0].span.label == "before"
+
+
+def test_nothing_is_compared_before_a_block_is_whole(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    made = change(engine)
+    busy(engine, 12, 20)
+    assert seen(engine, made).comparison is None
+
+
+def test_a_refused_change_has_no_effect_to_show(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    made = change(engine, outcome="refused")
+    busy(engine, 60, 10)
+    assert seen(engine, made).comparison is None
+
+
+def test_the_neighbouring_changes_bound_it(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    first = change(engine, "first")
+    busy(engine, 63, 20)
+    made = change(engine, "made")
+    busy(engine, 43, 30)
+    last = change(engine, "last")
+    busy(engine, 60, 10)
+    found = seen(engine, made)
+    assert found.before.from_ms == first.ts_ms + SETTLE_MS
+    assert found.after.to_ms == last.ts_ms
+    assert found.blocks == (6, 4)
+
+
+def test_a_refused_neighbour_bounds_nothing(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    made = change(engine)
+    busy(engine, 30, 20)
+    change(engine, "no", outcome="refused")
+    busy(engine, 33, 20)
+    assert seen(engine, made).blocks == (6, 6)
+
+
+def test_knobs_set_at_once_are_one_act(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    one = change(engine, "one", knob="max_num_seqs")
+    two = change(engine, "two", at_ms=engine.ms + 20)
+    busy(engine, 64, 20)
+    found = seen(engine, one), seen(engine, two)
+    assert [each.blocks for each in found] == [(6, 6), (6, 6)]
+    assert found[0].together == ("enable_prefix_caching",)
+    assert found[1].together == ("max_num_seqs",)
+    assert found[0].before == found[1].before
+    assert found[0].after == found[1].after
+
+
+def test_the_key_changes_with_each_block_and_only_then(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    made = change(engine)
+    busy(engine, 60, 20)
+    start = made.ts_ms + SETTLE_MS + LAG_MS
+    keys = [
+        impact_key(engine.ledger, engine.engine_id, made, start + second * 1000)
+        for second in range(40)
+    ]
+    assert [index for index in range(1, 40) if keys[index] != keys[index - 1]] == [10, 20, 30]
+    hash(keys[0])
+
+
+def test_an_engine_just_found_has_a_short_before(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 25, 10)
+    made = change(engine)
+    busy(engine, 23, 20)
+    found = seen(engine, made)
+    assert found.comparison is not None
+    assert found.comparison.windows[0].from_ms == START_MS
+    assert found.comparison.verdict == "too few blocks"
