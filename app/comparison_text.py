@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.output import UNKNOWN, print_table
 
 if TYPE_CHECKING:
-    from store.compare import Comparison, Effect
+    from store.compare import Comparison, Effect, Shift
     from store.metrics import MetricSpec
 
 
@@ -62,10 +62,17 @@ def comparison_lines(comparison: Comparison) -> list[str]:
 
 
 def workload_text(comparison: Comparison) -> str:
-    """How the workload of the two windows differs, always said."""
-    parts = [f"{name} {_shift(value)}" for name, value in comparison.workload.items()]
-    return ", ".join(parts) or "unknown"
+    """How what was asked of the engine differs between the two windows, always said."""
+    return ", ".join(_shift(name, shift) for name, shift in comparison.workload.items())
 
 
-def _shift(value: object) -> str:
-    return str(value)
+def _shift(name: str, shift: Shift) -> str:
+    from store.formats import format_metric, format_ratio
+    from store.metrics import SPECS
+
+    spec = SPECS[name]
+    moved = " moved" if shift.moved else ""
+    return (
+        f"{spec.label} {format_metric(spec, shift.a)} to {format_metric(spec, shift.b)}"
+        f" ({format_ratio(shift.ratio)}{moved})"
+    )

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.acts.audit import keep, run_of, who
-from store.errors import BadInput, NotAchieved
-from store.records import Change, KnobState, KnobValue, format_value
+from store.errors import NotAchieved
+from store.records import Change, KnobValue, format_value
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
@@ -29,11 +29,11 @@ def set_knobs(
     those before it are put back. Every attempt is a row in the ledger. Raises BadInput for a value
     out of bounds, NotAchieved for what cannot change live or was refused.
     """
-    from engines.knobs import read_knobs
+    from engines.knobs import check_value, read_knobs
 
-    states = {state.name: state for state in read_knobs(control_of(engine))}
+    states = read_knobs(control_of(engine))
     for name, value in wanted:
-        check(states.get(name), name, value)
+        check_value(states, name, value)
     run_id = run_of(ledger, engine)
     done: list[Change] = []
     for name, value in wanted:
@@ -88,29 +88,6 @@ def control_of(engine: EngineInfo) -> Sequence[Path]:
         "trimtab serve MODEL starts an engine that can; trimtab doctor shows the line "
         "that gives an existing one its knobs at the next start",
     )
-
-
-def check(state: KnobState | None, name: str, value: KnobValue) -> None:
-    """Refuse what the engine would refuse, before anything is sent."""
-    if state is None:
-        raise NotAchieved(
-            f"This engine does not offer {name}", remedy="trimtab knobs lists what it offers"
-        )
-    if state.kind == "swap":
-        raise NotAchieved(
-            f"{name} cannot change while the engine runs", state.reason, "It needs a swap"
-        )
-    if isinstance(value, bool):
-        return
-    low, high = state.minimum, state.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        started = f"it was started with {format_value(state.start)}" if state.start else ""
-        raise BadInput(
-            f"{name}={value} is out of bounds",
-            f"This engine takes {format_value(low)} to {format_value(high)}"
-            + (f"; {started}" if started else ""),
-            state.reason,
-        )
 
 
 def _restore(ledger: Ledger, run_id: int, engine: EngineInfo, last: Change, why: str) -> Change:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.acts.audit import describe, now_ms
-from store.errors import BadInput, NotAchieved
+from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from store.ledger import Ledger
@@ -39,7 +39,7 @@ def take_snapshot(
     The window never reaches back over the last applied change and `SETTLE_MS` after it: it is cut
     there. Raises NotAchieved where nothing was recorded in it, BadInput where the name is taken.
     """
-    from store.snapshots import Snapshot, get, save
+    from store.snapshots import Snapshot, save
     from store.windows import read_window
 
     cut_ms, cut = _after_last_change(ledger, engine_id, from_ms, to_ms)
@@ -50,8 +50,6 @@ def take_snapshot(
             cut,
             "trimtab record records in the background; --for 60s records right now",
         )
-    if not replace and get(ledger, name) is not None:
-        raise BadInput(f"There is a snapshot {name!r} already", remedy="--replace takes its place")
     made = Snapshot(
         name=name,
         engine_id=engine_id,
@@ -61,7 +59,7 @@ def take_snapshot(
         configuration=configuration(ledger, engine_id, to_ms),
         note=note,
     )
-    save(ledger, made)
+    save(ledger, made, replace=replace)
     return Taken(made, cut)
 
 

@@ -16,24 +16,17 @@ if TYPE_CHECKING:
 _START_ONE = "trimtab serve MODEL starts one; --engine http://host:8000 names one elsewhere"
 
 
-def address(word: str) -> str:
-    """An engine's base URL as it is stored: with a scheme, without a trailing slash."""
-    url = word if "://" in word else f"http://{word}"
-    if not url.startswith(("http://", "https://")):
-        raise BadInput(f"{word!r} is not an engine's address", remedy="Write http://host:8000")
-    return url.rstrip("/").removesuffix("/v1")
-
-
 def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
     """The one engine to act on.
 
     `chosen` is a name or an address. Raises EngineUnreachable where none answers and BadInput,
     listing them, where several could be meant.
     """
+    from engines.address import normalise
     from engines.discovery import find_engines, probe
 
     if chosen and looks_like_address(chosen):
-        return probe(address(chosen), api_key)
+        return probe(normalise(chosen), api_key)
     found = find_engines()
     if not found:
         raise EngineUnreachable("No engine runs on this machine", remedy=_START_ONE)
@@ -50,10 +43,11 @@ def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
 
 def live_engines(urls: Sequence[str], api_key: str | None) -> list[EngineInfo]:
     """The engines at `urls`, or all of this machine without any; raises EngineUnreachable."""
+    from engines.address import normalise
     from engines.discovery import find_engines, probe
 
     if urls:
-        return [probe(address(url), api_key) for url in urls]
+        return [probe(normalise(url), api_key) for url in urls]
     found = find_engines()
     if not found:
         raise EngineUnreachable(
@@ -69,11 +63,12 @@ def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None
     An address the ledger does not know is asked, so that one nobody answers is told as such.
     Of several engines, the only one that is not gone is meant.
     """
+    from engines.address import normalise
     from store.engines import find_engine, list_engines
 
     known = list_engines(ledger)
     if chosen:
-        word = address(chosen) if looks_like_address(chosen) else chosen
+        word = normalise(chosen) if looks_like_address(chosen) else chosen
         row = find_engine(ledger, word)
         if row is not None:
             return row

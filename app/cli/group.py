@@ -84,9 +84,10 @@ class LazyGroup(click.Group):
 
 
 def looks_like_address(word: str) -> bool:
-    """Whether a first word is an engine's address (http://…, host:8000) and not a command."""
-    host, colon, port = word.partition(":")
-    return "://" in word or bool(host and colon and port.split("/")[0].isdigit())
+    """Whether a word is an engine's address (http://host, host:8000, 8000), not a name."""
+    _, colon, port = word.partition(":")
+    number = (port if colon else word).split("/")[0]
+    return "://" in word or number.isdigit()
 
 
 @click.group(

@@ -58,11 +58,11 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
 
 def bounds(state: KnobState) -> str:
     """What the knob takes: `on, off`, `1 to 32`, or unknown."""
-    if isinstance(state.value, bool) or isinstance(state.start, bool):
+    if isinstance(state.start, bool):
         return "on, off"
-    if state.minimum is None and state.maximum is None:
+    if state.minimum is None or state.maximum is None:
         return UNKNOWN
-    return f"{format_value(state.minimum)} to {format_value(state.maximum)}"
+    return f"{state.minimum} to {state.maximum}"
 
 
 def knob_json(state: KnobState) -> dict[str, object]:

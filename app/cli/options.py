@@ -54,11 +54,14 @@ def duration_option(*names: str, text: str, default: str | None = None) -> Calla
     )
 
 
-def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+def command(
+    name: str, *, ignore_unknown_options: bool = False
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Declare the function as the command `name`; its docstring is the long help."""
     from app.cli.group import COMMANDS
 
-    return click.command(name, short_help=COMMANDS.get(name, ""))
+    settings = {"ignore_unknown_options": ignore_unknown_options}
+    return click.command(name, short_help=COMMANDS.get(name, ""), context_settings=settings)
 
 
 def open_ledger(db: Path | None) -> Ledger:

@@ -17,7 +17,6 @@ from app.cli.options import (
 )
 from app.durations import format_duration
 from app.output import print_json, print_line, say
-from store.errors import BadInput
 
 
 @command("snapshot")
@@ -51,8 +50,6 @@ def command_(
     from app.cli.snapshots import snapshot_json
     from app.settings import load_settings
 
-    if not name.strip() or name.startswith("-"):
-        raise BadInput(f"{name!r} is no name for a snapshot")
     if seconds is None:
         to_ms = time.time_ns() // 1_000_000
         from_ms = to_ms - round(last * 1000)

@@ -1,0 +1,117 @@
+"""trimtab without a command: the screen, and a recorder behind it where nobody records yet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.group import SCREEN, looks_like_address
+from app.cli.options import api_key_option, command, common, engine_option, open_ledger
+from store.errors import BadInput
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from engines.discovery import EngineInfo
+
+SLOW_LINK_FPS = "4"
+
+
+@command(SCREEN)
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@click.option("--slow-link", is_flag=True, help="Draw less often, for a slow connection.")
+@engine_option
+@api_key_option
+@common
+def command_(
+    *,
+    urls: tuple[str, ...],
+    slow_link: bool,
+    engine: str | None,
+    api_key: str | None,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Watch the engines of this machine (or those at the URLs) and turn their knobs."""
+    from app.cli.choose import live_engines
+    from app.settings import load_settings
+
+    for word in urls:
+        if not looks_like_address(word):
+            raise BadInput(
+                f"{word!r} is not an engine's address",
+                remedy="Options of a command stand after it: trimtab show --db PATH",
+            )
+    if as_json:
+        raise BadInput(
+            "The screen has no JSON", remedy="trimtab show --json, trimtab engines --json"
+        )
+    require_terminal()
+    settings = load_settings()
+    engines = live_engines(urls, api_key)
+    with open_ledger(db) as ledger:
+        path = ledger.path
+    with recording(path, engines, bool(urls), settings, api_key):
+        open_screen(path, settings, engine or engines[0].url, api_key, slow_link=slow_link)
+
+
+def require_terminal() -> None:
+    """Refuse to draw into a pipe."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput(
+            "The screen needs a terminal",
+            remedy="trimtab show prints a window, trimtab record records without a screen",
+        )
+
+
+@contextmanager
+def recording(
+    db: Path,
+    engines: list[EngineInfo],
+    named: bool,
+    settings: Settings,
+    api_key: str | None,
+) -> Iterator[None]:
+    """Record while the screen is open. Engines another program records are left to it."""
+    from engines.discovery import find_engines
+    from engines.recorder import Recorder
+
+    recorder = Recorder(db, engines if named else find_engines, settings.every, api_key)
+    recorder.start()
+    try:
+        yield
+    finally:
+        recorder.stop()
+
+
+def open_screen(
+    db: Path,
+    settings: Settings,
+    engine: str | None,
+    api_key: str | None,
+    *,
+    slow_link: bool = False,
+) -> None:
+    """Run the screen until it is left, or this process is told to end or loses its terminal."""
+    if slow_link or settings.slow_link:
+        os.environ.setdefault("TEXTUAL_FPS", SLOW_LINK_FPS)  # read when Textual is first imported
+    from app.acts.screen import LedgerActions
+    from app.settings import price_book
+    from app.tui.app import TrimtabApp
+
+    screen = TrimtabApp(db, price_book(settings), LedgerActions(db, api_key), engine=engine)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, screen.exit)
+        await screen.run_async()
+
+    asyncio.run(run())

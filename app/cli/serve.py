@@ -1,0 +1,146 @@
+"""trimtab serve"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.options import command, common, duration_option
+from app.durations import format_duration
+from app.output import clean, print_json, print_line, say
+from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.launch import Phase, Started
+
+_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@command("serve", ignore_unknown_options=True)
+@click.argument("model")
+@click.argument("vllm_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[VLLM ARGS]...")
+@click.option("--name", metavar="NAME", help="What to call the engine; else made of the model's.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port; else a free one.")
+@click.option("--detach", is_flag=True, help="Leave it in the background once it is healthy.")
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The python of a vLLM environment; else the provisioned one.",
+)
+@duration_option("--timeout", text="How long it may take to become healthy.", default="10m")
+@common
+def command_(
+    *,
+    model: str,
+    vllm_arguments: tuple[str, ...],
+    name: str | None,
+    port: int | None,
+    detach: bool,
+    python: Path | None,
+    timeout: float,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Start vLLM with the live knobs loaded.
+
+    MODEL is a directory, or `tiny` or `tiny-int4` (made by trimtab provision). What trimtab does not
+    know goes to vLLM as it is: trimtab serve tiny --max-num-seqs 32. In the foreground it shows the
+    engine's log, and Ctrl-C ends the engine, its requests first; --detach leaves it running.
+    """
+    from engines.launch import LaunchSpec, StartFailed, start, wait_healthy
+
+    del db
+    arguments = (*vllm_arguments, *(("--port", str(port)) if port else ()))
+    stop = threading.Event()
+    for number in _END:
+        signal.signal(number, lambda *_: stop.set())
+    started = start(LaunchSpec(model, name=name, arguments=arguments, python=python))
+    say(f"Starting {started.name} as process {started.pid}; its log is {started.log_path}")
+    try:
+        wait_healthy(started, timeout, _until(stop, phase_lines()))
+    except (StartFailed, KeyboardInterrupt):
+        _end(started.name)
+        raise
+    told = {
+        "name": started.name,
+        "url": started.url,
+        "pid": started.pid,
+        "log": str(started.log_path),
+    }
+    print_json(told) if as_json else print_line(f"{started.name}: {started.url}")
+    if not detach:
+        _follow(started, stop)
+
+
+def phase_lines() -> Callable[[Phase], None]:
+    """What to call with each phase of a start: one line when it changes, and every 10 s."""
+    last = [("", 0.0)]
+
+    def report(phase: Phase) -> None:
+        text, at = last[0]
+        if phase.text != text or phase.elapsed_s - at >= 10:
+            last[0] = (phase.text, phase.elapsed_s)
+            say(f"{format_duration(round(phase.elapsed_s))}  {phase.text}")
+
+    return report
+
+
+def _until(stop: threading.Event, report: Callable[[Phase], None]) -> Callable[[Phase], None]:
+    """`report`, and an interrupt when the person has asked to stop meanwhile."""
+
+    def turn(phase: Phase) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        report(phase)
+
+    return turn
+
+
+def _follow(started: Started, stop: threading.Event) -> None:
+    """Show the engine's log until it ends or is to end; then end it, its requests first."""
+    from engines import lifetime
+
+    with started.log_path.open("r", encoding="utf-8", errors="replace") as log:
+        log.seek(0, 2)
+        while not stop.is_set() and lifetime.is_alive(started.pid, started.start_ticks):
+            for line in log:
+                sys.stderr.write(clean(line.rstrip("\n")) + "\n")
+            time.sleep(0.2)
+    if stop.is_set():
+        _end(started.name)
+        return
+    from engines.startup import why_it_ended
+
+    raise NotAchieved(
+        f"{started.name} ended by itself",
+        why_it_ended(started.log_path),
+        f"See {started.log_path}",
+    )
+
+
+def _end(name: str) -> None:
+    from engines import serving
+
+    if serving.find_serving(name) is not None:
+        stopped = serving.stop(name, on_wait=changing_lines())
+        say(f"{name} stopped after {format_duration(round(stopped.took_s, 1))}")
+
+
+def changing_lines() -> Callable[[str], None]:
+    """What to call with a progress text again and again: says it when it changes."""
+    last = [""]
+
+    def tell(text: str) -> None:
+        if text != last[0]:
+            last[0] = text
+            say(text)
+
+    return tell
