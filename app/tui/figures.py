@@ -31,6 +31,15 @@ def figure(name: str, value: MetricValue) -> Figure:
     return Figure(number, unit)
 
 
+def brief(name: str, value: MetricValue) -> Figure:
+    """The metric `name` in few cells, for a line that holds several: $4.1µ, 1.18k, 412ms."""
+    spec = SPECS[name]
+    if spec.style == "usd" and isinstance(value, int | float):
+        return Figure(tick(name, value))
+    number, unit = figure(name, value)
+    return Figure(number, unit.removesuffix(spec.unit) if spec.style == "rate" else unit)
+
+
 def tick(name: str, value: float) -> str:
     """A scale's label in at most six cells: 0, 50%, 250, 2.5k, $5µ."""
     if value == 0:

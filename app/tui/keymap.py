@@ -63,7 +63,7 @@ KEYS = (
         "l",
         "edit('long_prefill_token_threshold')",
         "Change the long prefill threshold (long_prefill_token_threshold)",
-        "prefill",
+        "long",
     ),
     Key("undo", "u", "u", "undo", "Take back the last change", "undo"),
     Key("mark", "m", "m", "mark", "Mark the last minutes as the baseline (a snapshot)", "mark"),

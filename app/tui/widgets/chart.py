@@ -154,7 +154,7 @@ def _scale(spec: ChartSpec, top: float, rows: int) -> list[Line]:
     metric = spec.lines[0][0]
     shown: dict[int, str] = {0: tick(metric, top), rows - 1: "0"}
     if rows >= 5:
-        shown[(rows - 1) // 2] = tick(metric, top * (1 - ((rows - 1) // 2) / (rows - 1)))
+        shown[(rows - 1) // 2] = tick(metric, top / 2)
     blank: Line = ()
     plotted = [
         (Span(pad(shown.get(row, ""), _GUTTER - 1, right=True), "quiet"),) for row in range(rows)

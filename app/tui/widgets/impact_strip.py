@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.tui.effects import VERDICT_ROLES, change_text, interval_text
-from app.tui.figures import MISSING, ago, figure
+from app.tui.figures import MISSING, ago, brief, figure
 from app.tui.frame import Frame
 from app.tui.knob_names import label, moved
 from app.tui.lines import Line, Span, fit, outside, pad, spread
 from app.tui.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
-    from store.impact import Impact
-
     from store.compare import Effect
+    from store.impact import Impact
 
 SHOWN = (
     ("cost_per_request_usd", "cost/request"),
@@ -28,9 +27,10 @@ SHOWN = (
     ("cache_hit_rate", "hit rate"),
     ("ttft_p95", "TTFT p95"),
 )
-_COLUMNS = (14, 11, 3, 11, 9, 17)
+_COLUMNS = (13, 13, 2, 13, 8, 13)
 _TABLE_WIDTH = sum(_COLUMNS)
 _PAIR_WIDTH = 38
+_BRIEF = {"cost_per_request_usd": "cost/req", "generation_rate": "tok/s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,11 @@ def _title(frame: Frame, impact: Impact, act: Act | None, width: int) -> Line:
     )
     comparison = impact.comparison
     verdict = "gathering" if comparison is None else comparison.verdict
-    right: Line = (Span(verdict, VERDICT_ROLES.get(verdict, "quiet")),)
+    before, after = impact.blocks
+    right: Line = (
+        Span(f"{before}+{after} blocks  ", "quiet"),
+        Span(verdict, VERDICT_ROLES.get(verdict, "text")),
+    )
     return spread(left, right, width)
 
 
@@ -141,7 +145,9 @@ def _reasons(impact: Impact) -> list[Line]:
 
 def _pairs(impact: Impact, width: int) -> list[Line]:
     """Two metrics a row: label, before → after, the change and its interval."""
-    shown = [_pair(name, words, effect) for name, words, effect in _effects(impact)]
+    shown = [
+        _pair(name, _BRIEF.get(name, words), effect) for name, words, effect in _effects(impact)
+    ]
     across = max(1, width // _PAIR_WIDTH)
     size = width // across
     rows: list[Line] = []
@@ -159,12 +165,11 @@ def _pair(name: str, words: str, effect: Effect | None) -> Line:
     if effect is None:
         return (Span(f"{words} ", "quiet"), Span(MISSING, "quiet"))
     role = VERDICT_ROLES.get(effect.verdict or "", "quiet")
-    before, after = figure(name, effect.a), figure(name, effect.b)
-    first = before.number if before.unit == after.unit else str(before)
+    before, after = brief(name, effect.a), brief(name, effect.b)
     return (
         Span(f"{words} ", "quiet"),
-        Span(f"{first}→", "quiet"),
-        Span(str(after), "strong"),
+        Span(f"{before}→", "quiet"),
+        Span(after, "strong"),
         Span(f" {change_text(effect)}", role),
         Span(f" {interval_text(name, effect)}", "quiet"),
     )

@@ -62,7 +62,7 @@ class KnobList(Canvas, can_focus=True):
         moved = knob.value != knob.start and knob.start is not None
         value_role = "cursor" if lit else "quiet" if self._stale else "money" if moved else "strong"
         texts = (
-            (_KEY_OF.get(knob.name, ""), plain),
+            (_KEY_OF.get(knob.name, ""), strong if lit else "primary"),
             (label(outside(knob.name, 40)), strong if lit else "text"),
             (format_value(knob.value), value_role),
             (format_value(knob.start), plain),
