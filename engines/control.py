@@ -177,7 +177,7 @@ class PluginClient:
         uid = struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[
             1
         ]
-        if uid not in (os.geteuid(), self.path.parent.stat().st_uid):
+        if uid not in (os.geteuid(), _owner(self.path.parent)):
             raise self._lost(f"its socket is served by uid {uid}")
 
     def _parse(self, received: bytes) -> dict[str, Any]:
@@ -193,6 +193,10 @@ class PluginClient:
             reason,
             "see `trimtab engines` for the engines that can",
         )
+
+
+def _owner(directory: Path) -> int:
+    return directory.stat().st_uid
 
 
 def _arm(channel: socket.socket, until: float) -> None:

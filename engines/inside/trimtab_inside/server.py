@@ -72,6 +72,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._connections: dict[int, _Connection] = {}
         self._stopping = False
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="trimtab", daemon=True)
 
     def start(self) -> None:
@@ -99,6 +100,9 @@ class Server:
             self._close()
 
     def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         for connection in list(self._connections.values()):
             self._drop(connection)
         self._selector.close()
