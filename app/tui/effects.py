@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from store.compare import Effect
 
 MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 VERDICT_ROLES = {"better": "good", "worse": "bad", "not comparable": "warn"}
 
 
@@ -64,4 +65,4 @@ def _whole(value: float) -> str:
 
 
 def _times(ratio: float) -> str:
-    return f"×{ratio:.2g}" if ratio < 100 else f"×{ratio:.0f}"
+    return TIMES + (f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.tui.frame import Frame, Mark, Query
-from app.tui.knob_names import short
+from app.tui.knob_names import in_order, short
 from app.tui.series import SeriesCache
 from store import changes, engines, events, knobs, recorders, runs
 from store.metrics import metrics
@@ -85,7 +85,7 @@ class FrameReader:
             series=series,
             marks=tuple(Mark(c.ts_ms, letters[c.id], short(c)) for c in applied),
             letters=letters,
-            knobs=() if run is None else tuple(knobs.current(ledger, run.id)),
+            knobs=() if run is None else in_order(knobs.current(ledger, run.id)),
             changes=listed,
             impact=impact,
             events=tuple(events.recent(ledger, engine.id, _EVENTS)),

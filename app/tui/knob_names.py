@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from store.records import Change, format_value
+from collections.abc import Iterable
+
+from store.records import Change, KnobState, format_value
 
 LABELS = {
     "enable_prefix_caching": "prefix caching",
@@ -16,6 +18,12 @@ _SHORT = {
     "max_num_batched_tokens": "budget",
     "long_prefill_token_threshold": "prefill",
 }
+
+
+def in_order(knobs: Iterable[KnobState]) -> tuple[KnobState, ...]:
+    """The knobs people know first, in the order of their keys."""
+    places = {name: place for place, name in enumerate(LABELS)}
+    return tuple(sorted(knobs, key=lambda knob: (places.get(knob.name, len(places)), knob.name)))
 
 
 def label(knob: str) -> str:

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from app.tui.comparing import Compared
-from app.tui.effects import VERDICT_ROLES, change_text, interval_text
+from app.tui.effects import VERDICT_ROLES, change_text, interval_text, role_of
 from app.tui.figures import figure
 from app.tui.lines import Line, Span, outside, pad
 from app.tui.screens.dialog import Dialog, table
@@ -77,13 +77,12 @@ def comparison_lines(compared: Compared) -> list[Line]:
         effect = comparison.metrics.get(name)
         if effect is None:
             continue
-        role = VERDICT_ROLES.get(effect.verdict or "", "quiet")
         lines.append(
             (
                 Span(pad(SPECS[name].label, _WIDTHS[0]), "quiet"),
                 Span(pad(str(figure(name, effect.a)), _WIDTHS[1], right=True)),
                 Span(pad(str(figure(name, effect.b)), _WIDTHS[2], right=True), "strong"),
-                Span(pad(change_text(effect), _WIDTHS[3], right=True), role),
+                Span(pad(change_text(effect), _WIDTHS[3], right=True), role_of(effect)),
                 Span(pad("  " + interval_text(name, effect), _WIDTHS[4]), "quiet"),
             )
         )

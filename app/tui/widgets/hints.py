@@ -25,8 +25,8 @@ class Hints(Canvas):
             others.pop()
         spans: list[Span] = []
         for _, shown, hint in others + always:
-            spans += [Span(shown, "primary"), Span(f" {hint}  ", "quiet")]
-        return [tuple(spans)]
+            spans += [Span(shown, "primary"), Span(f" {hint}", "quiet"), Span("  ")]
+        return [tuple(spans[:-1])]
 
 
 def _width(hints: list[tuple[str, str, str]]) -> int:
