@@ -15,7 +15,7 @@ _migrations = Migrations("trimtab")
 @_migrations()
 def create(db: Database) -> None:
     """Make the tables and views of version 1."""
-    for statement in (*TABLES, *VIEWS):
+    for statement in (*TABLES, *VIEWS.values()):
         db.conn.execute(statement)
 
 

@@ -78,6 +78,7 @@ CREATE TABLE runs (
   id INTEGER PRIMARY KEY,
   engine_id INTEGER NOT NULL REFERENCES engines (id),
   first_seen_ms INTEGER NOT NULL,
+  thinned_ms INTEGER NOT NULL DEFAULT 0,
   model TEXT,
   pid INTEGER,
   started_ms INTEGER,

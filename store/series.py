@@ -10,8 +10,8 @@ from store.runs import read_bounds
 from store.windows import Window, add, difference_of_rows, runs_between
 
 GAP_MS = 10_000
-"""A step whose row before it is older than this (and than a step) follows a gap: nobody watched, and
-its average would be drawn as if it had been measured then."""
+"""A step whose row before it is older than this (and than a step) follows a gap: nobody watched, so
+its average would be drawn as if it had been measured in that step."""
 
 
 def read_steps(

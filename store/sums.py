@@ -22,6 +22,13 @@ def highest_known(a: int | None, b: int | None) -> int | None:
     return None if a is None or b is None else max(a, b)
 
 
+def fold(a: int | None, b: int | None) -> int | None:
+    """The higher of what is known of two maxima; None where neither is."""
+    if a is None or b is None:
+        return a if b is None else b
+    return max(a, b)
+
+
 def add_each(a: Values, b: Values) -> dict[str, int | None]:
     """Sums by name over the names of both."""
     return {name: add_known(a.get(name), b.get(name)) for name in {**a, **b}}

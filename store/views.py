@@ -1,75 +1,81 @@
-"""Friendly views for sqlite3, Datasette and pandas: names with units, rates instead of totals."""
+"""Friendly views for sqlite3, Datasette and pandas: names with units, rates instead of totals.
+
+A row's rate is since the row before it, which is looked up rather than taken with lag(): so a time
+range or a LIMIT reads only the rows it asks for.
+"""
 
 from __future__ import annotations
 
-_READINGS = """
-CREATE VIEW v_readings AS
-WITH steps AS (
-  SELECT run_id, ts_ms,
-    (ts_ms - lag(ts_ms) OVER run) / 1000.0 AS seconds,
-    requests_stop + requests_length + requests_abort + requests_error + requests_other
-      - lag(requests_stop + requests_length + requests_abort + requests_error + requests_other)
-        OVER run AS requests,
-    prompt_tokens - lag(prompt_tokens) OVER run AS prompt_tokens,
-    cached_prompt_tokens - lag(cached_prompt_tokens) OVER run AS cached_prompt_tokens,
-    generation_tokens - lag(generation_tokens) OVER run AS generation_tokens,
-    preemptions - lag(preemptions) OVER run AS preemptions,
-    watched_ms - lag(watched_ms) OVER run AS watched_ms,
-    active_ms - lag(active_ms) OVER run AS active_ms,
-    running_ms - lag(running_ms) OVER run AS running_ms,
-    waiting_ms - lag(waiting_ms) OVER run AS waiting_ms,
-    kv_usage_us - lag(kv_usage_us) OVER run AS kv_usage_us,
-    ttft_sum_us - lag(ttft_sum_us) OVER run AS ttft_sum_us,
-    ttft_count - lag(ttft_count) OVER run AS ttft_count,
-    e2e_sum_us - lag(e2e_sum_us) OVER run AS e2e_sum_us,
-    e2e_count - lag(e2e_count) OVER run AS e2e_count,
-    running_max, waiting_max, kv_usage_max_ppm
-  FROM readings
-  WINDOW run AS (PARTITION BY run_id ORDER BY ts_ms)
+
+def _time(column: str) -> str:
+    """A time in ms as ISO 8601 in UTC."""
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch')"
+
+
+def _value(column: str) -> str:
+    """A knob's value as people read it: on, off or a number."""
+    return (
+        f"CASE json_type({column}) WHEN 'true' THEN 'on' WHEN 'false' THEN 'off' "
+        f"ELSE json_extract({column}, '$') END"
+    )
+
+
+def _step(column: str) -> str:
+    """What a column grew by since the row before."""
+    return f"(now.{column} - was.{column})"
+
+
+_FINISHED = " + ".join(
+    _step(f"requests_{reason}") for reason in ("stop", "length", "abort", "error", "other")
 )
+
+_READINGS = f"""
+CREATE VIEW v_readings AS
 SELECT
-  engines.name AS engine, runs.model, steps.run_id,
-  strftime('%Y-%m-%dT%H:%M:%fZ', ts_ms / 1000.0, 'unixepoch') AS time_utc, ts_ms,
-  round(seconds, 3) AS step_seconds,
-  round(requests / seconds, 3) AS requests_per_second,
-  round(prompt_tokens / seconds, 1) AS prompt_tokens_per_second,
-  round(generation_tokens / seconds, 1) AS generation_tokens_per_second,
-  round(1.0 * cached_prompt_tokens / nullif(prompt_tokens, 0), 4) AS cache_hit_rate,
-  round(1.0 * running_ms / nullif(steps.watched_ms, 0), 2) AS running_mean,
-  running_max,
-  round(1.0 * waiting_ms / nullif(steps.watched_ms, 0), 2) AS waiting_mean,
-  waiting_max,
-  round(kv_usage_us / 1000.0 / nullif(steps.watched_ms, 0), 4) AS kv_usage_mean,
-  kv_usage_max_ppm / 1e6 AS kv_usage_max,
-  round(1.0 * active_ms / nullif(steps.watched_ms, 0), 4) AS active_fraction,
-  preemptions,
-  round(ttft_sum_us / 1e6 / nullif(ttft_count, 0), 6) AS ttft_mean_seconds,
-  round(e2e_sum_us / 1e6 / nullif(e2e_count, 0), 6) AS e2e_mean_seconds
-FROM steps
-JOIN runs ON runs.id = steps.run_id
+  engines.name AS engine, runs.model, now.run_id, {_time("now.ts_ms")} AS time_utc, now.ts_ms,
+  {_step("ts_ms")} / 1000.0 AS step_seconds,
+  round(1000.0 * ({_FINISHED}) / {_step("ts_ms")}, 3) AS requests_per_second,
+  round(1000.0 * {_step("prompt_tokens")} / {_step("ts_ms")}, 1) AS prompt_tokens_per_second,
+  round(1000.0 * {_step("generation_tokens")} / {_step("ts_ms")}, 1)
+    AS generation_tokens_per_second,
+  round(1.0 * {_step("cached_prompt_tokens")} / nullif({_step("prompt_tokens")}, 0), 4)
+    AS cache_hit_rate,
+  round(1.0 * {_step("running_ms")} / nullif({_step("watched_ms")}, 0), 2) AS running_mean,
+  now.running_max,
+  round(1.0 * {_step("waiting_ms")} / nullif({_step("watched_ms")}, 0), 2) AS waiting_mean,
+  now.waiting_max,
+  round({_step("kv_usage_us")} / 1000.0 / nullif({_step("watched_ms")}, 0), 4) AS kv_usage_mean,
+  now.kv_usage_max_ppm / 1e6 AS kv_usage_max,
+  round(1.0 * {_step("active_ms")} / nullif({_step("watched_ms")}, 0), 4) AS active_fraction,
+  {_step("preemptions")} AS preemptions,
+  round({_step("ttft_sum_us")} / 1e6 / nullif({_step("ttft_count")}, 0), 6) AS ttft_mean_seconds,
+  round({_step("itl_sum_us")} / 1e6 / nullif({_step("itl_count")}, 0), 6) AS itl_mean_seconds,
+  round({_step("e2e_sum_us")} / 1e6 / nullif({_step("e2e_count")}, 0), 6) AS e2e_mean_seconds,
+  round({_step("queue_sum_us")} / 1e6 / nullif({_step("queue_count")}, 0), 6)
+    AS queue_mean_seconds
+FROM readings AS now
+LEFT JOIN readings AS was ON was.run_id = now.run_id AND was.ts_ms =
+  (SELECT max(ts_ms) FROM readings WHERE run_id = now.run_id AND ts_ms < now.ts_ms)
+JOIN runs ON runs.id = now.run_id
 JOIN engines ON engines.id = runs.engine_id
 """
 
-_RUNS = """
+_RUNS = f"""
 CREATE VIEW v_runs AS
 SELECT
   runs.id AS run_id, engines.name AS engine, engines.url, runs.model, runs.pid,
   runs.vllm_version, runs.control, runs.reason,
-  strftime('%Y-%m-%dT%H:%M:%SZ', runs.started_ms / 1000.0, 'unixepoch') AS started_utc,
-  strftime('%Y-%m-%dT%H:%M:%SZ', runs.first_seen_ms / 1000.0, 'unixepoch') AS first_seen_utc,
-  strftime('%Y-%m-%dT%H:%M:%SZ',
-    (SELECT max(ts_ms) FROM readings WHERE run_id = runs.id) / 1000.0, 'unixepoch')
-    AS last_reading_utc,
-  runs.arguments, runs.cache_config
+  {_time("runs.started_ms")} AS started_utc, {_time("runs.first_seen_ms")} AS first_seen_utc,
+  {_time("(SELECT max(ts_ms) FROM readings WHERE run_id = runs.id)")} AS last_reading_utc,
+  runs.arguments, runs.cache_config, runs.first_seen_ms AS ts_ms
 FROM runs JOIN engines ON engines.id = runs.engine_id
 """
 
-_CHANGES = """
+_CHANGES = f"""
 CREATE VIEW v_changes AS
 SELECT
-  strftime('%Y-%m-%dT%H:%M:%fZ', changes.ts_ms / 1000.0, 'unixepoch') AS time_utc,
-  engines.name AS engine, changes.run_id, knob,
-  json_extract(from_value, '$') AS from_value, json_extract(to_value, '$') AS to_value,
+  {_time("changes.ts_ms")} AS time_utc, engines.name AS engine, changes.run_id, knob,
+  {_value("from_value")} AS from_value, {_value("to_value")} AS to_value,
   outcome, cause, who, why, changes.reason, took_ms, lease_s AS lease_seconds,
   changes.id AS change_id, undoes, per_engine, changes.ts_ms
 FROM changes
@@ -77,67 +83,62 @@ JOIN runs ON runs.id = changes.run_id
 JOIN engines ON engines.id = runs.engine_id
 """
 
-_KNOBS = """
+_KNOBS = f"""
 CREATE VIEW v_knobs AS
 SELECT
-  engines.name AS engine, knobs.run_id, knobs.name AS knob, kind,
-  json_extract(value, '$') AS value, json_extract(start, '$') AS start_value,
-  minimum, maximum, knobs.reason,
-  strftime('%Y-%m-%dT%H:%M:%fZ', knobs.ts_ms / 1000.0, 'unixepoch') AS since_utc,
-  lead(knobs.ts_ms) OVER (PARTITION BY knobs.run_id, knobs.name ORDER BY knobs.ts_ms) IS NULL
-    AS is_current,
-  knobs.ts_ms
-FROM knobs
-JOIN runs ON runs.id = knobs.run_id
+  engines.name AS engine, now.run_id, now.name AS knob, kind,
+  {_value("value")} AS value, {_value("start")} AS start_value, minimum, maximum, now.reason,
+  {_time("now.ts_ms")} AS since_utc,
+  NOT EXISTS (SELECT 1 FROM knobs AS later WHERE later.run_id = now.run_id
+    AND later.name = now.name AND later.ts_ms > now.ts_ms) AS is_latest,
+  now.ts_ms
+FROM knobs AS now
+JOIN runs ON runs.id = now.run_id
 JOIN engines ON engines.id = runs.engine_id
 """
 
-_SNAPSHOTS = """
+_SNAPSHOTS = f"""
 CREATE VIEW v_snapshots AS
 SELECT
   snapshots.name, engines.name AS engine,
-  strftime('%Y-%m-%dT%H:%M:%fZ', from_ms / 1000.0, 'unixepoch') AS from_utc,
-  strftime('%Y-%m-%dT%H:%M:%fZ', to_ms / 1000.0, 'unixepoch') AS to_utc,
-  (to_ms - from_ms) / 1000.0 AS seconds,
-  strftime('%Y-%m-%dT%H:%M:%fZ', made_ms / 1000.0, 'unixepoch') AS made_utc,
-  configuration, note
+  {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc,
+  (to_ms - from_ms) / 1000.0 AS seconds, {_time("made_ms")} AS made_utc,
+  configuration, note, made_ms AS ts_ms
 FROM snapshots JOIN engines ON engines.id = snapshots.engine_id
 """
 
-_DEVICES = """
+_DEVICES = f"""
 CREATE VIEW v_devices AS
-WITH steps AS (
-  SELECT *,
-    ts_ms - lag(ts_ms) OVER step AS step_ms,
-    held_ms - lag(held_ms) OVER step AS held,
-    watched_ms - lag(watched_ms) OVER step AS watched,
-    busy_us - lag(busy_us) OVER step AS busy,
-    memory_mib_ms - lag(memory_mib_ms) OVER step AS memory,
-    energy_mj - lag(energy_mj) OVER step AS energy
-  FROM device_readings
-  WINDOW step AS (PARTITION BY run_id, device_id ORDER BY ts_ms)
-)
 SELECT
-  engines.name AS engine, steps.run_id, devices.kind, devices.name AS device, devices.uuid,
-  strftime('%Y-%m-%dT%H:%M:%fZ', steps.ts_ms / 1000.0, 'unixepoch') AS time_utc, steps.ts_ms,
-  round(steps.held / 1000.0, 3) AS device_seconds,
-  round(steps.busy / 1000.0 / nullif(steps.watched, 0), 4) AS utilisation_mean,
-  round(1.0 * steps.memory / nullif(steps.watched, 0), 1) AS memory_mean_mib,
-  steps.memory_max_mib,
-  round(1.0 * steps.energy / nullif(steps.step_ms, 0), 2) AS power_mean_watts
-FROM steps
-JOIN devices ON devices.id = steps.device_id
-JOIN runs ON runs.id = steps.run_id
+  engines.name AS engine, now.run_id, devices.kind, devices.name AS device, devices.uuid,
+  {_time("now.ts_ms")} AS time_utc, now.ts_ms,
+  {_step("held_ms")} / 1000.0 AS device_seconds,
+  round({_step("busy_us")} / 1000.0 / nullif({_step("watched_ms")}, 0), 4) AS utilisation_mean,
+  round(1.0 * {_step("memory_mib_ms")} / nullif({_step("watched_ms")}, 0), 1) AS memory_mean_mib,
+  now.memory_max_mib,
+  round(1.0 * {_step("energy_mj")} / {_step("ts_ms")}, 2) AS power_mean_watts
+FROM device_readings AS now
+LEFT JOIN device_readings AS was ON was.run_id = now.run_id AND was.device_id = now.device_id
+  AND was.ts_ms = (SELECT max(ts_ms) FROM device_readings
+    WHERE run_id = now.run_id AND device_id = now.device_id AND ts_ms < now.ts_ms)
+JOIN devices ON devices.id = now.device_id
+JOIN runs ON runs.id = now.run_id
 JOIN engines ON engines.id = runs.engine_id
 """
 
-_EVENTS = """
+_EVENTS = f"""
 CREATE VIEW v_events AS
-SELECT
-  strftime('%Y-%m-%dT%H:%M:%fZ', ts_ms / 1000.0, 'unixepoch') AS time_utc,
-  engines.name AS engine, kind, text, ts_ms
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, kind, text, ts_ms
 FROM events JOIN engines ON engines.id = events.engine_id
 """
 
-VIEWS: tuple[str, ...] = (_READINGS, _RUNS, _CHANGES, _KNOBS, _SNAPSHOTS, _DEVICES, _EVENTS)
-"""The statements that make the views of a ledger."""
+VIEWS: dict[str, str] = {
+    "v_readings": _READINGS,
+    "v_runs": _RUNS,
+    "v_changes": _CHANGES,
+    "v_knobs": _KNOBS,
+    "v_snapshots": _SNAPSHOTS,
+    "v_devices": _DEVICES,
+    "v_events": _EVENTS,
+}
+"""The statement that makes each view. Every view has the columns `engine` and `ts_ms`."""
