@@ -1,0 +1,166 @@
+"""Discovery among servers that hang, lie or attack, and processes that die or belong to others."""
+
+import os
+import signal
+import time
+import traceback
+from pathlib import Path
+
+import pytest
+
+from engines import plugin_sockets, procfs
+from engines.control import socket_path
+from engines.discovery import EngineInfo, find_engines, probe
+from engines.listeners import owner_of, tcp_listeners
+from engines.processes import engine_trees, orphans
+from store.errors import EngineUnreachable
+from tests.fakes.engine_trees import FakeEngine, fake_engine
+
+pytestmark = pytest.mark.usefixtures("own_data")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
+
+
+@pytest.fixture
+def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+
+
+def found(engine: FakeEngine, deadline_s: float = 3.0) -> EngineInfo:
+    return next(one for one in find_engines(deadline_s=deadline_s) if one.pid == engine.pid)
+
+
+def test_a_hung_server_keeps_its_knobs_and_delays_nobody(tmp_path: Path) -> None:
+    with (
+        fake_engine(tmp_path / "a", "org/hung", hang=True, plugins=[True]) as hung,
+        fake_engine(tmp_path / "b", "org/well") as well,
+    ):
+        by_pid = {one.pid: one for one in find_engines(deadline_s=1)}
+        with pytest.raises(EngineUnreachable, match="no whole answer within"):
+            probe(hung.url, deadline_s=0.5)
+    assert by_pid[well.pid].vllm_version == "0.32.0"
+    assert by_pid[hung.pid].vllm_version is None
+    assert by_pid[hung.pid].model == "org/hung"
+    assert by_pid[hung.pid].control == "live"
+    assert by_pid[hung.pid].reason.startswith("does not answer: no whole answer within 1 s")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\x1b[2J\x1b]0;owned\x07m", "[red]m[/red] [@click=app.quit]x[/]", "a\nb\u202ec", "x" * 9999],
+)
+def test_names_that_attack_the_terminal_are_only_text(tmp_path: Path, name: str) -> None:
+    version = f"0.32.0{name}"
+    with fake_engine(tmp_path, "--config", "c.yaml", model=name, version=version) as engine:
+        info = found(engine)
+    assert info.model is not None and info.vllm_version is not None
+    for text in (info.model, info.vllm_version, info.name, info.url, info.reason):
+        assert text.isprintable()
+        assert len(text) < 400
+    assert not set(info.name) & set("[]@/ ")
+
+
+def test_arguments_that_attack_the_terminal_are_only_text(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, "m", "--chat-template", "\x1b[2J{{x}}\n") as engine:
+        info = found(engine)
+    assert all(text.isprintable() for text in info.arguments)
+
+
+@pytest.mark.parametrize("answer", [None, 7, {"a": 1}, "", []])
+def test_a_version_that_is_no_text_is_none(tmp_path: Path, answer: object) -> None:
+    with fake_engine(tmp_path, "m", version=answer, metrics="vllm:x 1\n") as engine:
+        info = found(engine)
+    assert info.vllm_version is None
+    assert "does not answer" not in info.reason
+
+
+def test_orphans_are_named_when_their_api_server_dies(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, "m", plugins=[False, False]) as engine:
+        cores = {p.pid for p in procfs.descendants(engine.pid, procfs.processes())}
+        os.kill(engine.pid, signal.SIGKILL)
+        orphaned = _wait_for_orphans(cores)
+        assert len(orphaned) == 2  # the EngineCores; their Workers are below them
+        assert engine.pid not in [one.pid for one in find_engines()]
+
+
+def _wait_for_orphans(cores: set[int]) -> list[int]:
+    for _ in range(100):
+        pids = [p.pid for p in orphans() if p.pid in cores]
+        if pids:
+            return pids
+        time.sleep(0.05)
+    return []
+
+
+@needs_root
+def test_a_socket_that_another_user_could_have_put_there_is_not_trusted(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, "m", plugins=[True]) as engine:
+        tree = next(t for t in engine_trees() if t.root.pid == engine.pid)
+        core = tree.cores[0]
+        path = socket_path(core.pid, 0)
+        assert plugin_sockets.find_socket(core, 0) == path
+        path.chmod(0o666)
+        assert plugin_sockets.find_socket(core, 0) is None
+        path.chmod(0o600)
+        os.chown(path, 65534, 65534)
+        assert plugin_sockets.find_socket(core, 0) is None
+        os.chown(path, 0, 0)
+        other = next(p for p in tree.members if p.pid != core.pid)
+        taken = socket_path(other.pid, 0)
+        path.rename(taken)
+        assert plugin_sockets.find_socket(other, 0) is None  # it does not listen there
+        taken.unlink()
+
+
+@needs_root
+def test_another_users_engine_is_observed(tmp_path: Path) -> None:
+    home = Path("/tmp") / f"trimtab-test-{os.getpid()}"
+    try:
+        with fake_engine(home, "m", user="nobody", plugins=[False], model="m") as engine:
+            assert found(engine).model == "m"
+            child = os.fork()
+            if child == 0:
+                _check_as_stranger(engine)
+            _, status = os.waitpid(child, 0)
+            assert os.waitstatus_to_exitcode(status) == 0
+    finally:
+        (home / "serve").unlink(missing_ok=True)
+        home.rmdir()
+
+
+def _check_as_stranger(engine: FakeEngine) -> None:
+    """In a process of its own, as a user who may not look into the engine's."""
+    code = 1
+    try:
+        os.setgroups([])
+        os.setgid(12345)
+        os.setuid(12345)
+        info = found(engine)
+        assert (info.url, info.model, info.control) == (engine.url, "m", "observe")
+        assert "runs as nobody: run trimtab as nobody" in info.reason
+        assert procfs.environment(engine.pid, ("PATH=",)) is None
+        assert procfs.working_directory(engine.pid) is None
+        inode = next(li.inode for li in tcp_listeners() if li.port == engine.port)
+        assert owner_of(inode) is None
+        assert probe(engine.url) == info
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def test_processes_that_vanish_while_read_are_left_out() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    # Dead but not reaped: /proc still lists it.
+    for _ in range(100):
+        if procfs.read_process(child) is None:
+            break
+        time.sleep(0.01)
+    assert child in procfs.process_ids()
+    assert child not in procfs.processes()
+    os.waitpid(child, 0)
+    assert procfs.read_process(child) is None
+    assert procfs.user_id(child) is None
+    assert procfs.environment(child, ("PATH=",)) is None

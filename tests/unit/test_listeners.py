@@ -1,0 +1,58 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from engines import listeners
+
+
+@pytest.mark.parametrize(
+    ("family", "address"),
+    [
+        (socket.AF_INET, "127.0.0.1"),
+        (socket.AF_INET, "127.1.2.3"),
+        (socket.AF_INET, "0.0.0.0"),
+        (socket.AF_INET6, "::1"),
+        (socket.AF_INET6, "::"),
+    ],
+)
+def test_a_listening_socket_is_found_with_its_owner(
+    family: socket.AddressFamily, address: str
+) -> None:
+    with socket.socket(family) as server:
+        server.bind((address, 0))
+        port = server.getsockname()[1]
+        assert port not in [li.port for li in listeners.tcp_listeners()]  # bound, not listening
+        server.listen()
+        found = next(li for li in listeners.tcp_listeners() if li.port == port)
+        assert (found.address, found.user_id) == (address, os.geteuid())
+        assert found.accepts_any == (address in ("0.0.0.0", "::"))
+        assert found.inode in (listeners.socket_inodes(os.getpid()) or ())
+        assert listeners.owner_of(found.inode) == os.getpid()
+
+
+def test_a_mapped_address_reads_as_ipv4() -> None:
+    with socket.socket(socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        server.bind(("::ffff:127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        assert [li.address for li in listeners.tcp_listeners() if li.port == port] == ["127.0.0.1"]
+
+
+def test_only_listening_unix_sockets_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "with space.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        assert str(path) not in listeners.unix_listeners().values()
+        server.listen()
+        inode = next(i for i, where in listeners.unix_listeners().items() if where == str(path))
+        assert inode in (listeners.socket_inodes(os.getpid()) or ())
+
+
+def test_a_process_that_is_not_there_holds_no_sockets() -> None:
+    assert listeners.socket_inodes(2**22 + 1) is None
+    assert listeners.tcp_listeners(2**22 + 1) == []
+    assert listeners.unix_listeners(2**22 + 1) == {}
+    assert listeners.owner_of(1) is None
