@@ -31,11 +31,12 @@ def now_ms() -> int:
 
 def run_of(ledger: Ledger, engine: EngineInfo) -> int:
     """The run of the ledger that this life of the engine is, opened if no recorder has seen it."""
-    from store.engines import upsert_engine
+    from store.engines import find_engine, upsert_engine
     from store.runs import latest_run, open_run
 
     with ledger.transaction():
-        engine_id = upsert_engine(ledger, engine.url, engine.name)
+        known = find_engine(ledger, engine.url)
+        engine_id = known.id if known else upsert_engine(ledger, engine.url, engine.name)
         latest = latest_run(ledger, engine_id)
         if latest is not None and latest.info.pid == engine.pid:
             return latest.id
@@ -71,11 +72,10 @@ def keep(ledger: Ledger, run_id: int, engine: EngineInfo, change: Change) -> Non
     """Write a change, its line in the event log and the knobs as they are after it."""
     from store import changes, engines, events, knobs
 
-    with ledger.transaction():
-        new = changes.record(ledger, run_id, change)
-        engine_id = engines.upsert_engine(ledger, engine.url, engine.name)
-        if new:
-            events.add(ledger, engine_id, Event(change.ts_ms, "change", describe(change)))
+    with ledger.transaction(durable=True):
+        row = engines.find_engine(ledger, engine.url)
+        if changes.record(ledger, run_id, change) and row is not None:
+            events.add(ledger, row.id, Event(change.ts_ms, "change", describe(change)))
     if change.outcome == "applied":
         from engines.knobs import read_knobs
 

@@ -75,8 +75,11 @@ def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None
         if looks_like_address(chosen):
             from engines.discovery import probe
 
-            probe(word, api_key)
-            raise _nothing_recorded(word)
+            url = probe(word, api_key).url  # an engine goes by one of its addresses
+            row = find_engine(ledger, url)
+            if row is not None:
+                return row
+            raise _nothing_recorded(url)
         raise BadInput(f"The ledger knows no engine {chosen!r}", f"There are: {_listed(known)}")
     if not known:
         raise _nothing_recorded(str(ledger.path))

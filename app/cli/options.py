@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from app.durations import parse_duration
+from app.output import say
+from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
     from store.ledger import Ledger
@@ -69,15 +71,12 @@ def open_ledger(db: Path | None) -> Ledger:
     from app.settings import default_db_path
     from store.ledger import Ledger
 
-    path = db or default_db_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Ledger.open(path)
+    return Ledger.open(db or default_db_path())
 
 
 def read_ledger(db: Path | None) -> Ledger:
     """The ledger for reading only; raises NotAchieved where nothing has been recorded yet."""
     from app.settings import default_db_path
-    from store.errors import NotAchieved
     from store.ledger import Ledger
 
     path = db or default_db_path()
@@ -87,3 +86,9 @@ def read_ledger(db: Path | None) -> Ledger:
             remedy="trimtab record records in the background",
         )
     return Ledger.open(path, readonly=True)
+
+
+def end_with(error: TrimtabError) -> NoReturn:
+    """End the command with the error's line and exit code, after its result has been printed."""
+    say(f"trimtab: {error}")
+    raise click.exceptions.Exit(error.exit_code)

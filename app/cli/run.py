@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from datetime import datetime
-from typing import NoReturn
 
 import click
 
@@ -97,8 +96,3 @@ def _pipe_closed() -> int:
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
     return PIPE_CLOSED
-
-
-def exit_with(code: int) -> NoReturn:
-    """End the current command with an exit code after it has printed what it had to."""
-    raise click.exceptions.Exit(code)

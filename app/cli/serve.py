@@ -51,9 +51,9 @@ def command_(
 ) -> None:
     """Start vLLM with the live knobs loaded.
 
-    MODEL is a directory, or `tiny` or `tiny-int4` (made by trimtab provision). What trimtab does not
-    know goes to vLLM as it is: trimtab serve tiny --max-num-seqs 32. In the foreground it shows the
-    engine's log, and Ctrl-C ends the engine, its requests first; --detach leaves it running.
+    MODEL is a directory, or `tiny` or `tiny-int4` (made by trimtab provision). What trimtab does
+    not know goes to vLLM as it is: trimtab serve tiny --max-num-seqs 32. In the foreground it shows
+    the engine's log, and Ctrl-C ends the engine, its requests first; --detach leaves it running.
     """
     from engines.launch import LaunchSpec, StartFailed, start, wait_healthy
 

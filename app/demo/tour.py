@@ -1,0 +1,166 @@
+"""The tour: about two minutes on a live engine without a person.
+
+    caching off   30 s      then on   30 s      → what prefix caching is worth
+    batch size 1  30 s      then back 10 s      → what the batch size is worth
+
+Knobs change on the running engine; after each the engine settles before anything is measured. The
+effects are then looked for in the ledger, and what is not there is a finding, not a shrug.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.acts import SETTLE_MS, describe, now_ms, set_knobs
+from app.comparison_text import comparison_lines
+from app.durations import format_duration
+from app.status_line import status_line
+
+if TYPE_CHECKING:
+    from engines.discovery import EngineInfo
+    from store.compare import Comparison, Span
+    from store.ledger import Ledger
+    from store.prices import PriceBook
+    from store.records import KnobValue
+
+BLOCK_MS = 5_000
+BLOCKS = 6
+STATUS_EVERY_S = 10.0
+FIRST_ANSWERS_S = 60.0
+
+CACHING = "enable_prefix_caching"
+BATCH = "max_num_seqs"
+SHOWN = (
+    "cost_per_request_usd",
+    "request_rate",
+    "generation_rate",
+    "cache_hit_rate",
+    "running_mean",
+    "ttft_p95",
+    "e2e_p95",
+)
+
+
+@dataclass
+class Findings:
+    """What the tour saw: both comparisons, and the effects that were missing."""
+
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+
+class Tour:
+    """Turns knobs on one engine that is being recorded into `ledger`, and measures."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        engine: EngineInfo,
+        prices: PriceBook,
+        tell: Callable[[str], None],
+        show: Callable[[Comparison, str, str], None] | None,
+    ) -> None:
+        self._ledger = ledger
+        self._engine = engine
+        self._prices = prices
+        self._tell = tell
+        self._show = show
+
+    def run(self) -> Findings:
+        """Take the tour; raises NotAchieved where a knob cannot be turned."""
+        from engines.knobs import read_knobs
+
+        found = Findings()
+        start = {state.name: state.value for state in read_knobs(self._engine.sockets)}
+        batch = start.get(BATCH)
+        self._wait_for_answers()
+        off = self._measure("caching off", CACHING, False)
+        on = self._measure("caching on", CACHING, True)
+        self._compare(found, "prefix caching", off, on)
+        one = self._measure("batch size 1", BATCH, 1)
+        if batch is not None:
+            self._measure(f"batch size {batch}", BATCH, batch, seconds=2 * BLOCK_MS / 1000)
+        self._compare(found, "batch size", on, one)
+        found.missing += self._missing(found, off, on)
+        return found
+
+    def _wait_for_answers(self) -> None:
+        """Until requests are being answered at a steady pace."""
+        deadline = time.monotonic() + FIRST_ANSWERS_S
+        while self._value("requests", now_ms() - 3_000, now_ms()) in (None, 0):
+            if time.monotonic() > deadline:
+                from store.errors import NotAchieved
+
+                raise NotAchieved("No request was answered within a minute")
+            time.sleep(1)
+        self._watch(BLOCK_MS / 1000)
+
+    def _measure(
+        self, label: str, knob: str, value: KnobValue, *, seconds: float = BLOCKS * BLOCK_MS / 1000
+    ) -> Span:
+        """Turn a knob, let the engine settle, and watch it for a while."""
+        from store.compare import Span
+        from store.engines import find_engine
+
+        (change,) = set_knobs(self._ledger, self._engine, [(knob, value)], why="the demo's tour")
+        self._tell(f"-- {describe(change)}, no restart")
+        row = find_engine(self._ledger, self._engine.url)
+        assert row is not None  # its readings were waited for
+        from_ms = change.ts_ms + SETTLE_MS
+        # A second more: the last block's last row must be in the ledger.
+        self._watch(SETTLE_MS / 1000 + seconds + 1)
+        return Span(row.id, from_ms, from_ms + round(seconds * 1000), label)
+
+    def _watch(self, seconds: float) -> None:
+        """Say now and then how it goes."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, STATUS_EVERY_S))
+            line = status_line(self._ledger, self._engine.url, self._prices, now_ms())
+            self._tell(line)
+
+    def _compare(self, found: Findings, name: str, a: Span, b: Span) -> None:
+        from store.compare import compare
+
+        comparison = compare(self._ledger, a, b, self._prices, block_ms=BLOCK_MS)
+        found.comparisons[name] = comparison
+        span = format_duration((b.to_ms - b.from_ms) / 1000)
+        self._tell(f"== {a.label} against {b.label}, {span} each")
+        if self._show is not None:
+            self._show(comparison, a.label, b.label)
+        for line in comparison_lines(comparison):
+            self._tell(line)
+
+    def _missing(self, found: Findings, off: Span, on: Span) -> list[str]:
+        cost = found.comparisons["prefix caching"].metrics["cost_per_request_usd"].interval
+        output = found.comparisons["batch size"].metrics["generation_rate"].interval
+        cached_off = self._value("cached_prompt_tokens", off.from_ms, off.to_ms)
+        asked_off = self._value("prompt_tokens", off.from_ms, off.to_ms)
+        cached_on = self._value("cached_prompt_tokens", on.from_ms, on.to_ms)
+        whole = self._value("requests_failed", off.from_ms, now_ms())
+        effects = {
+            "with caching off, prompts went on and no token came from the cache": (
+                cached_off == 0 and bool(asked_off)
+            ),
+            "with caching on again, tokens came from the cache": bool(cached_on),
+            "caching on made a request cheaper (95 % interval below 0)": (
+                cost is not None and cost[1] < 0
+            ),
+            "batch size 1 brought output tokens/s down (95 % interval below 0)": (
+                output is not None and output[1] < 0
+            ),
+            "no request failed": whole == 0,
+        }
+        return [effect for effect, seen in effects.items() if not seen]
+
+    def _value(self, name: str, from_ms: int, to_ms: int) -> object:
+        from store.engines import find_engine
+        from store.metrics import metrics
+        from store.windows import read_window
+
+        row = find_engine(self._ledger, self._engine.url)
+        window = None if row is None else read_window(self._ledger, row.id, from_ms, to_ms)
+        return None if window is None else metrics(window, self._prices)[name]
