@@ -1,0 +1,164 @@
+"""A sampler against a real server: instants, runs, pages that lack something."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from engines.device_time import DeviceSample
+from engines.metrics import Sample
+from engines.sampler import PATIENCE, Run, Sampler
+from store.reading import DeviceReading, Reading
+from tests.servers import REAL_PAGE, Server, hangs, reply, says, serving
+
+START = re.search(rb"^process_start_time_seconds (\S+)$", REAL_PAGE, re.MULTILINE)
+
+
+def page(tokens: int = 143_094, start: float | None = None) -> bytes:
+    """The real page with other prompt tokens and another start of the process."""
+    changed = re.sub(rb"(?m)^(vllm:prompt_tokens_total\{.*\}) \S+$", rb"\1 %d" % tokens, REAL_PAGE)
+    if start is not None:
+        changed = re.sub(
+            rb"(?m)^process_start_time_seconds \S+$",
+            b"process_start_time_seconds %.2f" % start,
+            changed,
+        )
+    return changed
+
+
+class Kept:
+    """A sink that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.readings: list[Reading] = []
+        self.device_readings: list[DeviceReading] = []
+        self.reasons: list[str] = []
+        self.held: list[DeviceSample] = []
+        self.refuse = False
+
+    async def open_run(self, sample: Sample, at_ms: int, why: str) -> Run:
+        self.opened.append(why)
+        return Run(len(self.opened))
+
+    async def devices(self) -> Sequence[DeviceSample]:
+        return self.held
+
+    async def store(self, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
+        self.readings.append(reading)
+        self.device_readings += devices
+        return not self.refuse
+
+    async def unreadable(self, reason: str, at_ms: int) -> None:
+        self.reasons.append(reason)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving(says(reply(page()))) as running:
+        yield running
+
+
+@pytest.fixture
+def sink() -> Kept:
+    return Kept()
+
+
+async def test_readings_of_one_run(server: Server, sink: Kept) -> None:
+    sink.held = [DeviceSample(4)]
+    sampler = Sampler(server.url, sink)
+    for tokens in (143_094, 143_100, 143_200):
+        server.answer = says(reply(page(tokens)))
+        server.now(server.answer)
+        await sampler.tick()
+    assert sink.opened == [""]
+    assert [one.values["prompt_tokens"] for one in sink.readings] == [143_094, 143_100, 143_200]
+    assert [one.run_id for one in sink.readings] == [1, 1, 1]
+    assert [one.device_id for one in sink.device_readings] == [4, 4, 4]
+    assert [one.ts_ms for one in sink.device_readings] == [one.ts_ms for one in sink.readings]
+    assert sink.device_readings[-1].held_ms == sink.device_readings[-1].watched_ms
+
+
+async def test_a_restarted_engine_is_a_new_run(server: Server, sink: Kept) -> None:
+    sampler = Sampler(server.url, sink)
+    await sampler.tick()
+    server.now(says(reply(page(143_095, start=1_795_999_999))))
+    await sampler.tick()
+    server.now(says(reply(page(7, start=1_795_999_999))))
+    await sampler.tick()
+    assert sink.opened == ["", "the process started anew", "prompt_tokens fell from 143095 to 7"]
+    assert [one.run_id for one in sink.readings] == [1, 2, 3]
+    assert sink.readings[1].values["watched_ms"] == 0
+
+
+async def test_a_page_that_lost_something_is_not_stored(server: Server, sink: Kept) -> None:
+    sampler = Sampler(server.url, sink)
+    await sampler.tick()
+    less = re.sub(rb"(?m)^vllm:num_preemptions_total.*\n", b"", page(143_095))
+    server.now(says(reply(less)))
+    for _ in range(PATIENCE):
+        await sampler.tick()
+    assert len(sink.readings) == 1
+    assert sink.reasons == ["the page is not whole: preemptions was there before"] * PATIENCE
+    await sampler.tick()
+    assert sink.opened == ["", "the engine no longer tells preemptions"]
+    assert sink.readings[-1].values["preemptions"] is None
+
+
+async def test_a_reading_that_does_not_fit_begins_a_run(server: Server, sink: Kept) -> None:
+    sampler = Sampler(server.url, sink)
+    sink.refuse = True
+    await sampler.tick()
+    sink.refuse = False
+    await sampler.tick()
+    await sampler.tick()
+    assert sink.opened == ["", ""]
+    assert [one.run_id for one in sink.readings] == [1, 2, 2]
+
+
+async def test_forgetting_asks_for_the_run_again(server: Server, sink: Kept) -> None:
+    sampler = Sampler(server.url, sink)
+    await sampler.tick()
+    sampler.forget()
+    await sampler.tick()
+    assert len(sink.opened) == 2
+
+
+async def test_instants_do_not_drift_and_missed_ones_are_skipped(
+    server: Server, sink: Kept
+) -> None:
+    """A server that takes 2.5 intervals costs the two instants it covers, and no more."""
+
+    async def slow_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in range(1_000):
+            await reader.readuntil(b"\r\n\r\n")
+            seen.append(time.monotonic())
+            await asyncio.sleep(0.5 if number == 1 else 0.05)
+            writer.write(reply(page()))
+            if len(seen) >= 7:
+                loop.call_soon_threadsafe(enough.set)
+
+    seen: list[float] = []
+    loop, enough = asyncio.get_running_loop(), asyncio.Event()
+    server.now(slow_once)
+    running = asyncio.create_task(Sampler(server.url, sink, every_s=0.2).run())
+    await asyncio.wait_for(enough.wait(), 20)
+    running.cancel()
+    steps = [round((at - seen[0]) / 0.2, 1) for at in seen]
+    for step, expected in zip(steps, [0, 1, 4, 5, 6, 7, 8], strict=False):
+        assert step == pytest.approx(expected, abs=0.45)
+
+
+async def test_the_loop_goes_on_while_a_server_hangs(server: Server, sink: Kept) -> None:
+    server.now(hangs)
+    sampler = Sampler(server.url, sink, every_s=0.1)
+    tick = asyncio.create_task(sampler.tick())
+    longest, before = 0.0, time.monotonic()
+    while not tick.done():
+        await asyncio.sleep(0.01)
+        now = time.monotonic()
+        longest, before = max(longest, now - before), now
+    assert longest < 0.5
+    assert sink.reasons == ["no whole answer within 2 s"]
