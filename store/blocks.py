@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 BLOCK_MS = 10_000
 
+MOST_BLOCKS = 120
+"""A longer span has longer blocks instead of more: they are the more independent, and a night
+compares as fast as twenty minutes."""
+
 _SHORTEST = 0.8
 """A block's rows must span this part of it; rows at or before its ends seldom lie on them."""
 
@@ -37,18 +41,20 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The usable blocks of a span in time order, and how many were left out for which reason."""
+    """The usable blocks of a span in time order, how many were left out for which reason, and how
+    long a block is."""
 
     kept: tuple[Window, ...]
     left_out: Mapping[str, int]
+    block_ms: int
 
 
 def cut(ledger: Ledger, span: Span, block_ms: int = BLOCK_MS) -> Blocks:
-    """Cut a span into as many equal blocks of at least `block_ms` as it holds."""
+    """Cut a span into equal blocks of at least `block_ms`, as many as it holds up to `MOST_BLOCKS`."""
     length = span.to_ms - span.from_ms
     if block_ms <= 0 or length < block_ms:
-        return Blocks((), {})
-    count = length // block_ms
+        return Blocks((), {}, block_ms)
+    count = min(length // block_ms, MOST_BLOCKS)
     kept: list[Window] = []
     left_out: dict[str, int] = {}
     start = 0
@@ -67,7 +73,7 @@ def cut(ledger: Ledger, span: Span, block_ms: int = BLOCK_MS) -> Blocks:
         start = end
     if start < count:
         left_out["no readings"] = count - start
-    return Blocks(tuple(kept), left_out)
+    return Blocks(tuple(kept), left_out, length // count)
 
 
 def _unusable(window: Window) -> str:

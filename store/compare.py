@@ -31,6 +31,7 @@ class WindowNote:
     to_ms: int | None
     runs: int
     blocks: int
+    block_ms: int
     left_out: Mapping[str, int]
 
     def to_json(self) -> dict[str, object]:
@@ -42,6 +43,7 @@ class WindowNote:
             "to": self.to_ms,
             "runs": self.runs,
             "blocks": self.blocks,
+            "block_ms": self.block_ms,
             "left_out": dict(self.left_out),
         }
 
@@ -123,5 +125,6 @@ def _note(side: Side) -> WindowNote:
         None if window is None else window.to_ms,
         0 if window is None else window.runs,
         len(side.parts),
+        side.blocks.block_ms,
         side.blocks.left_out,
     )

@@ -42,7 +42,7 @@ def read_side(ledger: Ledger, span: Span, prices: PriceBook, block_ms: int) -> S
     """Read a span of the ledger and cut it into blocks."""
     window = read_window(ledger, span.engine_id, span.from_ms, span.to_ms)
     if window is None:
-        return Side(span, None, Blocks((), {}), (), {}, {})
+        return Side(span, None, Blocks((), {}, block_ms), (), {}, {})
     blocks = cut(ledger, span, block_ms)
     parts = tuple(amounts(block, prices) for block in blocks.kept)
     if blocks.left_out and parts:

@@ -31,7 +31,7 @@ def overall(
     reasons = _unknown_mix(shifts) + _moved_rate(shifts)
     name = _deciding(effects, shifts, a, b)
     if name is None:
-        return "not comparable", [*reasons, "cost per request is not known: no price applies"]
+        return "not comparable", [*reasons, "cost per request is not known"]
     if name == RATE:
         reasons.append("no price applies: judged by requests/s, to which cost is inverse")
     few = [side for side in (a, b) if len(side.parts) < MIN_BLOCKS]
@@ -44,12 +44,16 @@ def overall(
 
 
 def _unreadable(a: Side, b: Side) -> list[str]:
-    missing = [f"no readings in {side.label}" for side in (a, b) if side.window is None]
-    return missing or [
-        f"no traffic in {side.label}: no request finished"
-        for side in (a, b)
-        if not side.values.get("requests")
-    ]
+    said = []
+    for side in (a, b):
+        requests = side.values.get("requests")
+        if side.window is None:
+            said.append(f"no readings in {side.label}")
+        elif requests is None:
+            said.append(f"{side.label}: the engine does not tell how many requests finished")
+        elif requests == 0:
+            said.append(f"no traffic in {side.label}: no request finished")
+    return said
 
 
 def _other_requests(shifts: Mapping[str, Shift]) -> list[str]:
@@ -81,7 +85,7 @@ def _deciding(
 ) -> str | None:
     confounded = rate_confounds(shifts)
     name = ACTIVE_COST if confounded else COST
-    if effects[name].difference is not None:
+    if effects[name].a or effects[name].b:
         return name
     assert a.window is not None and b.window is not None  # _unreadable came first
     same = {part.device for part in a.window.devices} == {p.device for p in b.window.devices}

@@ -250,6 +250,31 @@ def test_an_unknown_price_falls_back_to_the_rate_of_the_same_devices(tmp_path: P
     assert any("no price" in reason for reason in found.reasons)
 
 
+def test_free_devices_are_judged_by_their_rate_too(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db", device=HOST)
+    a, b = two_windows(engine, noisy(10), noisy(20, 1))
+    assert compare(engine.ledger, a, b, PriceBook(host_usd_per_hour=0)).verdict == "better"
+
+
+def test_without_a_price_a_moved_rate_leaves_nothing_to_judge_by(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db", device=HOST)
+    idle = Second(active=0.5)
+    a, b = two_windows(engine, noisy(10, 0, idle), noisy(20, 1, idle))
+    found = compare(engine.ledger, a, b, PriceBook(example_host=False))
+    assert found.verdict == "not comparable"
+    assert "cost per request is not known" in found.reasons
+
+
+def test_a_night_is_cut_into_longer_blocks(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    start = engine.ms
+    for _ in range(600):
+        engine.tick(Second(requests=200), step_ms=20_000)
+    span = Span(engine.engine_id, start, engine.ms)
+    note = compare(engine.ledger, span, span, PRICES).windows[0]
+    assert (note.blocks, note.block_ms) == (120, 100_000)
+
+
 def test_what_differs_between_the_windows_is_said(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
     start, middle = engine.ms, engine.run(60, noisy(10))

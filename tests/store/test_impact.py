@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -130,6 +132,12 @@ def test_the_key_changes_with_each_block_and_only_then(tmp_path: Path) -> None:
     ]
     assert [index for index in range(1, 40) if keys[index] != keys[index - 1]] == [10, 20, 30]
     hash(keys[0])
+
+
+def test_watching_for_the_next_block_needs_no_numpy() -> None:
+    """It takes 16 MiB and 0.1 s: only a comparison is worth that."""
+    code = "import sys, store.impact, store.metrics, store.cost; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_an_engine_just_found_has_a_short_before(tmp_path: Path) -> None:
