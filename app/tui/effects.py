@@ -61,7 +61,8 @@ def brief_line(words: str, name: str, effect: Effect) -> Line:
 
 
 def _whole(value: float) -> str:
-    return f"{value:+.0f}".replace("-", MINUS)
+    rounded = round(value)
+    return "0" if rounded == 0 else f"{rounded:+d}".replace("-", MINUS)
 
 
 def _times(ratio: float) -> str:

@@ -37,7 +37,7 @@ def brief(name: str, value: MetricValue) -> Figure:
     if spec.style == "usd" and isinstance(value, int | float):
         return Figure(tick(name, value))
     number, unit = figure(name, value)
-    return Figure(number, unit.removesuffix(spec.unit) if spec.style == "rate" else unit)
+    return Figure(number, unit.removesuffix(spec.unit).strip() if spec.style == "rate" else unit)
 
 
 def tick(name: str, value: float) -> str:

@@ -71,8 +71,8 @@ KEYS = (
     Key("pause", "space", "space", "pause", "Freeze the view; recording goes on", "pause"),
     Key("range", "r", "r", "range", "Look back 15 s, 1 min or 5 min", "range"),
     Key("view", "v", "v", "view", "Show the other charts, or the event log", "view"),
-    Key("previous_engine", "left_square_bracket", "[", "engine(-1)", "Show the previous engine"),
-    Key("next_engine", "right_square_bracket", "]", "engine(1)", "Show the next engine"),
+    Key("previous_engine", "left_square_bracket", "[", "engine(-1)", "Show the engine before this"),
+    Key("next_engine", "right_square_bracket", "]", "engine(1)", "Show the engine after this"),
     Key(
         "choose_engine",
         "1,2,3,4,5,6,7,8,9",

@@ -32,7 +32,7 @@ SHOWN = (
     "kv_usage_mean",
     "active_fraction",
 )
-_WIDTHS = (20, 12, 12, 9, 18)
+_WIDTHS = (20, 13, 13, 9, 18)
 
 
 class CompareDialog(Dialog[None]):

@@ -56,7 +56,8 @@ class EditKnob(Dialog[int]):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         if objection(self._knob, event.value) is None:
-            self.dismiss(int(event.value))
+            value = int(event.value)
+            self.dismiss(None if value == self._knob.value else value)
 
     def action_scale(self, direction: int) -> None:
         """Double or halve the value within its bounds."""
@@ -115,6 +116,4 @@ def objection(knob: KnobState, text: str) -> str | None:
         return f"At least {knob.minimum}"
     if knob.maximum is not None and value > knob.maximum:
         return f"At most {knob.maximum}"
-    if value == knob.value:
-        return "That is its value now"
     return None

@@ -142,8 +142,6 @@ class EngineScreen(Screen[None]):
             self._act_since_ms = self._frame.now_ms
         if frame is not None:
             self.query_one(ImpactStrip).show(frame, self._act)
-        if told.phase == "failed":
-            self.notify(outside(told.text, 300), severity="error", markup=False)
 
     def _turnable(self, name: str) -> KnobState | None:
         """The knob, where it can be turned live now; else None, and the reason is told."""
@@ -165,7 +163,11 @@ class EngineScreen(Screen[None]):
         return None
 
     def _refuse(self, why: str) -> None:
-        self.notify(why, severity="warning", markup=False)
+        """Say why a key does nothing: in the strip, or over the screen where there is none."""
+        if self._frame is None or self._frame.engine is None:
+            self.notify(why, severity="warning", markup=False)
+        else:
+            self._tell(Acted("failed", why))
 
     def action_switch(self, name: str) -> None:
         """Turn an on/off knob at once: it is live and can be taken back."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.tui.figures import ago
 from app.tui.frame import Frame
-from app.tui.lines import Line, Span, fit, outside, pad
+from app.tui.lines import Line, Span, clip, outside, pad
 from app.tui.widgets.canvas import Canvas
 
 
@@ -15,45 +15,40 @@ class Banner(Canvas):
 
     def __init__(self) -> None:
         super().__init__(id="banner")
-        self._line: Line = ()
+        self._frame: Frame | None = None
 
     def show(self, frame: Frame) -> None:
         """Draw for `frame`."""
-        self._line = trouble(frame)
+        self._frame = frame
         self.redraw()
 
     def draw(self) -> Sequence[Line]:
         """One line in the alarm's colours across the screen, or none."""
-        width = self.size.width
-        if not self._line:
+        trouble = None if self._frame is None else trouble_of(self._frame)
+        if trouble is None:
             return []
-        line = fit(self._line, width)
-        used = sum(len(span.text) for span in line)
-        return [(*line, Span(pad("", max(0, width - used)), line[-1].role))]
+        word, what, remedy = trouble
+        width = self.size.width
+        room = width - len(word) - len(remedy) - 5
+        text = f" {word}  {clip(what, max(20, room))}  {remedy}"
+        return [(Span(pad(text, width), "alarm"),)]
 
 
-def trouble(frame: Frame) -> Line:
-    """The one thing that is wrong, the gravest first; empty when all is well."""
+def trouble_of(frame: Frame) -> tuple[str, str, str] | None:
+    """(word, what, what to do) of the gravest thing that is wrong; None when all is well."""
     if frame.problem is not None:
-        return _alarm("LEDGER", str(frame.problem))
+        problem = frame.problem
+        return "LEDGER", outside(f"{problem.what}. {problem.meaning}"), outside(problem.remedy)
     engine = frame.engine
     if engine is None:
-        return ()
+        return None
     reason = outside(engine.state_reason, 160).rstrip(".")
-    since = f" for {ago(frame.now_ms - engine.state_ms)}" if engine.state_ms is not None else ""
+    since = "" if engine.state_ms is None else f", for {ago(frame.now_ms - engine.state_ms)}"
     if engine.state == "unreadable":
-        what = f"{reason or 'no reason known'}{since}. Figures below are the last good ones."
-        return _alarm("UNREADABLE", f"{what} Check its log, then: trimtab doctor")
+        what = f"{reason or 'no reason known'}{since}"
+        return "UNREADABLE", what, "see its log; trimtab doctor"
     if engine.state == "gone":
-        tail = f": {reason}" if reason else ""
-        return _alarm("GONE", f"the engine stopped{since}{tail}. Waiting for it to come back.")
+        return "GONE", f"the engine stopped{since}", reason or "waiting for it to come back"
     if frame.recorder is None and frame.stale:
-        return (
-            Span(" NOT RECORDING ", "alarm"),
-            Span("  nothing reads this engine now. Start: trimtab record", "warn"),
-        )
-    return ()
-
-
-def _alarm(word: str, text: str) -> Line:
-    return (Span(f" {word} ", "alarm"), Span(f" {text}", "alarm"))
+        return "NOT RECORDING", "nothing reads this engine now", "start: trimtab record"
+    return None

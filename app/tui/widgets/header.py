@@ -94,6 +94,8 @@ def _recorder(frame: Frame) -> Line:
 
 
 def _range(frame: Frame) -> Line:
+    if frame.engine is None:
+        return ()
     if frame.stale and frame.age_ms is not None:
         return (Span(f"as of {ago(frame.age_ms)} ago", "warn"),)
     return (Span(f"last {frame.range.label}", "quiet"),)
