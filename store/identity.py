@@ -41,15 +41,13 @@ class NewerLedger(LedgerUnusable):
 _REMEDY = "Name another file with --db"
 
 
-def recognise(path: Path, *, create: bool) -> None:
-    """Return if `path` is a ledger of ours or an empty file; make an empty one if `create`.
+def recognise(path: Path) -> None:
+    """Return if `path` is a ledger of ours; nothing is changed.
 
-    Raises `NotALedger`, `NewerLedger` or `LedgerUnusable`; an existing file is never changed.
+    Raises `NotALedger`, `NewerLedger` or `LedgerUnusable`.
     """
     with _lock:
         try:
-            if create:
-                _make_empty(path)
             status = path.stat()
             identity = (status.st_dev, status.st_ino)
             if identity not in _recognised:
@@ -67,16 +65,6 @@ def recognise(path: Path, *, create: bool) -> None:
             ) from error
 
 
-def _make_empty(path: Path) -> None:
-    """Make the file, readable by its owner only, unless it is there."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return  # another process was first; its file is checked like any other
-
-
 def _check_header(path: Path, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise NotALedger(f"{path} is a directory", "A ledger is one file", _REMEDY)
@@ -85,16 +73,16 @@ def _check_header(path: Path, status: os.stat_result) -> None:
     with path.open("rb", buffering=0) as file:
         header = file.read(_HEADER_BYTES)
     if not header:
-        return
+        raise NotALedger(
+            f"{path} is empty", "Nothing has been recorded there", "Run trimtab record first"
+        )
     if not header.startswith(_MAGIC[: len(header)]):
         raise NotALedger(f"{path} is not a ledger", "It is not an SQLite database", _REMEDY)
     if len(header) < _HEADER_BYTES:
         raise _truncated(path)
     version, application = struct.unpack_from(">I4xI", header, 60)
     if application != APPLICATION_ID:
-        raise NotALedger(
-            f"{path} is not a ledger", "It is an SQLite database of another program", _REMEDY
-        )
+        raise foreign(path)
     if version > SCHEMA_VERSION:
         raise NewerLedger(path, version)
     _check_length(path, header, status.st_size)
@@ -105,9 +93,17 @@ def _check_length(path: Path, header: bytes, size: int) -> None:
     page = struct.unpack_from(">H", header, 16)[0]
     pages = struct.unpack_from(">I", header, 28)[0]
     size_is_valid = header[24:28] == header[92:96]
-    pending = any(Path(f"{path}{suffix}").exists() for suffix in ("-wal", "-journal"))
+    logs = (Path(f"{path}{suffix}") for suffix in ("-wal", "-journal"))
+    pending = any(log.exists() and log.stat().st_size > 0 for log in logs)
     if size_is_valid and not pending and pages * (65536 if page == 1 else page) > size:
         raise _truncated(path)
+
+
+def foreign(path: Path) -> NotALedger:
+    """The error for an SQLite database that is no ledger."""
+    return NotALedger(
+        f"{path} is not a ledger", "It is an SQLite database of another program", _REMEDY
+    )
 
 
 def _truncated(path: Path) -> NotALedger:

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
+from store.creation import create_if_new, raise_version
 from store.errors import LedgerUnusable
-from store.identity import NewerLedger, NotALedger, recognise
-from store.schema import SCHEMA_VERSION
+from store.identity import NewerLedger, NotALedger, foreign, recognise
+from store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another process's write to end."""
@@ -90,14 +91,18 @@ class Ledger:
         Raises `LedgerUnusable` if it is not a ledger, is newer than this program, or cannot be
         read or written; such a file is left as it was.
         """
-        recognise(path, create=not readonly)
         try:
+            if not readonly:
+                create_if_new(path)
+            recognise(path)
             return cls(_connect_readonly(path) if readonly else _connect(path), path)
         except sqlite3.Error as error:
             raise unusable(error, path) from error
         except OSError as error:
             raise LedgerUnusable(
-                f"The ledger {path} cannot be used", error.strerror or str(error)
+                f"The ledger {path} cannot be used",
+                error.strerror or str(error),
+                "Name another file with --db",
             ) from error
 
     @contextmanager
@@ -202,10 +207,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=64)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded before the first table only
         if _version(connection, path) < SCHEMA_VERSION:
-            _raise_version(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
+            raise_version(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
@@ -221,8 +224,8 @@ def _connect_readonly(path: Path) -> sqlite3.Connection:
         return _opened_readonly(path, "mode=ro")
     except sqlite3.OperationalError:
         # In a directory that may not be written SQLite cannot make the file that programs share.
-        # With no write-ahead log nobody is writing either, so the file may be read as it stands.
-        if Path(f"{path}-wal").exists() or os.access(path.parent, os.W_OK):
+        # Where there is none nobody is writing either, so the file may be read as it stands.
+        if Path(f"{path}-shm").exists() or os.access(path.parent, os.W_OK):
             raise
         return _opened_readonly(path, "mode=ro&immutable=1")
 
@@ -235,11 +238,10 @@ def _opened_readonly(path: Path, options: str) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA cache_size = -2000")
-        version = _version(connection, path)
-        if version < SCHEMA_VERSION:
+        if _version(connection, path) < SCHEMA_VERSION:
             raise LedgerUnusable(
-                f"{path} is empty" if version == 0 else f"{path} is of an older version",
-                "A reader makes nothing",
+                f"{path} is of an older version",
+                "Who only reads it may not bring it up to date",
                 "Start trimtab record on it once, then read it",
             )
     except BaseException:
@@ -249,23 +251,10 @@ def _opened_readonly(path: Path, options: str) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The ledger's version, the write-ahead log included; 0 for an empty file."""
+    """The ledger's version, the write-ahead log included."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise foreign(path)  # another file has taken the place of one that was recognised before
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
         raise NewerLedger(path, version)
     return version
-
-
-def _raise_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Make or migrate. Who comes second waits, then finds the work done."""
-    from store.migrations import migrate
-
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if _version(connection, path) < SCHEMA_VERSION:
-            migrate(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
