@@ -130,6 +130,7 @@ def test_another_users_engine_is_observed(tmp_path: Path) -> None:
 def _check_as_stranger(engine: FakeEngine) -> None:
     """In a process of its own, as a user who may not look into the engine's."""
     code = 1
+    "host".encode("idna")  # loaded while we may still read the standard library
     try:
         os.setgroups([])
         os.setgid(12345)
