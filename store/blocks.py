@@ -50,7 +50,7 @@ class Blocks:
 
 
 def cut(ledger: Ledger, span: Span, block_ms: int = BLOCK_MS) -> Blocks:
-    """Cut a span into equal blocks of at least `block_ms`, as many as it holds up to `MOST_BLOCKS`."""
+    """Cut a span into equal blocks of at least `block_ms`, as many as it holds to `MOST_BLOCKS`."""
     length = span.to_ms - span.from_ms
     if block_ms <= 0 or length < block_ms:
         return Blocks((), {}, block_ms)
