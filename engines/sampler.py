@@ -84,7 +84,7 @@ class Sampler:
         try:
             while True:
                 await self.tick()
-                number = max(number + 1, math.ceil((clock() - start) / self._every_s))
+                number = next_instant(number, clock() - start, self._every_s)
                 await asyncio.sleep(start + number * self._every_s - clock())
         finally:
             await self._fetcher.aclose()
@@ -140,6 +140,11 @@ class Sampler:
                 life.devices[sample.device_id] = device
             readings.append(device.add(sample, reading.ts_ms, mono_us))
         return readings
+
+
+def next_instant(number: int, elapsed_s: float, every_s: float) -> int:
+    """Which instant follows the one with this number: the next that has not passed yet."""
+    return max(number + 1, math.ceil(elapsed_s / every_s))
 
 
 def _now_ms() -> int:

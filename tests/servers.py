@@ -83,8 +83,10 @@ class Server:
         asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result()
 
     async def _cut(self) -> None:
-        for task in list(self._connections):
+        tasks = list(self._connections)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -98,7 +100,6 @@ class Server:
         await self._stop.wait()
         server.close()
         await self._cut()
-        await asyncio.sleep(0)
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -108,7 +109,7 @@ class Server:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 await self.answer(_Kept(reader, self.requests), writer)
         except asyncio.CancelledError:
-            pass
+            writer.transport.abort()
         finally:
             self._connections.discard(task)
             writer.close()

@@ -2,18 +2,15 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from engines.device_time import DeviceSample
 from engines.metrics import Sample
-from engines.sampler import PATIENCE, Run, Sampler
+from engines.sampler import PATIENCE, Run, Sampler, next_instant
 from store.reading import DeviceReading, Reading
 from tests.servers import REAL_PAGE, Server, hangs, reply, says, serving
-
-START = re.search(rb"^process_start_time_seconds (\S+)$", REAL_PAGE, re.MULTILINE)
 
 
 def page(tokens: int = 143_094, start: float | None = None) -> bytes:
@@ -70,8 +67,7 @@ async def test_readings_of_one_run(server: Server, sink: Kept) -> None:
     sink.held = [DeviceSample(4)]
     sampler = Sampler(server.url, sink)
     for tokens in (143_094, 143_100, 143_200):
-        server.answer = says(reply(page(tokens)))
-        server.now(server.answer)
+        server.now(says(reply(page(tokens))))
         await sampler.tick()
     assert sink.opened == [""]
     assert [one.values["prompt_tokens"] for one in sink.readings] == [143_094, 143_100, 143_200]
@@ -126,39 +122,33 @@ async def test_forgetting_asks_for_the_run_again(server: Server, sink: Kept) -> 
     assert len(sink.opened) == 2
 
 
-async def test_instants_do_not_drift_and_missed_ones_are_skipped(
-    server: Server, sink: Kept
+@pytest.mark.parametrize(
+    ("number", "elapsed_s", "expected"),
+    [(0, 0.05, 1), (4, 4.9, 5), (4, 5.0, 5), (4, 5.001, 6), (4, 9.3, 10), (4, 3.9, 5)],
+)
+def test_a_missed_instant_is_skipped_not_made_up_for(
+    number: int, elapsed_s: float, expected: int
 ) -> None:
-    """A server that takes 2.5 intervals costs the two instants it covers, and no more."""
+    assert next_instant(number, elapsed_s, 1.0) == expected
 
-    async def slow_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for number in range(1_000):
-            await reader.readuntil(b"\r\n\r\n")
-            seen.append(time.monotonic())
-            await asyncio.sleep(0.5 if number == 1 else 0.05)
-            writer.write(reply(page()))
-            if len(seen) >= 7:
-                loop.call_soon_threadsafe(enough.set)
 
-    seen: list[float] = []
-    loop, enough = asyncio.get_running_loop(), asyncio.Event()
-    server.now(slow_once)
-    running = asyncio.create_task(Sampler(server.url, sink, every_s=0.2).run())
-    await asyncio.wait_for(enough.wait(), 20)
+async def test_it_goes_on_by_itself(server: Server, sink: Kept) -> None:
+    running = asyncio.create_task(Sampler(server.url, sink, every_s=0.05).run())
+    async with asyncio.timeout(20):
+        while len(sink.readings) < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     running.cancel()
-    steps = [round((at - seen[0]) / 0.2, 1) for at in seen]
-    for step, expected in zip(steps, [0, 1, 4, 5, 6, 7, 8], strict=False):
-        assert step == pytest.approx(expected, abs=0.45)
+    stamps = [one.ts_ms for one in sink.readings]
+    assert stamps == sorted(set(stamps))
 
 
 async def test_the_loop_goes_on_while_a_server_hangs(server: Server, sink: Kept) -> None:
     server.now(hangs)
     sampler = Sampler(server.url, sink, every_s=0.1)
     tick = asyncio.create_task(sampler.tick())
-    longest, before = 0.0, time.monotonic()
+    turns = 0
     while not tick.done():
         await asyncio.sleep(0.01)
-        now = time.monotonic()
-        longest, before = max(longest, now - before), now
-    assert longest < 0.5
+        turns += 1
+    assert turns > 10
     assert sink.reasons == ["no whole answer within 2 s"]
