@@ -31,7 +31,8 @@ class TrimtabError(Exception):
 
     def __str__(self) -> str:
         """One line: what, then meaning, then remedy."""
-        return ". ".join(part.rstrip(".") for part in (self.what, self.meaning, self.remedy) if part)
+        parts = (self.what, self.meaning, self.remedy)
+        return ". ".join(part.rstrip(".") for part in parts if part)
 
 
 class NotAchieved(TrimtabError):

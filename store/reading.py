@@ -26,8 +26,8 @@ COUNTERS: tuple[str, ...] = (
     "admission_rejections",
     "http_5xx",
 )
-"""Counters as the engine reports them, summed over its series. `requests_*` are finished requests by
-reason; `cached_prompt_tokens` are prompt tokens answered from the prefix cache."""
+"""Counters as the engine reports them, summed over its series. `requests_*` are finished requests
+by reason; `cached_prompt_tokens` are prompt tokens answered from the prefix cache."""
 
 TOTALS: tuple[str, ...] = (
     "prefill_us",
@@ -40,7 +40,8 @@ TOTALS: tuple[str, ...] = (
     "iterations",
 )
 """Sums and counts of histograms whose buckets nobody asks for. `request_prompt_tokens` and
-`request_generation_tokens` count finished requests only: divided by them they are the workload's mix."""
+`request_generation_tokens` count finished requests only: divided by them they are the
+workload's mix."""
 
 INTEGRALS: tuple[str, ...] = (
     "watched_ms",
@@ -50,7 +51,8 @@ INTEGRALS: tuple[str, ...] = (
     "kv_usage_us",
 )
 """Time integrals of gauges. `watched_ms` is the time two good scrapes enclose; `active_ms` the part
-of it with a request in flight; `running_ms` = ∫ running dt; `kv_usage_us` = ∫ usage(0..1) dt in µs."""
+of it with a request in flight; `running_ms` = ∫ running dt; `kv_usage_us` = ∫ usage (0..1) dt
+in µs."""
 
 MAXIMA: tuple[str, ...] = ("running_max", "waiting_max", "kv_usage_max_ppm")
 """The highest value since the row before; thinning folds a dropped row's maxima into the next."""
@@ -116,8 +118,8 @@ class DeviceReading:
     """One cumulative row of a device (a GPU, or the host of a CPU engine) held by a run.
 
     `held_ms` is device-time charged to the run: wall time × the run's share of the device (a GPU
-    shared by engines is split by the memory each holds). It grows also while nobody watches, as long
-    as the run lives. `watched_ms` is the time the other integrals cover: `busy_us` = ∫ utilisation
+    shared by engines is split by the memory each holds). It grows also while nobody watches, as
+    long as the run lives. `watched_ms` is the time the other integrals cover: `busy_us` = ∫ utilisation
     dt in µs, `memory_mib_ms` = ∫ memory in use dt (MiB·ms), `energy_mj` = cumulative millijoules.
     """
 

@@ -13,8 +13,8 @@ KnobKind = Literal["live", "swap"]
 KnobValue = bool | int
 Outcome = Literal["applied", "refused", "put back", "failed"]
 Cause = Literal["set", "undo", "lease", "found"]
-"""Why a knob moved: a person set it, took it back, its lease ran out, or it was found moved (somebody
-acted without this ledger)."""
+"""Why a knob moved: a person set it, took it back, its lease ran out, or it was found moved
+(somebody acted without this ledger)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class EngineRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A stored run: `RunInfo` with its identity and the span of its readings (None before the first)."""
+    """A stored run: `RunInfo` with its identity and the span of its readings (None: no reading)."""
 
     id: int
     engine_id: int
@@ -87,8 +87,9 @@ class Change:
     """One audited knob change. `id` is made by whoever asks (a UUID4 as text), so that the same
     change told by the engine and by the asker is one row.
 
-    `ts_ms` is when it took effect (or was refused), `took_ms` the engine's own time from received to
-    applied, `per_engine` the outcome in each EngineCore by its label, `undoes` the change taken back.
+    `ts_ms` is when it took effect (or was refused), `took_ms` the engine's own time from received
+    to applied, `per_engine` the outcome in each EngineCore by its label, `undoes` the change
+    taken back.
     """
 
     id: str
