@@ -41,9 +41,6 @@ class Settings:
     every: float = 1.0
     """Seconds between two readings of an engine, 0.2 to 60."""
 
-    theme: str = ""
-    """A Textual theme by name (`textual-dark`, `nord`, …); empty for trimtab's own."""
-
     slow_link: bool = False
     """Draw less often, for a slow SSH connection."""
 

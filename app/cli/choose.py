@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.group import looks_like_address
+from app.cli.options import read_ledger
 from store.errors import BadInput, EngineUnreachable, NotAchieved
 
 if TYPE_CHECKING:
@@ -91,6 +93,18 @@ def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None
         f"There are: {_listed(known)}",
         "Choose one with --engine",
     )
+
+
+def ledger_of(db: Path | None, chosen: str | None, api_key: str | None) -> Ledger:
+    """The ledger for reading. Where there is none, an address is asked first: whether anybody
+    answers there matters more than that nothing was recorded."""
+    from app.settings import default_db_path
+
+    if chosen and looks_like_address(chosen) and not (db or default_db_path()).exists():
+        from engines.discovery import probe
+
+        probe(chosen, api_key)
+    return read_ledger(db)
 
 
 def _nothing_recorded(where: str) -> NotAchieved:

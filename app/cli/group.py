@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 
 import click
@@ -68,6 +67,8 @@ class LazyGroup(click.Group):
         """Name the nearest commands when one is unknown."""
         name = args[0]
         if name not in COMMANDS and name != SCREEN:
+            import difflib
+
             near = difflib.get_close_matches(name, COMMANDS, n=3)
             raise BadInput(
                 f"There is no command {name!r}",

@@ -15,7 +15,6 @@ from app.cli.options import (
     duration_option,
     engine_option,
     open_ledger,
-    read_ledger,
 )
 from app.durations import format_duration
 from app.output import clock, iso, print_json, print_table, say
@@ -49,6 +48,7 @@ def command_(
 
     It reads what was recorded: by the screen, by `trimtab record`, or by --for right now.
     """
+    from app.cli.choose import ledger_engine, ledger_of
     from app.settings import load_settings, price_book
 
     if url and engine:
@@ -60,9 +60,7 @@ def command_(
         from_ms = to_ms - round(last * 1000)
     else:
         chosen, from_ms, to_ms = record_now(db, chosen, seconds, settings.every, api_key)
-    with read_ledger(db) as ledger:
-        from app.cli.choose import ledger_engine
-
+    with ledger_of(db, chosen, api_key) as ledger:
         row = ledger_engine(ledger, chosen, api_key)
         window = read_or_explain(ledger, row, from_ms, to_ms)
         _print(row, window, price_book(settings), as_json)

@@ -1,0 +1,86 @@
+"""A picture of the screen over a recorded ledger, as SVG, drawn by the program itself.
+
+    python -m app.demo.picture OUT.svg [--db PATH] [--size 120x40]
+
+The screen is run without a terminal at the moment of the ledger's last reading, so a past demo
+gives the same picture as the running one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from app import paths
+from app.output import say
+from app.settings import Settings, price_book
+from store.engines import list_engines
+from store.errors import NotAchieved, TrimtabError
+from store.ledger import Ledger
+from store.records import Change, KnobValue
+from store.runs import latest_run
+
+AFTER_LAST_MS = 400
+TICKS_S = 2.5
+"""How long the screen gets to read a frame and draw it."""
+
+
+class NoActions:
+    """`app.tui.actions.Actions` of a picture: there is nothing to act on."""
+
+    def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
+        """Refuse."""
+        raise NotAchieved(f"A picture of {engine_url} changes no {knob} to {value}")
+
+    def undo(self, engine_url: str) -> Change:
+        """Refuse."""
+        raise NotAchieved(f"A picture of {engine_url} takes nothing back")
+
+    def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:
+        """Refuse."""
+        raise NotAchieved(f"A picture of {engine_url} keeps no {name} ({from_ms} to {to_ms})")
+
+
+def last_reading_ms(db: Path) -> int:
+    """When the ledger was last written to by a recorder; raises NotAchieved for never."""
+    with Ledger.open(db, readonly=True) as ledger:
+        runs = [latest_run(ledger, row.id) for row in list_engines(ledger)]
+    times = [run.last_ms for run in runs if run is not None and run.last_ms is not None]
+    if not times:
+        raise NotAchieved(f"{db} holds no reading", remedy="trimtab demo --tour makes one")
+    return max(times)
+
+
+async def draw(db: Path, size: tuple[int, int]) -> str:
+    """The screen over `db` at its last reading, as SVG text."""
+    from app.tui.app import TrimtabApp
+
+    at_ms = last_reading_ms(db) + AFTER_LAST_MS
+    screen = TrimtabApp(db, price_book(Settings()), NoActions(), clock=lambda: at_ms)
+    async with screen.run_test(size=size) as pilot:
+        await pilot.pause(TICKS_S)
+        return screen.export_screenshot(title="trimtab")
+
+
+def main() -> int:
+    """Write the picture; 0 if it was written."""
+    parser = argparse.ArgumentParser(description="A picture of the screen, as SVG.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--db", type=Path)
+    parser.add_argument("--size", default="120x40", help="columns x rows")
+    told = parser.parse_args()
+    columns, rows = (int(number) for number in told.size.split("x"))
+    try:
+        picture = asyncio.run(draw(told.db or paths.demo_db_path(), (columns, rows)))
+    except TrimtabError as error:
+        say(f"picture: {error}")
+        return error.exit_code
+    told.out.parent.mkdir(parents=True, exist_ok=True)
+    told.out.write_text(picture, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
