@@ -26,6 +26,8 @@ from store.errors import EngineUnreachable
 from store.records import Control
 
 LONGEST_ARGUMENT = 1000
+SILENT = "does not answer"
+"""How the reason of an engine begins that runs and gives no answer over HTTP."""
 _SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` starts one"
 
 
@@ -148,7 +150,7 @@ def _describe(
     if not location.reachable:
         control, reason, sockets = "observe", location.problem, ()
     elif answer.kind == "silent":
-        reason = f"does not answer: {answer.problem}; {reason}"
+        reason = f"{SILENT}: {answer.problem}; {reason}"
     elif answer.kind == "other":
         reason = f"answers, but not as vLLM does; {reason}"
     return EngineInfo(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,13 +77,28 @@ def find_socket(process: Process, owner: int) -> Path | None:
     try:
         # A process with a /tmp of its own (a container, systemd's PrivateTmp) is met through /proc.
         path = outside if _same_file(inside, outside) else inside
-        if not _is_private(path.parent, stat.S_ISDIR, owner):
-            return None
-        if not _is_private(path, stat.S_ISSOCK, owner):
+        found = path.lstat()
+        private = found.st_uid == owner and not found.st_mode & 0o077
+        if not (stat.S_ISSOCK(found.st_mode) and private) or directory_fault(path.parent, owner):
             return None
     except OSError:
         return None
     return path if _listens(process.pid, str(outside)) else None
+
+
+def directory_fault(path: Path, owner: int) -> str:
+    """Why the plugin would refuse its directory, '' if it would not (or it is still to be made)."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return ""
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{path} is not a directory"
+    if found.st_uid != owner:
+        return f"{path} belongs to {_user_name(found.st_uid)}"
+    if found.st_mode & 0o077:
+        return f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):o})"
+    return ""
 
 
 def _same_file(inside: Path, outside: Path) -> bool:
@@ -93,11 +108,6 @@ def _same_file(inside: Path, outside: Path) -> bool:
         return True  # /proc/PID/root is closed to us: the usual place is all there is
     except FileNotFoundError:
         return False
-
-
-def _is_private(path: Path, has_type: Callable[[int], bool], owner: int) -> bool:
-    found = path.lstat()
-    return has_type(found.st_mode) and found.st_uid == owner and not found.st_mode & 0o077
 
 
 def _listens(pid: int, path: str) -> bool:

@@ -21,6 +21,21 @@ SPEC = json.loads(os.environ.get("FAKE_ENGINE", "{}"))
 ARG_START, ARG_END = 47, 48  # places in /proc/PID/stat, from 0
 
 
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+
+
+def enter_container() -> None:
+    """A network or a /tmp of its own, as containers and systemd's PrivateTmp give; needs root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if SPEC.get("own_network"):
+        assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    if SPEC.get("own_tmp"):
+        assert libc.unshare(CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
+        assert libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0
+        assert libc.mount(b"tmpfs", b"/tmp", b"tmpfs", 0, None) == 0
+
+
 def set_title(title: str) -> None:
     """Overwrite the argument list and comm, as setproctitle does."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
@@ -111,6 +126,7 @@ def option(name: str, otherwise: str) -> str:
 
 
 def main() -> None:
+    enter_container()
     server = None
     if SPEC.get("listen", True):
         host = option("--host", "127.0.0.1")

@@ -112,6 +112,24 @@ def test_a_socket_that_another_user_could_have_put_there_is_not_trusted(tmp_path
 
 
 @needs_root
+def test_a_plugin_in_a_tmp_of_its_own_is_met_through_proc(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, "m", plugins=[True], own_tmp=True) as engine:
+        info = found(engine)
+    assert info.control == "live"
+    (socket,) = info.sockets
+    assert str(socket).startswith("/proc/")
+
+
+@needs_root
+def test_an_engine_shut_in_its_container_is_listed_with_the_reason(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, "m", own_network=True, host="0.0.0.0") as engine:
+        info = found(engine)
+    assert info.url == f"pid://{engine.pid}:{engine.port}"
+    assert (info.control, info.model) == ("observe", "m")
+    assert "inside its container only" in info.reason
+
+
+@needs_root
 def test_another_users_engine_is_observed(tmp_path: Path) -> None:
     home = Path("/tmp") / f"trimtab-test-{os.getpid()}"
     try:
