@@ -1,0 +1,135 @@
+"""One real vLLM for all engine tests, started as `trimtab serve` starts it, and load for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from engines import serving
+from engines.discovery import probe
+from engines.knobs import read_knobs, set_knob
+from engines.launch import LaunchSpec, start, wait_healthy
+from engines.provision import find_environment
+
+MODEL = "tiny"
+ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32")
+PREFIX = "You answer questions about the harbour, its ships and the weather. " * 60
+
+
+@dataclass
+class LiveEngine:
+    """A served engine: where it answers, its topmost process, and the plugin's sockets."""
+
+    url: str
+    pid: int
+    sockets: tuple[Path, ...]
+
+    def complete(self, prompt: str | list[int], tokens: int = 32) -> dict[str, Any]:
+        """One completion of a text or of token ids; raises on anything but a whole answer."""
+        body = {"model": MODEL, "prompt": prompt, "max_tokens": tokens, "ignore_eos": True}
+        request = urllib.request.Request(
+            f"{self.url}/v1/completions",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            reply: dict[str, Any] = json.load(answer)
+        assert reply["choices"][0]["finish_reason"] == "length", reply["choices"][0]
+        return reply
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A sample of the engine's metrics page, summed over its series with these labels."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:
+            page = answer.read().decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+
+@dataclass
+class Load:
+    """What clients that ask one after the other have got so far."""
+
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[LiveEngine]:
+    if find_environment() is None:
+        pytest.skip("there is no engine environment: run `trimtab provision`")
+    started = start(LaunchSpec(MODEL, name=f"test-{os.getpid()}", arguments=ARGUMENTS))
+    try:
+        wait_healthy(started, 300)
+        yield LiveEngine(started.url, started.pid, probe(started.url).sockets)
+    finally:
+        serving.stop(started.name, drain_s=5)
+
+
+@pytest.fixture
+def engine(served: LiveEngine) -> Iterator[LiveEngine]:
+    """The engine with its start values in force, before and after."""
+    restore(served)
+    yield served
+    restore(served)
+
+
+def restore(served: LiveEngine) -> None:
+    for state in read_knobs(served.sockets):
+        if state.kind == "live" and state.value != state.start and state.start is not None:
+            change = set_knob(served.sockets, state.name, state.start, who="tests")
+            assert change.outcome == "applied", change
+
+
+@pytest.fixture
+def under_load(engine: LiveEngine) -> Callable[..., Any]:
+    """`with under_load(clients=8) as load:` keeps the engine busy with one long shared prefix."""
+
+    @contextmanager
+    def loaded(clients: int = 8, tokens: int = 32) -> Iterator[Load]:
+        load, stop = Load(), threading.Event()
+
+        def ask(client: int) -> None:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                try:
+                    engine.complete(f"{PREFIX} Question {client} {number}?", tokens)
+                    load.done += 1
+                except Exception as error:
+                    load.failed.append(repr(error))
+
+        threads = [threading.Thread(target=ask, args=(client,)) for client in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_until(lambda: load.done > clients)
+            yield load
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    return loaded
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for an effect; fails when it does not come."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.1)
