@@ -120,8 +120,8 @@ class DeviceReading:
     `held_ms` is device-time charged to the run: wall time × the run's share of the device (a GPU
     shared by engines is split by the memory each holds). It grows also while nobody watches, as
     long as the run lives. `watched_ms` is the time the other integrals cover: `busy_us` =
-    ∫ utilisation
-    dt in µs, `memory_mib_ms` = ∫ memory in use dt (MiB·ms), `energy_mj` = cumulative millijoules.
+    ∫ utilisation dt in µs, `memory_mib_ms` = ∫ memory in use dt (MiB·ms), `energy_mj` =
+    cumulative millijoules.
     """
 
     run_id: int
