@@ -8,21 +8,20 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 from engines import ledger_writes, procfs
 from engines.continuity import same_start
-from engines.control import ControlLost, ControlRefused
 from engines.device_time import DeviceSample
 from engines.discovery import EngineInfo, probe
 from engines.held_devices import HeldDevices
-from engines.knobs import read_journal, read_knobs
+from engines.knob_watch import KnobWatch
 from engines.ledger_writes import LeaseLost
 from engines.metrics import Sample
 from engines.sampler import Run, Sampler
-from store import engines, knobs, recorders
+from store import engines, recorders
 from store.devices import upsert_device
+from store.engines import EngineState
 from store.errors import LedgerUnusable, TrimtabError
 from store.ledger import Ledger
 from store.reading import DeviceReading, Reading
@@ -62,7 +61,7 @@ class EngineRecorder:
         self._run_id: int | None = None
         self._device_ids: dict[Device, int] = {}
         self._devices = HeldDevices(threads, hosted)
-        self._journal: dict[Path, int] = {}
+        self._said: tuple[EngineState, str] | None = None
         self._sampler: Sampler | None = None
         self._search: asyncio.Task[None] | None = None
         self._searched_at = time.monotonic()
@@ -75,9 +74,8 @@ class EngineRecorder:
                     await self._take_lease()
                     await self._record()
                 except LeaseLost:
-                    self._run_id = None
-                except LedgerUnusable as error:
-                    self.problem = error
+                    self._run_id = self._said = None
+                except LedgerUnusable:
                     await asyncio.sleep(LEASE_RETRY_S)
         finally:
             self._hosted.discard(self.engine.url)
@@ -138,14 +136,13 @@ class EngineRecorder:
         def write(ledger: Ledger) -> bool:
             ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
             kept = ledger_writes.store_reading(ledger, reading, devices)
-            ledger_writes.say_state(ledger, self._engine_id, "ok", "", reading.ts_ms)
+            self._say(ledger, "ok", "", reading.ts_ms)
             return kept
 
         try:
             return await self._write(write)
-        except LedgerUnusable as error:
+        except LedgerUnusable:
             # The next reading is cumulative, too: what this one would have told is not lost.
-            self.problem = error
             return True
 
     async def unreadable(self, reason: str, at_ms: int) -> None:
@@ -155,10 +152,9 @@ class EngineRecorder:
         def write(ledger: Ledger) -> None:
             ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
             if gone:
-                why = f"its process {self.engine.pid} has ended"
-                ledger_writes.say_state(ledger, self._engine_id, "gone", why, at_ms)
+                self._say(ledger, "gone", f"its process {self.engine.pid} has ended", at_ms)
             else:
-                ledger_writes.say_state(ledger, self._engine_id, "unreadable", reason, at_ms)
+                self._say(ledger, "unreadable", reason, at_ms)
 
         if gone:
             self._hosted.discard(self.engine.url)
@@ -167,6 +163,12 @@ class EngineRecorder:
         due = time.monotonic() - self._searched_at >= REDISCOVER_EVERY_S
         if due and (self._search is None or self._search.done()):
             self._search = asyncio.create_task(self._find_again())
+
+    def _say(self, ledger: Ledger, state: EngineState, reason: str, at_ms: int) -> None:
+        """In the writer's thread: set the engine's state unless it was the last said."""
+        if self._said != (state, reason):
+            ledger_writes.say_state(ledger, self._engine_id, state, reason, at_ms)
+            self._said = (state, reason)
 
     async def _find_again(self) -> None:
         """Ask anew what serves at the engine's address: it may be another process by now."""
@@ -178,34 +180,22 @@ class EngineRecorder:
         except TrimtabError:
             return
         before = self.engine
-        if found.pid != before.pid or not same_start(found.started_ms, before.started_ms):
-            self._journal.clear()
-            if self._sampler is not None:
-                self._sampler.forget()
+        same = found.pid == before.pid and same_start(found.started_ms, before.started_ms)
+        if self._sampler is not None and not same:
+            self._sampler.forget()
         self.engine = replace(found, url=url, name=self.engine.name)
 
     async def _watch_knobs(self) -> None:
         """Copy knob states and the plugin's journal into the ledger while there is a run."""
         loop = asyncio.get_running_loop()
+        watch = KnobWatch(self._writer)
         while True:
             sockets, run_id = self.engine.sockets, self._run_id
             if sockets and run_id is not None:
-                with contextlib.suppress(ControlLost, ControlRefused, LedgerUnusable):
-                    await loop.run_in_executor(self._threads, self._copy_knobs, sockets, run_id)
+                await loop.run_in_executor(
+                    self._threads, watch.copy, sockets, self._engine_id, run_id
+                )
             await asyncio.sleep(KNOBS_EVERY_S if run_id is not None else self._every_s / 4)
-
-    def _copy_knobs(self, sockets: Sequence[Path], run_id: int) -> None:
-        """In a thread. The journal goes first: a new value never stands without its cause."""
-        told = read_journal(sockets, self._journal)
-        at_ms = now_ms()
-        states = read_knobs(sockets)
-
-        def write(ledger: Ledger) -> None:
-            if told:
-                ledger_writes.record_changes(ledger, self._engine_id, run_id, told)
-            knobs.record(ledger, run_id, at_ms, states)
-
-        self._writer.submit(write)
 
     def _run_info(self, sample: Sample) -> RunInfo:
         engine = self.engine
@@ -227,7 +217,11 @@ class EngineRecorder:
         )
 
     async def _write(self, write: Callable[[Ledger], T]) -> T:
-        result = await asyncio.wrap_future(self._writer.submit(write))
+        try:
+            result = await asyncio.wrap_future(self._writer.submit(write))
+        except LedgerUnusable as error:
+            self.problem, self._said = error, None
+            raise
         self.problem = None
         return result
 
