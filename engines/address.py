@@ -6,7 +6,6 @@ import re
 import socket
 from urllib.parse import urlsplit
 
-from engines.http import shown
 from store.errors import BadInput
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -27,30 +26,37 @@ def normalise(url: str) -> str:
     if "://" not in text:
         text = f"http://{text}"
     if not text.isprintable() or _NOT_IN_ADDRESS.search(text):
-        raise BadInput(f"'{shown(url)}' is not an address", "", _EXAMPLE)
+        raise _refused(url, "is not an address")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise BadInput(f"'{shown(url)}' is not an address", "", _EXAMPLE) from None
+        raise _refused(url, "is not an address") from None
     if parts.scheme not in DEFAULT_PORTS:
-        raise BadInput(f"'{shown(url)}' is not an http or https address", "", _EXAMPLE)
+        raise _refused(url, "is not an http or https address")
     if not host or port == 0:
-        raise BadInput(f"'{shown(url)}' is not an address", "", _EXAMPLE)
+        raise _refused(url, "is not an address")
     if "@" in parts.netloc:
-        raise BadInput(
-            f"'{shown(url)}' was given with a user or password in it",
+        raise _refused(
+            url,
+            "was given with a user or password in it",
             "trimtab keeps addresses, so they may not hold a secret",
             "Give the address alone, and a key by --api-key or TRIMTAB_API_KEY",
         )
     if parts.query or parts.fragment:
-        raise BadInput(f"'{shown(url)}' was given with more than an address", "", _EXAMPLE)
+        raise _refused(url, "was given with more than an address")
     if host == "localhost" and parts.scheme == "http":
         host = "127.0.0.1"  # one engine has one address in the ledger; a certificate may say more
     path = parts.path.rstrip("/")
     for endpoint in sorted(_ENDPOINTS, key=len, reverse=True):
         path = path.removesuffix(endpoint)
     return make_url(parts.scheme, host, port) + path.rstrip("/")
+
+
+def _refused(url: str, why: str, meaning: str = "", remedy: str = _EXAMPLE) -> BadInput:
+    from engines.http import shown  # httpx is slow to import, and good addresses need none of it
+
+    return BadInput(f"'{shown(url)}' {why}", meaning, remedy)
 
 
 def make_url(scheme: str, host: str, port: int | None) -> str:

@@ -6,10 +6,12 @@ import asyncio
 import json
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from engines.http import Fetcher, ReadFailed
 from engines.plain import printable
+
+if TYPE_CHECKING:
+    from engines.http import Fetcher
 
 _METRIC_PREFIX = b"vllm:"
 
@@ -27,6 +29,8 @@ class Answer:
 
 async def ask(url: str, *, api_key: str | None, deadline_s: float, want_model: bool) -> Answer:
     """Ask one address; never raises. `/v1/models` is read only where the model is wanted."""
+    from engines.http import Fetcher  # httpx is slow to import, and many hosts have no engine
+
     answer = Answer(url)
     try:
         async with (
@@ -43,6 +47,8 @@ async def ask(url: str, *, api_key: str | None, deadline_s: float, want_model: b
 
 
 async def _identify(fetcher: Fetcher, answer: Answer) -> None:
+    from engines.http import ReadFailed
+
     try:
         answer.version = _text_at(await fetcher.get("/version"), "version")
     except ReadFailed as failure:
@@ -61,6 +67,8 @@ async def _identify(fetcher: Fetcher, answer: Answer) -> None:
 
 
 async def _read_model(fetcher: Fetcher, answer: Answer) -> None:
+    from engines.http import ReadFailed
+
     try:
         answer.model = _text_at(await fetcher.get("/v1/models"), "data", 0, "id")
     except ReadFailed as failure:

@@ -15,7 +15,6 @@ from pathlib import Path
 from engines import gpus, listeners, naming
 from engines.address import host_and_port, normalise, own_addresses
 from engines.answers import Answer, ask_all
-from engines.http import shown
 from engines.location import Location, locate
 from engines.plain import printable
 from engines.plugin_sockets import PluginControl, confirm, plugin_control
@@ -70,6 +69,8 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
     Raises `BadInput` for what is no address, `EngineUnreachable` where nobody answers within
     `deadline_s` or what answers is not vLLM. `api_key` goes to that address only.
     """
+    from engines.http import shown  # httpx is slow to import
+
     base = normalise(url)
     until = time.monotonic() + deadline_s
     answer = ask_all([([base], True)], api_key=api_key, deadline_s=deadline_s)[0]

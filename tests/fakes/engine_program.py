@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -30,6 +31,8 @@ def enter_container() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if SPEC.get("own_network"):
         assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+        for command in SPEC.get("network_commands", []):
+            subprocess.run(command.split(), check=True)
     if SPEC.get("own_tmp"):
         assert libc.unshare(CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
         assert libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0

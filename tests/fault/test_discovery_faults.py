@@ -1,6 +1,7 @@
 """Discovery among servers that hang, lie or attack, and processes that die or belong to others."""
 
 import os
+import shutil
 import signal
 import time
 import traceback
@@ -12,6 +13,7 @@ from engines import plugin_sockets, procfs
 from engines.control import socket_path
 from engines.discovery import EngineInfo, find_engines, probe
 from engines.listeners import owner_of, tcp_listeners
+from engines.location import locate
 from engines.processes import engine_trees, orphans
 from store.errors import EngineUnreachable
 from tests.fakes.engine_trees import FakeEngine, fake_engine
@@ -127,6 +129,20 @@ def test_an_engine_shut_in_its_container_is_listed_with_the_reason(tmp_path: Pat
     assert info.url == f"pid://{engine.pid}:{engine.port}"
     assert (info.control, info.model) == ("observe", "m")
     assert "inside its container only" in info.reason
+
+
+@needs_root
+@pytest.mark.skipif(shutil.which("ip") is None, reason="needs ip(8) to make a network")
+def test_an_engine_in_a_container_is_reached_at_its_own_address(tmp_path: Path) -> None:
+    commands = ["ip link set lo up", "ip address add 192.0.2.77/24 dev lo"]
+    with fake_engine(
+        tmp_path, "m", own_network=True, host="0.0.0.0", network_commands=commands
+    ) as engine:
+        (tree,) = (tree for tree in engine_trees() if tree.root.pid == engine.pid)
+        location = locate(tree)
+    assert location is not None
+    assert location.urls == (f"http://192.0.2.77:{engine.port}",)
+    assert location.listeners == ()  # none of this machine's own
 
 
 @needs_root

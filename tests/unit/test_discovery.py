@@ -8,7 +8,7 @@ from engines.discovery import EngineInfo, find_engines, probe
 from engines.processes import engine_of, engine_trees, orphans
 from engines.procfs import Process, descendants, processes
 from store.errors import BadInput, EngineUnreachable
-from tests.fakes.engine_trees import FakeEngine, fake_engine
+from tests.fakes.engine_trees import FakeEngine, fake_engine, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -208,7 +208,7 @@ def test_probe_tells_nobody_from_somebody_else(tmp_path: Path) -> None:
     ):
         probe(engine.url)
     with pytest.raises(EngineUnreachable, match="connection refused") as refused:
-        probe(engine.url)
+        probe(str(free_port()))
     assert refused.value.exit_code == 3
 
 
