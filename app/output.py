@@ -51,12 +51,13 @@ def print_table(
 
     terminal = sys.stdout.isatty()
     console = Console(file=sys.stdout, width=None if terminal else 400, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(title) if title else None)
-    table.title_justify = "left"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in columns:
         table.add_column(Text(name), justify=justify, overflow="fold" if terminal else "ignore")
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
+    if title:
+        console.print(Text(clean(title)))
     console.print(table)
 
 

@@ -117,10 +117,10 @@ class Tour:
     def _watch(self, seconds: float) -> None:
         """Say now and then how it goes."""
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, STATUS_EVERY_S))
-            line = status_line(self._ledger, self._engine.url, self._prices, now_ms())
-            self._tell(line)
+        while (left := deadline - time.monotonic()) >= STATUS_EVERY_S:
+            time.sleep(STATUS_EVERY_S)
+            self._tell(status_line(self._ledger, self._engine.url, self._prices, now_ms()))
+        time.sleep(max(0.0, left))
 
     def _compare(self, found: Findings, name: str, a: Span, b: Span) -> None:
         from store.compare import compare
