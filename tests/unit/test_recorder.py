@@ -1,0 +1,194 @@
+"""Which run a reading belongs to, and what a recorder says of an engine whose process ends."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engines import procfs
+from engines.accumulate import Accumulator, Scrape
+from engines.discovery import EngineInfo
+from engines.held_devices import HeldDevices, host
+from engines.ledger_writes import LeaseLost, begin_run, keep_lease, say_state, store_reading
+from engines.metrics import Sample, read
+from engines.recorder import Recorder
+from store import events, readings, recorders, runs
+from store.engines import find_engine, upsert_engine
+from store.ledger import Ledger
+from store.records import RunInfo
+from tests.servers import REAL_PAGE, reply, says, serving
+
+INFO = RunInfo("http://127.0.0.1:1", "engine", pid=7, started_ms=1_760_000_000_000)
+WALL = 1_760_000_100_000
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "ledger.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def engine_id(ledger: Ledger) -> int:
+    return upsert_engine(ledger, INFO.url, INFO.name)
+
+
+@pytest.fixture
+def sample() -> Sample:
+    return read(REAL_PAGE)
+
+
+def begin(ledger: Ledger, engine_id: int, sample: Sample, info: RunInfo = INFO) -> int:
+    """Begin or go on with a run, and store one reading in it."""
+    bounded = replace(info, bounds=sample.bounds)
+    run = begin_run(ledger, engine_id, bounded, sample, at_ms=WALL, why="")
+    accumulator = Accumulator(run.run_id, 1.0, run.last)
+    assert store_reading(ledger, accumulator.add(Scrape(WALL, 0, sample)), [])
+    return run.run_id
+
+
+def with_tokens(sample: Sample, tokens: int) -> Sample:
+    return replace(sample, counters={**sample.counters, "prompt_tokens": tokens})
+
+
+def test_the_same_life_goes_on(ledger: Ledger, engine_id: int, sample: Sample) -> None:
+    first = begin(ledger, engine_id, sample)
+    shifted = replace(INFO, started_ms=1_760_000_001_000)
+    assert begin(ledger, engine_id, sample, shifted) == first
+    assert len(events.recent(ledger, engine_id, 9)) == 1
+
+
+@pytest.mark.parametrize("change", [{"pid": 8}, {"started_ms": 1_760_000_050_000}])
+def test_another_process_is_another_run(
+    ledger: Ledger, engine_id: int, sample: Sample, change: dict[str, int]
+) -> None:
+    first = begin(ledger, engine_id, sample)
+    assert begin(ledger, engine_id, sample, replace(INFO, **change)) != first
+
+
+def test_lower_counters_are_another_run(ledger: Ledger, engine_id: int, sample: Sample) -> None:
+    first = begin(ledger, engine_id, with_tokens(sample, 50))
+    assert begin(ledger, engine_id, with_tokens(sample, 51)) == first
+    assert begin(ledger, engine_id, with_tokens(sample, 50)) != first
+
+
+def test_a_run_that_an_act_opened_is_taken_over(
+    ledger: Ledger, engine_id: int, sample: Sample
+) -> None:
+    opened = runs.open_run(ledger, engine_id, INFO, WALL - 5_000)
+    assert begin(ledger, engine_id, sample) == opened
+    latest = runs.latest_run(ledger, engine_id)
+    assert latest is not None
+    assert latest.info.bounds == sample.bounds
+
+
+def test_a_reading_that_falls_is_refused(ledger: Ledger, engine_id: int, sample: Sample) -> None:
+    run_id = begin(ledger, engine_id, with_tokens(sample, 50))
+    lower = Accumulator(run_id, 1.0).add(Scrape(WALL + 1_000, 0, with_tokens(sample, 49)))
+    assert not store_reading(ledger, lower, [])
+    last = readings.last(ledger, run_id)
+    assert last is not None
+    assert last.values["prompt_tokens"] == 50
+
+
+def test_a_state_is_told_once(ledger: Ledger, engine_id: int) -> None:
+    for reason in ("HTTP 500", "HTTP 500", "HTTP 502"):
+        say_state(ledger, engine_id, "unreadable", reason, WALL)
+    say_state(ledger, engine_id, "ok", "", WALL + 1)
+    told = [event.text for event in events.recent(ledger, engine_id, 9)]
+    assert told == ["ok", "unreadable: HTTP 500"]
+
+
+def test_a_lost_lease_is_an_error(ledger: Ledger, engine_id: int) -> None:
+    assert recorders.acquire(ledger, engine_id, "me", WALL)
+    keep_lease(ledger, engine_id, "me", WALL + 1_000)
+    assert recorders.acquire(ledger, engine_id, "another", WALL + 60_000)
+    with pytest.raises(LeaseLost):
+        keep_lease(ledger, engine_id, "me", WALL + 61_000)
+
+
+async def test_cpu_engines_share_the_host() -> None:
+    hosted: set[str] = set()
+    with ThreadPoolExecutor(1) as threads:
+        one, two = HeldDevices(threads, hosted), HeldDevices(threads, hosted)
+        first = EngineInfo("http://a", "a", pid=1, vllm_version="0.32.0+cpu")
+        assert await one.sample(first)
+        ((device, sample),) = await two.sample(replace(first, url="http://b"))
+        assert device == host()
+        assert device.kind == "host"
+        assert device.name
+        assert sample.share_ppm == 500_000
+        assert await one.sample(replace(first, pid=None)) == []
+
+
+CHILD = """
+import http.server, pathlib, sys
+page = pathlib.Path(sys.argv[1]).read_bytes()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(page)
+    def log_message(self, *words): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_an_engine_whose_process_ended_is_gone(tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    page.write_bytes(REAL_PAGE)
+    db = tmp_path / "ledger.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(page)], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        url = f"http://127.0.0.1:{int(child.stdout.readline())}"
+        process = procfs.read_process(child.pid)
+        assert process is not None
+        engine = EngineInfo(
+            url, "engine", pid=child.pid, started_ms=process.started_ms, vllm_version="0+cpu"
+        )
+        recorder = Recorder(db, [engine], 0.1)
+        recorder.start()
+        with Ledger.open(db) as ledger:
+
+            def state() -> str | None:
+                row = find_engine(ledger, url)
+                return None if row is None or row.state_ms is None else row.state
+
+            wait_for(lambda: state() == "ok")
+            child.kill()
+            child.wait()
+            wait_for(lambda: state() == "gone")
+            row = find_engine(ledger, url)
+            assert row is not None
+            assert row.state_reason == f"its process {child.pid} has ended"
+            held = readings.last_devices(ledger, 1)
+            assert [one.device_id for one in held] == [1]
+        recorder.stop()
+
+
+def test_engines_that_come_later_are_found(tmp_path: Path) -> None:
+    found: list[EngineInfo] = []
+    db = tmp_path / "ledger.db"
+    recorder = Recorder(db, lambda: list(found), 0.1)
+    recorder.start()
+    with serving(says(reply(REAL_PAGE))) as server, Ledger.open(db) as ledger:
+        found.append(EngineInfo(server.url, "late"))
+        wait_for(lambda: find_engine(ledger, server.url) is not None)
+        recorder.stop()
+    assert recorder.problem is None
