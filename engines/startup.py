@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines import http, lifetime
-from engines.plain import printable
-from engines.redact import redact_text
+from engines.outputs import clean_line
 from store.errors import NotAchieved
 
 PHASES: tuple[tuple[str, str], ...] = (
@@ -151,7 +150,7 @@ def why_it_ended(log: Path) -> str:
         return ""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
     chosen = _first_exception(lines) or next((x for x in reversed(lines) if x.strip()), "")
-    return printable(redact_text(chosen.strip()), 300)
+    return clean_line(chosen)
 
 
 def _first_exception(lines: list[str]) -> str | None:

@@ -7,8 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+from engines.outputs import clean_line
 from engines.plain import printable
-from engines.redact import redact_text
 from store.errors import NotAchieved
 
 
@@ -91,7 +91,7 @@ def _last_error(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"(?i)error\b|\w*(Error|Exception)\b", line)]
     chosen = (telling or lines or ["it said nothing"])[-1]
-    return printable(redact_text(chosen), 300)
+    return clean_line(chosen)
 
 
 def require_space(directory: Path, needed_bytes: int) -> None:

@@ -66,10 +66,10 @@ MAX_IN_FLIGHT = 1_024
 
 PRESETS: dict[str, TrafficSpec] = {
     "demo": TrafficSpec(
-        concurrency=12,
+        concurrency=24,
         think_s=0.05,
-        shared_prefix_tokens=1_000,
-        output_lengths=(16, 32, 48, 64),
+        shared_prefix_tokens=1_040,  # just above 8 blocks of 128 tokens: whole blocks are cached
+        output_lengths=(32, 64, 96, 128),
     ),
     "chat": TrafficSpec(concurrency=8, think_s=1.0, output_lengths=(64, 128, 256), stream=True),
 }
