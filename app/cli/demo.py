@@ -32,7 +32,8 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     only if the effects were there. It keeps a ledger of its own unless --db names one.
     """
     from app import paths
-    from app.cli.screen import open_screen, recording
+    from app.cli.recording import recording
+    from app.cli.screen import open_screen
     from app.cli.serve import phase_lines
     from app.demo.rig import rig
     from app.settings import load_settings
@@ -42,7 +43,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     touring = tour or as_json or not (sys.stdin.isatty() and sys.stdout.isatty())
     with (
         rig(model, phase_lines()) as running,
-        recording(path, [running.engine], True, settings, None),
+        recording(path, [running.engine], named=True, every_s=settings.every, api_key=None),
     ):
         if touring:
             findings = take_tour(path, running.engine, settings, as_json)

@@ -95,10 +95,9 @@ def _record(
     api_key: str | None,
 ) -> tuple[int, int]:
     """Record until told to stop; returns when it began and ended, in ms."""
+    from app.cli.recording import recording
     from app.settings import load_settings, price_book
     from app.status_line import status_line
-    from engines.discovery import find_engines
-    from engines.recorder import Recorder
     from store.ledger import Ledger
 
     prices = price_book(load_settings())
@@ -106,12 +105,10 @@ def _record(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     since_ms = time.time_ns() // 1_000_000
-    recorder = Recorder(path, engines if named else find_engines, every_s, api_key)
     names = ", ".join(one.name for one in engines)
     say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
-    recorder.start()
     deadline = None if seconds is None else time.monotonic() + seconds
-    try:
+    with recording(path, engines, named=named, every_s=every_s, api_key=api_key):
         while not stop.is_set():
             left = STATUS_EVERY_S if deadline is None else deadline - time.monotonic()
             if left <= 0 or stop.wait(min(left, STATUS_EVERY_S)):
@@ -119,6 +116,4 @@ def _record(
             with Ledger.open(path, readonly=True) as ledger:
                 for one in engines:
                     say(status_line(ledger, one.url, prices, time.time_ns() // 1_000_000))
-    finally:
-        recorder.stop()
     return since_ms, time.time_ns() // 1_000_000

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,34 @@ def record_for(
         if recorder is not None:
             recorder.stop()
     return from_ms, now_ms()
+
+
+@contextmanager
+def recording(
+    db: Path, engines: list[EngineInfo], *, named: bool, every_s: float, api_key: str | None
+) -> Iterator[None]:
+    """Record within the block; engines that another program records are left to it.
+
+    Where they were not `named`, engines that start later are recorded too.
+    """
+    from engines.recorder import Recorder
+
+    find = engines if named else these_then_found(engines)
+    recorder = Recorder(db, find, every_s, api_key)
+    recorder.start()
+    try:
+        yield
+    finally:
+        recorder.stop()
+
+
+def these_then_found(engines: list[EngineInfo]) -> Callable[[], list[EngineInfo]]:
+    """What finds engines for a recorder: the first time those known already, so that it begins at
+    once; later whatever runs on this machine."""
+    from engines.discovery import find_engines
+
+    known = [engines]
+    return lambda: known.pop() if known else find_engines()
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:

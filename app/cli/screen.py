@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,6 @@ from store.errors import BadInput
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from engines.discovery import EngineInfo
 
 SLOW_LINK_FPS = "4"
 
@@ -41,6 +38,7 @@ def command_(
 ) -> None:
     """Watch the engines of this machine (or those at the URLs) and turn their knobs."""
     from app.cli.choose import live_engines
+    from app.cli.recording import recording
     from app.settings import load_settings
 
     for word in urls:
@@ -58,7 +56,7 @@ def command_(
     engines = live_engines(urls, api_key)
     with open_ledger(db) as ledger:
         path = ledger.path
-    with recording(path, engines, bool(urls), settings, api_key):
+    with recording(path, engines, named=bool(urls), every_s=settings.every, api_key=api_key):
         open_screen(path, settings, engine or engines[0].url, api_key, slow_link=slow_link)
 
 
@@ -69,26 +67,6 @@ def require_terminal() -> None:
             "The screen needs a terminal",
             remedy="trimtab show prints a window, trimtab record records without a screen",
         )
-
-
-@contextmanager
-def recording(
-    db: Path,
-    engines: list[EngineInfo],
-    named: bool,
-    settings: Settings,
-    api_key: str | None,
-) -> Iterator[None]:
-    """Record while the screen is open. Engines another program records are left to it."""
-    from engines.discovery import find_engines
-    from engines.recorder import Recorder
-
-    recorder = Recorder(db, engines if named else find_engines, settings.every, api_key)
-    recorder.start()
-    try:
-        yield
-    finally:
-        recorder.stop()
 
 
 def open_screen(
