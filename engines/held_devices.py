@@ -7,17 +7,14 @@ readings of the engine. Who holds what changes rarely and is asked for every `HO
 from __future__ import annotations
 
 import asyncio
-import platform
-import socket
 import time
 from concurrent.futures import Executor
-from pathlib import Path
 
 from engines import gpus
 from engines.device_time import WHOLE, DeviceSample
 from engines.discovery import EngineInfo
+from engines.hosts import host_device
 from engines.nvml import Gpu, GpuSample
-from engines.plain import printable
 from store.records import Device
 
 HOLDS_EVERY_S = 5.0
@@ -33,7 +30,7 @@ class HeldDevices:
     def __init__(self, threads: Executor, hosted: set[str]) -> None:
         self._threads = threads
         self._hosted = hosted
-        self._host = host()
+        self._host = host_device()
         self._on_cpu: dict[tuple[int, str | None], bool] = {}
         self._holds: list[gpus.GpuHold] = []
         self._asked_at = -HOLDS_EVERY_S
@@ -89,20 +86,3 @@ def on_cpu(engine: EngineInfo) -> bool:
         return True
     unknown: list[Gpu] = []
     return not engine.gpus and not gpus.within(NVML_DEADLINE_S, gpus.gpus, unknown)
-
-
-def host() -> Device:
-    """This machine as a device, by the name of its CPU."""
-    return Device("host", printable(socket.gethostname()), _cpu_name())
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() == "model name":
-            return printable(value.strip())
-    return platform.machine()

@@ -13,7 +13,8 @@ import pytest
 from engines import procfs
 from engines.accumulate import Accumulator, Scrape
 from engines.discovery import EngineInfo
-from engines.held_devices import HeldDevices, host
+from engines.held_devices import HeldDevices
+from engines.hosts import host_device
 from engines.ledger_writes import LeaseLost, begin_run, keep_lease, say_state, store_reading
 from engines.metrics import Sample, read
 from engines.recorder import Recorder
@@ -119,7 +120,7 @@ async def test_cpu_engines_share_the_host() -> None:
         first = EngineInfo("http://a", "a", pid=1, vllm_version="0.32.0+cpu")
         assert await one.sample(first)
         ((device, sample),) = await two.sample(replace(first, url="http://b"))
-        assert device == host()
+        assert device == host_device()
         assert device.kind == "host"
         assert device.name
         assert sample.share_ppm == 500_000
