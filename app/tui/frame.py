@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from store.records import Change, EngineRow, Event, KnobState, RunRow
 
 if TYPE_CHECKING:
-    from store.impact import Impact
-
     from store.errors import TrimtabError
+    from store.impact import Impact
     from store.metrics import MetricValue
 
 STALE_MS = 5_000

@@ -110,7 +110,7 @@ def time_axis(first_ms: int, cell_ms: int, width: int) -> Line:
     tick = -(-(first_ms // 1000 + offset_s) // step_s) * step_s - offset_s
     while (cell := (tick * 1000 - first_ms) // cell_ms) < width:
         label = time.strftime(form, time.localtime(tick))
-        if cell + len(label) + 1 <= width:
+        if cell >= 0 and cell + len(label) + 1 <= width:
             row[cell : cell + 1 + len(label)] = list("╵" + label)
         tick += step_s
     return (Span("".join(row), "quiet"),)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from store.series import read_steps
-
 from app.tui.frame import Series
 from store.amounts import Amounts, add_amounts, amounts
 from store.metrics import measure
+from store.series import read_steps
 
 if TYPE_CHECKING:
     from store.ledger import Ledger

@@ -1,4 +1,7 @@
-"""The one screen: an engine as it is now, its knobs, and what turning one did."""
+"""The one screen: an engine as it is now, its knobs, and what turning one did.
+
+Dialogs are imported when they are asked for: the first figures should not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,6 @@ from app.tui.keymap import BINDINGS
 from app.tui.knob_names import label
 from app.tui.lines import outside
 from app.tui.messages import Acted, KnobChosen
-from app.tui.screens.compare import CompareDialog
-from app.tui.screens.edit_knob import EditKnob
-from app.tui.screens.help import HelpDialog
 from app.tui.widgets.banner import Banner
 from app.tui.widgets.chart import CHARTS, Chart
 from app.tui.widgets.event_log import EventLog
@@ -73,6 +73,11 @@ class EngineScreen(Screen[None]):
             yield EventLog("log")
         yield Notice()
         yield Hints()
+
+    @property
+    def frame(self) -> Frame | None:
+        """The newest frame; while the view is frozen not the one that is drawn."""
+        return self._frame
 
     # Frames
 
@@ -189,6 +194,8 @@ class EngineScreen(Screen[None]):
             if value is not None:
                 self._start(*self._desk.set_knob(self._frame, knob, value))
 
+        from app.tui.screens.edit_knob import EditKnob
+
         self.app.push_screen(EditKnob(knob), set_to)
 
     @on(KnobChosen)
@@ -242,6 +249,8 @@ class EngineScreen(Screen[None]):
         self.app.call_from_thread(self._show_comparison, compared)
 
     def _show_comparison(self, compared: Compared) -> None:
+        from app.tui.screens.compare import CompareDialog
+
         self.app.push_screen(CompareDialog(compared))
 
     # The view
@@ -287,4 +296,6 @@ class EngineScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Explain the keys and the figures."""
+        from app.tui.screens.help import HelpDialog
+
         self.app.push_screen(HelpDialog())

@@ -10,6 +10,7 @@ from app.tui.lines import Line, Span, clip, joined, outside, spread
 from app.tui.widgets.canvas import Canvas
 
 _LEAST_MODEL = 12
+_PATH_CUT = "…/"
 
 
 class Header(Canvas):
@@ -38,7 +39,7 @@ def _who(frame: Frame, width: int) -> Line:
     engine, run = frame.engine, frame.run
     if engine is None:
         return (Span("trimtab", "strong"),)
-    name = outside(engine.name, 40)
+    name, place = outside(engine.name, 40), _place(frame)
     facts: list[Line] = []
     if run is not None and run.info.vllm_version:
         facts.append((Span(f"vLLM {outside(run.info.vllm_version, 24)}", "quiet"),))
@@ -46,25 +47,22 @@ def _who(frame: Frame, width: int) -> Line:
         facts.append((Span(f"up {ago(frame.now_ms - run.info.started_ms)}", "quiet"),))
     right = joined(facts, "   ")
     model = outside(run.info.model, 300) if run is not None and run.info.model else "model unknown"
-    room = width - sum(len(span.text) for span in right) - len(name) - 6
+    room = width - sum(len(span.text) for span in right) - len(name) - len(place) - 6
     shown = model
     if len(model) > room and "/" in model:
-        shown = ELLIPSIS_PATH + model.rsplit("/", 1)[1]
+        shown = _PATH_CUT + model.rsplit("/", 1)[1]
     left: Line = (
         Span(name, "strong"),
+        Span(place, "quiet"),
         Span("   "),
         Span(clip(shown, max(_LEAST_MODEL, room)), "text"),
     )
     return spread(left, right, width)
 
 
-ELLIPSIS_PATH = "…/"
-
-
 def _how(frame: Frame, width: int, *, paused: bool) -> Line:
     right = joined([_pause(paused), _recorder(frame), _range(frame)], "   ")
-    left = joined([_control(frame), _others(frame)], "   ")
-    return spread(left, right, width)
+    return spread(_control(frame), right, width)
 
 
 def _control(frame: Frame) -> Line:
@@ -77,12 +75,12 @@ def _control(frame: Frame) -> Line:
     return (Span("● ", role), Span(words, "text"), *tail)
 
 
-def _others(frame: Frame) -> Line:
-    if len(frame.engines) < 2 or frame.engine is None:
-        return ()
+def _place(frame: Frame) -> str:
+    """Which of several engines this is: 2/3."""
     ids = [engine.id for engine in frame.engines]
-    at = ids.index(frame.engine.id) + 1 if frame.engine.id in ids else 0
-    return (Span(f"engine {at} of {len(ids)} [ ]", "quiet"),)
+    if len(ids) < 2 or frame.engine is None or frame.engine.id not in ids:
+        return ""
+    return f" {ids.index(frame.engine.id) + 1}/{len(ids)}"
 
 
 def _recorder(frame: Frame) -> Line:

@@ -1,0 +1,89 @@
+"""Fakes at the screen's outer edge, and waiting for what it shows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from textual.pilot import Pilot
+
+from app.tui.app import TrimtabApp
+from app.tui.screens.engine import EngineScreen
+from app.tui.widgets.canvas import Canvas
+from store.errors import NotAchieved
+from store.records import Change, KnobValue
+from tests.ui.seed import NOW_MS
+
+
+@dataclass
+class RecordingActions:
+    """Keeps what is asked for. `answer` makes the outcome; `gate` holds an act until it is set."""
+
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+    answer: Callable[[str, KnobValue], Change] | None = None
+    gate: threading.Event | None = None
+
+    def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
+        self.asked.append(("set", engine_url, knob, value))
+        if self.gate is not None:
+            self.gate.wait(10)
+        return (self.answer or applied)(knob, value)
+
+    def undo(self, engine_url: str) -> Change:
+        self.asked.append(("undo", engine_url))
+        raise NotAchieved("There is nothing to take back")
+
+    def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:
+        self.asked.append(("mark", engine_url, name, from_ms, to_ms))
+
+
+def applied(knob: str, value: KnobValue) -> Change:
+    """A change that took effect in 1.8 ms."""
+    return Change("new", NOW_MS, knob, None, value, "applied", "set", "ada", took_ms=1.8)
+
+
+def refused(knob: str, value: KnobValue) -> Change:
+    """A change the engine refused."""
+    return Change(
+        "new", NOW_MS, knob, None, value, "refused", "set", "ada", reason="the engine drains"
+    )
+
+
+def engine_screen(app: TrimtabApp) -> EngineScreen:
+    """The screen under any dialog."""
+    return next(screen for screen in app.screen_stack if isinstance(screen, EngineScreen))
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool], what: str) -> None:
+    """Wait until something holds; fail naming it after ten seconds."""
+    for _ in range(200):
+        if holds():
+            await pilot.pause()
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(f"waited in vain until {what}\n{shown(pilot)}")
+
+
+async def loaded(pilot: Pilot[None]) -> None:
+    """Wait for a frame with its charts (or without an engine)."""
+    app = pilot.app
+    assert isinstance(app, TrimtabApp)
+
+    def complete() -> bool:
+        frame = engine_screen(app).frame
+        return frame is not None and (frame.engine is None or frame.series is not None)
+
+    await until(pilot, complete, "a frame was drawn")
+    await pilot.pause(0.1)
+
+
+def shown(pilot: Pilot[None], selector: str = "Canvas") -> str:
+    """The text of the canvases that match, as they would be drawn."""
+    texts: list[str] = []
+    for screen in pilot.app.screen_stack:
+        for canvas in screen.query(selector).results(Canvas):
+            if canvas.display and canvas.size:
+                rows = range(canvas.size.height)
+                texts += [canvas.render_line(row).text.rstrip() for row in rows]
+    return "\n".join(texts)

@@ -1,0 +1,107 @@
+"""The feed reads in its own thread, survives what happens to the file, and ends when told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.tui.feed import Feed
+from app.tui.frame import RANGES, Frame, Query
+from store.prices import PriceBook
+from tests.ui.seed import NOW_MS, Scenario, seed
+
+
+class Inbox:
+    """Frames as they come."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, frame: Frame) -> None:
+        with self._changed:
+            self.frames.append(frame)
+            self._changed.notify_all()
+
+    def wait(self, holds: Callable[[Frame], object]) -> Frame:
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(holds, self.frames)), 10)
+            return next(frame for frame in self.frames if holds(frame))
+
+
+@contextmanager
+def running(path: Path, **options: object) -> Iterator[tuple[Feed, Inbox]]:
+    inbox = Inbox()
+    feed = Feed(path, PriceBook(), inbox, clock=lambda: NOW_MS, **options)  # type: ignore[arg-type]
+    thread = threading.Thread(target=feed.run)
+    thread.start()
+    try:
+        yield feed, inbox
+    finally:
+        feed.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_the_first_frame_has_the_figures_before_the_charts(db: Path) -> None:
+    with running(db) as (_, inbox):
+        inbox.wait(lambda frame: frame.series is not None)
+    first = inbox.frames[0]
+    assert first.series is None
+    assert first.metrics["generation_rate"] is not None
+
+
+def test_a_ledger_that_appears_later_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with running(path) as (_, inbox):
+        problem = inbox.wait(lambda frame: frame.problem).problem
+        assert problem is not None and "no ledger" in problem.what
+        seed(path, Scenario(seconds=30, change_at=None))
+        assert inbox.wait(lambda frame: frame.engine).problem is None
+
+
+def test_the_last_good_figures_stay_when_the_ledger_breaks(db: Path) -> None:
+    with running(db) as (_, inbox):
+        inbox.wait(lambda frame: frame.series)
+        db.unlink()
+        for name in ("-wal", "-shm"):
+            Path(f"{db}{name}").unlink(missing_ok=True)
+        db.mkdir()
+        # The open file goes on to be read until the feed must open it again.
+        assert inbox.frames[-1].metrics
+
+
+def test_asking_is_answered_before_the_next_second(db: Path) -> None:
+    with running(db) as (feed, inbox):
+        inbox.wait(lambda frame: frame.series)
+        feed.ask(Query(None, RANGES[1]))
+        asked = time.monotonic()
+        inbox.wait(lambda frame: frame.range == RANGES[1])
+        assert time.monotonic() - asked < 10
+
+
+def test_ratios_do_not_reach_back_over_a_change(db: Path) -> None:
+    with running(db) as (_, inbox):
+        frame = inbox.wait(lambda frame: frame.series)
+    assert frame.series is not None
+    hits = frame.series.values["cache_hit_rate"]
+    changed = frame.marks[-1].ts_ms // frame.series.slot_ms
+    assert hits[changed - 2] > 0.8
+    assert hits[changed + 2] < 0.01
+    assert [mark.letter for mark in frame.marks] == ["A", "B"]
+
+
+def test_the_screen_loads_nothing_heavy() -> None:
+    """Start-up and memory: what the screen does not need is not imported with it."""
+    code = (
+        "import sys, app.tui.app, app.tui.frame_reader\n"
+        "names = {'numpy', 'httpx', 'sqlite_utils', 'pydantic', 'engines.discovery'}\n"
+        "heavy = names & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,86 @@
+"""Pictures of the screen. `pytest tests/ui --snapshot-update` after looking at the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from store.ledger import Ledger
+from tests.ui.conftest import Open
+from tests.ui.desk import loaded
+from tests.ui.seed import IDLE, NOW_MS, Scenario, mark_unreadable, seed
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+HOSTILE = Scenario(
+    name="[bold red]x[/]",
+    model="/models/[link=evil]deep/path\x1b[31m/" + "m" * 90,
+    control="observe",
+    reason="not on this machine",
+    knobs=(),
+    change_at=None,
+    recorded=False,
+)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_an_engine_after_a_change(
+    size: tuple[int, int], db: Path, open_app: Open, snap_compare: Any
+) -> None:
+    assert snap_compare(open_app(db), terminal_size=size, run_before=loaded)
+
+
+def test_the_other_charts_and_the_log_at_80x24(db: Path, open_app: Open, snap_compare: Any) -> None:
+    async def see(pilot: Pilot[None]) -> None:
+        await loaded(pilot)
+        await pilot.press("v")
+        await pilot.pause(0.3)
+
+    assert snap_compare(open_app(db), terminal_size=(80, 24), run_before=see)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_an_unreadable_engine(
+    size: tuple[int, int], db: Path, open_app: Open, snap_compare: Any
+) -> None:
+    now_ms = NOW_MS + 42_000
+    mark_unreadable(db, Scenario().url, "timed out after 2 s", NOW_MS)
+    assert snap_compare(open_app(db, now_ms=now_ms), terminal_size=size, run_before=loaded)
+
+
+def test_no_traffic(tmp_path: Path, open_app: Open, snap_compare: Any) -> None:
+    path = tmp_path / "ledger.db"
+    seed(path, Scenario(load=IDLE, change_at=None))
+    assert snap_compare(open_app(path), terminal_size=(80, 24), run_before=loaded)
+
+
+def test_no_engine_yet(tmp_path: Path, open_app: Open, snap_compare: Any) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger.open(path).close()
+    assert snap_compare(open_app(path), terminal_size=(80, 24), run_before=loaded)
+
+
+def test_a_hostile_name_seen_from_afar(tmp_path: Path, open_app: Open, snap_compare: Any) -> None:
+    path = tmp_path / "ledger.db"
+    seed(path, HOSTILE)
+    assert snap_compare(open_app(path), terminal_size=(80, 24), run_before=loaded)
+
+
+def test_a_light_theme(db: Path, open_app: Open, snap_compare: Any) -> None:
+    async def dress(pilot: Pilot[None]) -> None:
+        await loaded(pilot)
+        pilot.app.theme = "textual-light"
+        await pilot.pause(0.2)
+
+    assert snap_compare(open_app(db), terminal_size=(120, 40), run_before=dress)
+
+
+def test_the_help(db: Path, open_app: Open, snap_compare: Any) -> None:
+    async def ask(pilot: Pilot[None]) -> None:
+        await loaded(pilot)
+        await pilot.press("question_mark")
+        await pilot.pause(0.2)
+
+    assert snap_compare(open_app(db), terminal_size=(120, 40), run_before=ask)

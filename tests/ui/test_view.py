@@ -1,0 +1,153 @@
+"""What keys and sizes do to the view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.command import CommandPalette
+
+from app.tui.keymap import KEYS, key_table
+from app.tui.screens.help import HelpDialog
+from app.tui.widgets.canvas import Canvas
+from store.ledger import Ledger
+from store.readings import append, last
+from store.records import EngineRow
+from tests.ui.conftest import Open
+from tests.ui.desk import engine_screen, loaded, shown, until
+from tests.ui.seed import NOW_MS, Scenario, mark_unreadable, seed
+
+OTHER = Scenario(name="spare", url="http://127.0.0.1:8001", model="Qwen3-8B", change_at=None)
+
+
+async def test_pause_freezes_the_view_and_a_second_press_catches_up(
+    db: Path, open_app: Open
+) -> None:
+    app = open_app(db)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("space")
+        await until(pilot, lambda: "paused" in shown(pilot, "#header"), "it was paused")
+        mark_unreadable(db, Scenario().url, "connection refused", NOW_MS)
+
+        def newest() -> EngineRow | None:
+            frame = engine_screen(app).frame
+            return None if frame is None else frame.engine
+
+        await until(
+            pilot, lambda: (row := newest()) is not None and row.state != "ok", "it was read"
+        )
+        assert "UNREADABLE" not in shown(pilot, "#banner")
+        await pilot.press("space")
+        await until(pilot, lambda: "UNREADABLE" in shown(pilot, "#banner"), "it caught up")
+        assert "connection refused" in shown(pilot, "#banner")
+
+
+async def test_a_new_reading_appears_by_itself(db: Path, open_app: Open) -> None:
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        before = shown(pilot, ".tile")
+        with Ledger.open(db) as ledger:
+            reading = last(ledger, 1)
+            assert reading is not None
+            values = {**reading.values}
+            values["generation_tokens"] = (values["generation_tokens"] or 0) + 50_000
+            append(ledger, type(reading)(1, NOW_MS - 100, values, reading.histograms))
+        await until(pilot, lambda: shown(pilot, ".tile") != before, "the tiles moved")
+
+
+async def test_range_cycles(db: Path, open_app: Open) -> None:
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        for label in ("last 1 min", "last 5 min", "last 15 s"):
+            await pilot.press("r")
+            await until(pilot, lambda label=label: label in shown(pilot, "#header"), label)
+
+
+@pytest.mark.parametrize(("keys", "name"), [("2", "spare"), ("]", "spare"), ("[", "spare")])
+async def test_engines_are_switched(keys: str, name: str, tmp_path: Path, open_app: Open) -> None:
+    path = tmp_path / "ledger.db"
+    seed(path, Scenario(seconds=40, change_at=None), OTHER)
+    async with open_app(path).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        assert shown(pilot, "#header").startswith("demo 1/2 ")
+        await pilot.press({"]": "right_square_bracket", "[": "left_square_bracket"}.get(keys, keys))
+        await until(pilot, lambda: shown(pilot, "#header").startswith(name), "the other is shown")
+
+
+async def test_the_engine_asked_for_is_shown_first(tmp_path: Path, open_app: Open) -> None:
+    path = tmp_path / "ledger.db"
+    seed(path, Scenario(seconds=40, change_at=None), OTHER)
+    async with open_app(path, engine="spare").run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        assert shown(pilot, "#header").startswith("spare")
+
+
+async def test_view_shows_the_other_charts_then_the_log(db: Path, open_app: Open) -> None:
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        assert "Output tokens" in shown(pilot, ".chart-title")
+        await pilot.press("v")
+        await until(pilot, lambda: "Cache hit" in shown(pilot, ".chart-title"), "the others")
+        await pilot.press("v")
+        await until(pilot, lambda: "by ada" in shown(pilot, "#log-full"), "the log")
+        await pilot.press("v")
+        await until(pilot, lambda: "Output tokens" in shown(pilot, ".chart-title"), "the first")
+
+
+async def test_every_key_is_in_the_help_and_in_the_palette(db: Path, open_app: Open) -> None:
+    app = open_app(db)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await loaded(pilot)
+        titles = {command.title for command in app.get_system_commands(engine_screen(app))}
+        own = [key for key in KEYS if not key.action.startswith("app.") and "{" not in key.action]
+        assert {key.description for key in own} <= titles
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog), "the help opened")
+        help_text = shown(pilot, ".table")
+        for key, description in key_table():
+            assert key in help_text and description in help_text
+        await pilot.press("escape", "ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette), "the palette opened")
+
+
+def test_no_key_is_bound_twice() -> None:
+    keys = [key for entry in KEYS for key in entry.keys.split(",")]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("size", [(79, 24), (80, 23), (40, 10), (10, 3), (1, 1)])
+async def test_a_smaller_terminal_says_so_and_recovers(
+    size: tuple[int, int], db: Path, open_app: Open
+) -> None:
+    async with open_app(db).run_test(size=size) as pilot:
+        await loaded(pilot)
+        if size[0] >= 40:
+            assert "needs 80x24" in shown(pilot, "#notice")
+        await pilot.resize_terminal(200, 50)
+        await until(pilot, lambda: "Output tokens" in shown(pilot, ".chart-title"), "it is whole")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 60), (112, 24), (120, 40), (200, 24), (300, 80)])
+async def test_nothing_is_squeezed_out(size: tuple[int, int], db: Path, open_app: Open) -> None:
+    async with open_app(db).run_test(size=size) as pilot:
+        await loaded(pilot)
+        everything = shown(pilot)
+        for text in ("demo", "cost/request", "Output tokens", "long prefill", "Impact", "q quit"):
+            assert text in everything
+        for canvas in engine_screen(pilot.app).query(Canvas):  # type: ignore[arg-type]
+            if canvas.display and canvas.size:
+                assert canvas.region.bottom <= size[1] and canvas.region.right <= size[0]
+
+
+async def test_the_screen_says_what_is_wrong_with_the_ledger(
+    tmp_path: Path, open_app: Open
+) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_text("not a database at all, but long enough to have a header" * 4)
+    async with open_app(path).run_test(size=(120, 40)) as pilot:
+        await loaded(pilot)
+        assert "LEDGER" in shown(pilot, "#banner")
+        assert "Name another file with --db" in shown(pilot)
+        await pilot.press("p", "b", "m", "c", "u", "space", "r")
+        assert "LEDGER" in shown(pilot, "#banner")
