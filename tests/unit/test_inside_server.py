@@ -80,6 +80,7 @@ def test_hello_is_answered_in_any_version_and_the_rest_is_not(server: Server) ->
         (b'{"v":1,"op":"reboot"}', "op"),
         (b'{"v":1,"op":"set"}', "value"),
         (b'{"v":1,"op":"set","value":1.5}', "value"),
+        (b'{"v":1,"op":"set","value":%d}' % (10**100), "value"),
         (b'{"v":1,"op":"set","value":1,"id":7}', "id"),
         (b'{"v":1,"op":"set","value":1,"id":"x","knob":"y","who":"me"}', "knob"),
         (b'{"v":1,"op":"set","value":1,"id":"x","knob":"y","who":""}', "who"),

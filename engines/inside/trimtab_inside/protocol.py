@@ -17,6 +17,7 @@ from .identity import PROTOCOL
 
 LONGEST_LINE = 8192
 LONGEST_LEASE_S = 7 * 86_400
+LARGEST = 2**53
 _LONGEST = {"id": 64, "knob": 64, "who": 128, "why": 400, "undoes": 64}
 
 
@@ -85,8 +86,8 @@ def _set(message: dict[str, Any], board: Board, received: float) -> dict[str, An
     if cause not in ("set", "undo"):
         raise BadRequest("cause", "cause is set or undo")
     value = message.get("value")
-    if not isinstance(value, (bool, int)):
-        raise BadRequest("value", "value is true, false or a whole number")
+    if not isinstance(value, (bool, int)) or abs(value) > LARGEST:
+        raise BadRequest("value", "value is true, false or a whole number that JSON keeps exact")
     request = Request(
         id=_text(message, "id"),
         knob=_text(message, "knob"),
