@@ -49,9 +49,10 @@ def recognise(path: Path) -> None:
     with _lock:
         try:
             status = path.stat()
+            _check_kind(path, status)
             identity = (status.st_dev, status.st_ino)
             if identity not in _recognised:
-                _check_header(path, status)
+                _check_header(path, status.st_size)
                 _recognised.add(identity)
         except FileNotFoundError:
             raise LedgerUnusable(
@@ -65,11 +66,14 @@ def recognise(path: Path) -> None:
             ) from error
 
 
-def _check_header(path: Path, status: os.stat_result) -> None:
+def _check_kind(path: Path, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise NotALedger(f"{path} is a directory", "A ledger is one file", _REMEDY)
     if not stat.S_ISREG(status.st_mode):
         raise NotALedger(f"{path} is not a regular file", "A ledger is one file", _REMEDY)
+
+
+def _check_header(path: Path, size: int) -> None:
     with path.open("rb", buffering=0) as file:
         header = file.read(_HEADER_BYTES)
     if not header:
@@ -85,7 +89,7 @@ def _check_header(path: Path, status: os.stat_result) -> None:
         raise foreign(path)
     if version > SCHEMA_VERSION:
         raise NewerLedger(path, version)
-    _check_length(path, header, status.st_size)
+    _check_length(path, header, size)
 
 
 def _check_length(path: Path, header: bytes, size: int) -> None:

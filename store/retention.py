@@ -98,8 +98,15 @@ def thin_chunk(
         kept.add(old)
         dropped = _drop_rows(ledger, run_id, rows[: old + 1], kept)
         drop_device_rows(ledger, run_id, [row[0] for row in rows[: old + 1]], kept)
-        ledger.conn.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        _give_back(ledger)
     return Thinned(dropped, None if done else rows[old][0])
+
+
+def _give_back(ledger: Ledger) -> None:
+    """Return free pages to the disk, one a statement: Python's sqlite3 steps this pragma once."""
+    free = ledger.conn.execute("PRAGMA freelist_count").fetchone()[0]
+    for _ in range(min(free, VACUUM_PAGES)):
+        ledger.conn.execute("PRAGMA incremental_vacuum(1)")
 
 
 def _rows(ledger: Ledger, run_id: int, at_ms: int) -> list[_Row]:

@@ -1,0 +1,137 @@
+"""The writer thread: order, failures that stay in their future, closing."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import writer as writer_module
+from store.engines import list_engines, upsert_engine
+from store.errors import LedgerUnusable
+from store.identity import NotALedger
+from store.ledger import Ledger
+from store.writer import LedgerWriter
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[LedgerWriter]:
+    one = LedgerWriter(tmp_path / "l.db", capacity=8)
+    one.start()
+    yield one
+    one.close()
+
+
+def _names(path: Path) -> list[str]:
+    with Ledger.open(path, readonly=True) as ledger:
+        return [row.name for row in list_engines(ledger)]
+
+
+def _add(name: str) -> object:
+    return lambda ledger: upsert_engine(ledger, f"http://{name}", name)
+
+
+def test_writes_are_done_in_order_and_answer(writer: LedgerWriter) -> None:
+    futures = [writer.submit(_add(name)) for name in "abc"]
+    assert [future.result(5) for future in futures] == [1, 2, 3]
+    assert _names(writer.path) == ["a", "b", "c"]
+
+
+def test_a_write_that_fails_is_undone_and_the_next_goes_on(writer: LedgerWriter) -> None:
+    def half(ledger: Ledger) -> None:
+        upsert_engine(ledger, "http://a", "a")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        writer.submit(half).result(5)
+    writer.submit(_add("b")).result(5)
+    assert _names(writer.path) == ["b"]
+
+
+def test_a_file_that_is_no_ledger_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("not a ledger")
+    with pytest.raises(NotALedger):
+        LedgerWriter(tmp_path / "f").start()
+
+
+def test_closing_writes_what_was_submitted(writer: LedgerWriter) -> None:
+    futures = [writer.submit(_add(name)) for name in "abcdef"]
+    assert writer.close()
+    assert all(future.done() for future in futures)
+    assert _names(writer.path) == list("abcdef")
+    with pytest.raises(LedgerUnusable, match="closed"):
+        writer.submit(_add("late")).result(0)
+    assert writer.close()
+
+
+def test_what_does_not_fit_says_so_and_nothing_else_is_lost(writer: LedgerWriter) -> None:
+    gate = threading.Event()
+    started = threading.Event()
+    slow = writer.submit(lambda ledger: (started.set(), gate.wait(10)))
+    assert started.wait(5)
+    futures = [writer.submit(_add(str(number))) for number in range(10)]
+    for future in futures[8:]:
+        with pytest.raises(LedgerUnusable, match="slowly"):
+            future.result(0)
+    gate.set()
+    slow.result(5)
+    for future in futures[:8]:
+        future.result(5)
+    assert _names(writer.path) == [str(number) for number in range(8)]
+
+
+def test_closing_has_a_deadline(writer: LedgerWriter) -> None:
+    gate = threading.Event()
+    stuck = writer.submit(lambda ledger: gate.wait(10))
+    waiting = writer.submit(_add("a"))
+    assert not writer.close(0.05)
+    with pytest.raises(LedgerUnusable, match="closed"):
+        waiting.result(0)
+    gate.set()
+    stuck.result(5)
+
+
+def test_a_lock_held_by_another_is_waited_for(
+    writer: LedgerWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.submit(lambda ledger: ledger.conn.execute("PRAGMA busy_timeout = 0").fetchall())
+    with Ledger.open(writer.path) as other:
+        other.conn.execute("BEGIN IMMEDIATE")
+        future = writer.submit(_add("a"))
+        with pytest.raises(TimeoutError):
+            future.result(0.2)
+        other.conn.execute("ROLLBACK")
+        assert future.result(5) == 1
+        monkeypatch.setattr(writer_module, "BUSY_RETRY_S", 0.1)
+        other.conn.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnusable, match="locked"):
+            writer.submit(_add("b")).result(5)
+        other.conn.execute("ROLLBACK")
+    assert writer.submit(_add("c")).result(5) == 2
+
+
+def test_a_ledger_that_is_deleted_is_begun_anew(writer: LedgerWriter, tmp_path: Path) -> None:
+    writer.submit(_add("a")).result(5)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(LedgerUnusable, match="moved or deleted"):
+        writer.submit(_add("b")).result(5)
+    writer.submit(_add("c")).result(5)
+    assert _names(writer.path) == ["c"]
+
+
+def test_a_directory_that_goes_and_comes_back(writer: LedgerWriter, tmp_path: Path) -> None:
+    writer.submit(_add("a")).result(5)
+    away = tmp_path.with_name(f"{tmp_path.name}-away")
+    tmp_path.rename(away)
+    tmp_path.write_text("a file in the way")
+    for _ in range(2):
+        with pytest.raises(LedgerUnusable):
+            writer.submit(_add("b")).result(5)
+    tmp_path.unlink()
+    shutil.move(away, tmp_path)
+    writer.submit(_add("c")).result(5)
+    assert _names(writer.path) == ["a", "c"]
