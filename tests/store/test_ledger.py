@@ -19,6 +19,10 @@ from store.schema import APPLICATION_ID, SCHEMA_VERSION
 ROOT = Path(__file__).parents[2]
 
 
+def _files(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
 def _pragma(ledger: Ledger, name: str) -> object:
     return ledger.conn.execute(f"PRAGMA {name}").fetchone()[0]
 
@@ -28,16 +32,15 @@ def test_a_new_ledger_is_private_and_set_up_to_last(tmp_path: Path) -> None:
     with Ledger.open(path) as ledger:
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
+        upsert_engine(ledger, "http://h:8000", "e")
+        assert all(file.stat().st_mode & 0o777 == 0o600 for file in path.parent.iterdir())
         assert _pragma(ledger, "journal_mode") == "wal"
         assert _pragma(ledger, "auto_vacuum") == 2
         assert _pragma(ledger, "synchronous") == 1
         assert _pragma(ledger, "foreign_keys") == 1
         assert _pragma(ledger, "application_id") == APPLICATION_ID
         assert _pragma(ledger, "user_version") == SCHEMA_VERSION
-        assert (
-            Path(f"{path}-wal").stat().st_mode & 0o777 == 0o600 or not Path(f"{path}-wal").exists()
-        )
-    assert sorted(os.listdir(path.parent)) == ["ledger.db"]
+    assert _files(path.parent) == ["ledger.db"]
 
 
 def test_an_empty_file_is_a_new_ledger(tmp_path: Path) -> None:
@@ -113,7 +116,7 @@ def test_a_file_that_is_no_ledger_is_left_as_it_was(
     assert caught.value.exit_code == 2
     assert path.read_bytes() == before
     assert (path.stat().st_mtime_ns, path.stat().st_mode) == (status.st_mtime_ns, status.st_mode)
-    assert os.listdir(tmp_path) == ["f.db"]
+    assert _files(tmp_path) == ["f.db"]
 
 
 def test_a_directory_is_not_a_ledger(tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ def test_reading_makes_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     with pytest.raises(LedgerUnusable, match="empty"):
         Ledger.open(tmp_path / "empty.db", readonly=True)
-    assert os.listdir(tmp_path) == ["empty.db"]
+    assert _files(tmp_path) == ["empty.db"]
     assert (tmp_path / "empty.db").stat().st_size == 0
 
 
@@ -192,11 +195,14 @@ def test_a_transaction_is_all_or_nothing_and_nests(tmp_path: Path) -> None:
 def test_a_durable_write_inside_a_transaction_is_synced_when_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced: list[str] = []
+    synced: list[Path] = []
     real = os.fdatasync
-    monkeypatch.setattr(
-        os, "fdatasync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), real(fd))
-    )
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", note)
     with Ledger.open(tmp_path / "l.db") as ledger:
         with ledger.transaction():
             upsert_engine(ledger, "http://a", "a")
@@ -205,7 +211,7 @@ def test_a_durable_write_inside_a_transaction_is_synced_when_it_ends(
             with ledger.transaction(durable=True):
                 upsert_engine(ledger, "http://b", "b")
             assert synced == []
-        assert synced == [f"{tmp_path}/l.db-wal"]
+        assert synced == [tmp_path / "l.db-wal"]
         with ledger.transaction():
             upsert_engine(ledger, "http://c", "c")
         assert len(synced) == 1
@@ -247,7 +253,7 @@ def test_processes_that_make_the_same_ledger_at_once_all_get_it(tmp_path: Path) 
             racer.stderr.close()
         with Ledger.open(folder / "l.db") as ledger:
             assert len(list_engines(ledger)) == 4
-        assert os.listdir(folder) == ["l.db"]
+        assert _files(folder) == ["l.db"]
 
 
 def test_opening_an_existing_ledger_does_not_import_sqlite_utils(tmp_path: Path) -> None:

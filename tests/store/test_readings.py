@@ -33,7 +33,7 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def _reading(engine: Engine, **values: int | None) -> Reading:
-    known: dict[str, int | None] = {name: 10**12 for name in VALUE_COLUMNS}
+    known: dict[str, int | None] = dict.fromkeys(VALUE_COLUMNS, 10**12)
     return Reading(
         engine.run_id, engine.ms + 1_000, known | values, dict.fromkeys(HISTOGRAMS, FULL)
     )
@@ -60,7 +60,7 @@ def test_nothing_that_falls_is_stored(engine: Engine, column: str) -> None:
     first = _reading(engine)
     append(engine.ledger, first)
     worse = {
-        "ts_ms": replace(first, values={name: 10**12 + 5 for name in VALUE_COLUMNS}),
+        "ts_ms": replace(first, values=dict.fromkeys(VALUE_COLUMNS, 10**12 + 5)),
         "bucket": replace(
             first, ts_ms=first.ts_ms + 9, histograms={"e2e": Histogram(50, 7, (0, 1, 1))}
         ),

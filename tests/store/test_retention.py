@@ -85,7 +85,8 @@ def test_a_step_longer_than_a_chunk_is_thinned_too(
 
 
 def test_the_space_comes_back(engine: Engine) -> None:
-    engine.run(3_000)
+    with engine.ledger.transaction():
+        engine.run(3_000)
     pages = engine.ledger.conn.execute("PRAGMA page_count").fetchone()[0]
     thin(engine.ledger, engine.run_id, engine.ms, 600_000)
     assert engine.ledger.conn.execute("PRAGMA page_count").fetchone()[0] < pages / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_long_enough_steps_add_up_to_the_window(history: list[Life], step_ms: in
             first, last = times[0][0], times[-1][-1]
             count = -(-(last - first) // step_ms)
             steps = read_steps(ledger, engine_id, first, first + count * step_ms, step_ms)
-            assert all(one.to_ms > other.to_ms for other, one in zip(steps, steps[1:]))
+            assert all(one.to_ms > other.to_ms for other, one in pairwise(steps))
             whole = read_window(ledger, engine_id, first, last)
             if whole is None or step_ms < 300_000:
                 return
