@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from engines import lifetime, serving
 from engines.arguments import DEFAULT_PORT, read_arguments
@@ -163,8 +164,10 @@ def _port(host: str, asked: int | None) -> int:
                 "leave out --port to get a free one",
             )
         return asked
+    # An engine that still loads has not opened its port yet.
+    promised = {urlsplit(engine.url).port for engine in serving.list_serving()}
     for port in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
-        if _is_free(host, port):
+        if port not in promised and _is_free(host, port):
             return port
     raise NotAchieved(f"no port from {DEFAULT_PORT} up is free", "", "give one with --port")
 

@@ -1,0 +1,300 @@
+"""Starting, following and stopping engines, with a small program in the place of vLLM."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engines import lifetime, serving
+from engines.launch import LaunchSpec, Phase, Started, StartFailed, start, wait_healthy
+from engines.launch_command import (
+    Vllm,
+    choose_cores,
+    complete_arguments,
+    launch_environment,
+    take_secrets,
+)
+from engines.startup import why_it_ended
+from store.errors import BadInput, NotAchieved
+
+CPU, GPU = Vllm(("vllm",), True), Vllm(("vllm",), False)
+
+PROGRAM = """
+import json, os, signal, subprocess, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+told = json.loads(os.environ.get("STUB", "{}"))
+arguments = sys.argv[1:]
+port = int(arguments[arguments.index("--port") + 1])
+print(json.dumps({"argv": arguments, "env": dict(os.environ)}), flush=True)
+for line in told.get("lines", ()):
+    print(line, flush=True)
+if "exit" in told:
+    sys.exit(told["exit"])
+if told.get("stubborn"):
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    subprocess.Popen([sys.executable, "-c", child])
+requests = told.get("running", [0])
+page = open(os.environ["PAGE"], "rb").read()
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/metrics":
+            count = requests.pop(0) if len(requests) > 1 else requests[0]
+            gauge = b'\\nvllm:num_requests_running{engine="0",model_name="tiny"} '
+            body = page.replace(gauge + b"0.0", gauge + b"%d.0" % count)
+        else:
+            body = b""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+print("INFO:     Application startup complete.", flush=True)
+server.serve_forever()
+"""
+
+PAGE = str(Path(__file__).parents[1] / "fixtures" / "metrics" / "vllm-0.32.0.txt")
+
+LINES = (
+    "(APIServer pid=1) INFO 11-22 16:15:08 [model.py:733] Resolved architecture: LlamaForCausalLM",
+    "(EngineCore pid=2) INFO 11-22 16:15:12 [core.py:133] Initializing a V1 LLM engine (v0.32.0)",
+    "(Worker pid=3) INFO 11-22 16:15:19 [default_loader.py:501] Loading weights took 0.02 seconds",
+)
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The python of an environment whose `vllm` is the program above."""
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
+    monkeypatch.delenv("STUB", raising=False)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "model").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    (tmp_path / "bin" / "vllm").write_text(PROGRAM)
+    return python
+
+
+def launch(stub: Path, *arguments: str, **told: object) -> Started:
+    environ = {**os.environ, "STUB": json.dumps({"lines": LINES, **told}), "PAGE": PAGE}
+    spec = LaunchSpec(str(stub.parent.parent / "model"), None, arguments, stub, environ)
+    return start(spec)
+
+
+def first_line(started: Started) -> dict[str, dict[str, str]]:
+    content: dict[str, dict[str, str]] = json.loads(started.log_path.read_text().splitlines()[0])
+    return content
+
+
+def test_it_is_started_followed_and_stopped(stub: Path) -> None:
+    started = launch(stub)
+    phases: list[Phase] = []
+    wait_healthy(started, 20, phases.append)
+    assert [phase.text for phase in phases][-1] == "serving"
+    assert [p.index for p in phases] == sorted(p.index for p in phases)
+    assert os.getsid(started.pid) == started.pid
+    listed = serving.list_serving()
+    assert [engine.name for engine in listed] == ["model"]
+    state = Path(os.environ["TRIMTAB_DATA_DIR"]) / "serving" / "model.json"
+    assert stat.S_IMODE(state.stat().st_mode) == 0o600
+    assert stat.S_IMODE(started.log_path.stat().st_mode) == 0o600
+
+    stopped = serving.stop("model", drain_s=5, grace_s=5)
+    assert stopped.drained
+    assert stopped.killed == ()
+    assert lifetime.start_ticks(started.pid) is None
+    assert serving.list_serving() == []
+    assert not state.exists()
+
+
+def test_it_gets_the_plugin_and_defaults_and_keeps_keys_off_the_command_line(stub: Path) -> None:
+    started = launch(stub, "--api-key", "sk-very-secret", "--max-num-seqs=8")
+    try:
+        wait_healthy(started, 20)
+        told = first_line(started)
+        argv, env = told["argv"], told["env"]
+        assert "sk-very-secret" not in argv
+        assert env["VLLM_API_KEY"] == "sk-very-secret"
+        assert (Path(env["PYTHONPATH"].split(":")[0]) / "trimtab_inside").is_dir()
+        assert env["HF_HUB_OFFLINE"] == "1"
+        state = Path(os.environ["TRIMTAB_DATA_DIR"]) / "serving" / "model.json"
+        assert "secret" not in state.read_text()
+    finally:
+        serving.stop(started.name, drain_s=1)
+
+
+def test_running_requests_are_waited_for(stub: Path) -> None:
+    started = launch(stub, running=[3, 2, 0])
+    wait_healthy(started, 20)
+    waits: list[str] = []
+    assert serving.stop("model", drain_s=10, on_wait=waits.append).drained
+    assert waits == ["waiting for 3 requests", "waiting for 2 requests", "ending its processes"]
+
+
+def test_what_never_drains_is_stopped_all_the_same_and_told(stub: Path) -> None:
+    started = launch(stub, running=[4])
+    wait_healthy(started, 20)
+    assert not serving.stop("model", drain_s=0.5).drained
+    assert lifetime.start_ticks(started.pid) is None
+
+
+def test_a_child_that_ignores_sigterm_is_killed_and_nothing_else(stub: Path) -> None:
+    started = launch(stub, stubborn=True)
+    wait_healthy(started, 20)
+    family = lifetime.family(started.pid, started.start_ticks)
+    assert len(family) == 2
+    stopped = serving.stop("model", drain_s=1, grace_s=1)
+    assert set(stopped.killed) == set(family) - {started.pid}
+    assert all(lifetime.start_ticks(pid) is None for pid in family)
+
+
+def test_orphans_of_a_killed_engine_are_stopped(stub: Path) -> None:
+    started = launch(stub, stubborn=True)
+    wait_healthy(started, 20)
+    assert lifetime.send(started.pid, started.start_ticks, signal.SIGKILL)
+    for _ in range(100):
+        if not lifetime.is_alive(started.pid, started.start_ticks):
+            break
+        time.sleep(0.05)
+    (orphan,) = lifetime.family(started.pid, started.start_ticks)
+    assert serving.list_serving() == []
+    assert serving.stop("model", drain_s=1, grace_s=0.5).killed == (orphan,)
+
+
+def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> None:
+    assert lifetime.family(os.getsid(0), 1) == {}
+    assert not lifetime.send(os.getpid(), 1, signal.SIGKILL)
+    serving.save(serving.Serving("old", os.getpid(), 1, "http://127.0.0.1:1", "m", "log"))
+    assert serving.list_serving() == []
+    with pytest.raises(NotAchieved, match="no engine named old"):
+        serving.stop("old")
+
+
+def test_an_engine_that_ends_while_starting_says_why(stub: Path) -> None:
+    started = launch(
+        stub,
+        exit=1,
+        lines=[
+            "(Worker pid=3) ERROR 11-22 16:18:01 [multiproc_executor.py:1063] Traceback:",
+            "(Worker pid=3) ERROR 11-22 16:18:01 [x.py:1] \x1b[31mValueError: no token=abc here",
+            "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause",
+        ],
+    )
+    with pytest.raises(StartFailed) as caught:
+        wait_healthy(started, 20)
+    assert caught.value.exit_code == 1
+    assert caught.value.meaning == "ValueError: no token=*** here"
+    assert str(started.log_path) in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        (
+            "usage: vllm serve [-h]\nvllm serve: error: unrecognized arguments: --foo",
+            "vllm serve: error: unrecognized arguments: --foo",
+        ),
+        (
+            "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n"
+            "  Value error, Unknown model type [type=value_error, input_value=1]\n",
+            "Value error, Unknown model type",
+        ),
+        ("Killed by somebody\n\n", "Killed by somebody"),
+        ("", ""),
+    ],
+)
+def test_the_root_cause_is_found_in_a_log(tmp_path: Path, log: str, why: str) -> None:
+    (tmp_path / "log").write_text(log)
+    assert why_it_ended(tmp_path / "log") == why
+
+
+def test_an_engine_that_is_too_slow_is_left_running(stub: Path) -> None:
+    started = launch(stub, lines=LINES[:1], stubborn=False, port_delay=1)
+    try:
+        with pytest.raises(StartFailed, match="still alive"):
+            wait_healthy(started, 0.0)
+        assert lifetime.is_alive(started.pid, started.start_ticks)
+    finally:
+        serving.stop(started.name, drain_s=0)
+
+
+def test_a_free_port_is_taken_unless_one_is_asked_for(stub: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(NotAchieved, match=f"port {port} of 127.0.0.1 is taken"):
+            launch(stub, "--port", str(port))
+    started = launch(stub)
+    other = launch(stub)
+    try:
+        assert started.url != other.url
+        assert (started.name, other.name) == ("model", "model-2")
+    finally:
+        serving.stop(started.name, drain_s=0)
+        serving.stop(other.name, drain_s=0)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "x" * 65, "a\n", "-x"])
+def test_a_name_that_is_no_file_name_is_refused(stub: Path, name: str) -> None:
+    with pytest.raises(BadInput):
+        start(LaunchSpec(str(stub.parent.parent / "model"), name=name, python=stub))
+
+
+def test_a_missing_python_is_told(stub: Path) -> None:
+    model = str(stub.parent.parent / "model")
+    with pytest.raises(NotAchieved, match="does not exist"):
+        start(LaunchSpec(model, python=stub.with_name("nothing")))
+
+
+def test_the_users_arguments_win_over_the_defaults() -> None:
+    given = ("--dtype=float32", "--max_num_seqs", "8", "--no-enforce-eager", "--port", "9000")
+    complete = complete_arguments(given, host="127.0.0.1", port=9000, vllm=CPU)
+    assert complete == (*given, "--host", "127.0.0.1", "--max-model-len", "2048")
+    on_gpu = complete_arguments((), host="127.0.0.1", port=8000, vllm=GPU)
+    assert on_gpu == ("--host", "127.0.0.1", "--port", "8000")
+    with_file = complete_arguments(("--config", "c.yaml"), host="::1", port=8000, vllm=CPU)
+    assert "--dtype" not in with_file
+    assert "--port" not in complete_arguments(("--uds", "/tmp/s"), host="x", port=1, vllm=CPU)
+
+
+def test_secrets_leave_the_arguments() -> None:
+    arguments = ("--api-key", "k", "--seed", "1", "--hf-token=t", "--api_key=j")
+    kept, secrets = take_secrets(arguments)
+    assert kept == ("--seed", "1")
+    assert secrets == {"VLLM_API_KEY": "j", "HF_TOKEN": "t"}
+    several = ("--api-key", "a", "b", "--seed", "1")
+    assert take_secrets(several) == (several, {})
+    assert take_secrets(("--hf-token", "--seed", "1")) == (("--hf-token", "--seed", "1"), {})
+
+
+def test_the_users_variables_win_over_the_defaults() -> None:
+    theirs = {"HF_HUB_OFFLINE": "0", "VIRTUAL_ENV": "/ours", "TRIMTAB_API_KEY": "k", "A": "b"}
+    environ = launch_environment(theirs, {}, CPU, (1,), ())
+    assert environ["HF_HUB_OFFLINE"] == "0"
+    assert environ["VLLM_CPU_OMP_THREADS_BIND"] == "1"
+    assert environ["VLLM_CPU_KVCACHE_SPACE"] == "1"
+    assert environ["A"] == "b"
+    assert not {"VIRTUAL_ENV", "TRIMTAB_API_KEY"} & set(environ)
+    parallel = launch_environment({}, {}, CPU, (1,), ("--tensor-parallel-size", "2"))
+    assert "VLLM_CPU_OMP_THREADS_BIND" not in parallel
+    assert not any("CPU" in name for name in launch_environment({}, {}, GPU, (), ()))
+
+
+def test_two_engines_get_different_cores_and_the_host_keeps_some() -> None:
+    assert choose_cores([0, 1], set()) == (1,)
+    assert choose_cores([0, 1], {1}) == (0,)
+    assert choose_cores([0, 1], {0, 1}) == (1,)
+    assert choose_cores([3], set()) == (3,)
+    assert choose_cores([0, 1, 2, 3, 4], set()) == (3, 4)
+    assert choose_cores([0, 1, 2, 3, 4], {3, 4}) == (0, 1)
