@@ -33,7 +33,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     """
     from app import paths
     from app.cli.recording import recording
-    from app.cli.screen import open_screen
+    from app.cli.screen import open_screen, prepare
     from app.cli.serve import phase_lines
     from app.demo.rig import rig
     from app.settings import load_settings
@@ -41,6 +41,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     settings = load_settings()
     path = db or paths.demo_db_path()
     touring = tour or as_json or not (sys.stdin.isatty() and sys.stdout.isatty())
+    prepare(slow_link=settings.slow_link)
     with (
         rig(model, phase_lines()) as running,
         recording(path, [running.engine], named=True, every_s=settings.every, api_key=None),

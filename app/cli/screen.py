@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,18 @@ def command_(
         )
     require_terminal()
     settings = load_settings()
-    engines = live_engines(urls, api_key)
+    prepare(slow_link=slow_link or settings.slow_link)
+    named = (*urls, *([engine] if engine and looks_like_address(engine) else []))
+    with ThreadPoolExecutor(1) as beside:
+        looking = beside.submit(live_engines, named, api_key)
+        import app.tui.app  # noqa: F401 - it takes as long as the engines take to answer
+
+        engines = looking.result()
+    first = next((one.url for one in engines if engine in (one.name, one.url)), engines[0].url)
     with open_ledger(db) as ledger:
         path = ledger.path
-    with recording(path, engines, named=bool(urls), every_s=settings.every, api_key=api_key):
-        open_screen(path, settings, engine or engines[0].url, api_key, slow_link=slow_link)
+    with recording(path, engines, named=bool(named), every_s=settings.every, api_key=api_key):
+        open_screen(path, settings, first, api_key)
 
 
 def require_terminal() -> None:
@@ -69,17 +77,14 @@ def require_terminal() -> None:
         )
 
 
-def open_screen(
-    db: Path,
-    settings: Settings,
-    engine: str | None,
-    api_key: str | None,
-    *,
-    slow_link: bool = False,
-) -> None:
+def prepare(*, slow_link: bool) -> None:
+    """What must be set before Textual is imported: it reads its limits once."""
+    if slow_link:
+        os.environ.setdefault("TEXTUAL_FPS", SLOW_LINK_FPS)
+
+
+def open_screen(db: Path, settings: Settings, engine: str | None, api_key: str | None) -> None:
     """Run the screen until it is left, or this process is told to end or loses its terminal."""
-    if slow_link or settings.slow_link:
-        os.environ.setdefault("TEXTUAL_FPS", SLOW_LINK_FPS)  # read when Textual is first imported
     from app.acts.screen import LedgerActions
     from app.settings import price_book
     from app.tui.app import TrimtabApp
@@ -93,3 +98,5 @@ def open_screen(
         await screen.run_async()
 
     asyncio.run(run())
+    if screen.return_code:
+        raise click.exceptions.Exit(screen.return_code)
