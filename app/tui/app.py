@@ -50,11 +50,14 @@ class TrimtabApp(App[None]):
         self._feed = Feed(db_path, prices, self._receive, clock=clock, engine=engine)
         self._screen = EngineScreen(Desk(actions, db_path, prices), self._feed.ask, Query(engine))
 
-    def on_mount(self) -> None:
-        """Dress, show the screen, start reading."""
+    def get_default_screen(self) -> Screen[None]:
+        """The only screen, without an empty one under it."""
+        return self._screen
+
+    def on_load(self) -> None:
+        """Dress, and start reading while the widgets are made."""
         self.register_theme(TRIMTAB)
         self.theme = TRIMTAB.name
-        self.push_screen(self._screen)
         self.run_worker(self._feed.run, thread=True, group="feed", exit_on_error=True)
 
     def on_unmount(self) -> None:
@@ -66,8 +69,7 @@ class TrimtabApp(App[None]):
 
     @on(FrameReady)
     def _show(self, event: FrameReady) -> None:
-        if self._screen.is_mounted:
-            self._screen.show(event.frame)
+        self._screen.show(event.frame)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key's action by its description, then Textual's own."""

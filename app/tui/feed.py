@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from store.prices import PriceBook
 
 TICK_S = 1.0
+PAINT_S = 0.08
+"""Left to the screen to paint its first figures before the charts' longer read begins."""
 Clock = Callable[[], int]
 
 
@@ -83,6 +85,7 @@ class Feed:
             reader = self._reader or self._open()
             if first:
                 self._post(reader.read(query, now_ms, charts=False))
+                self._wake.wait(PAINT_S)
             self._last = reader.read(query, now_ms)
             self._post(self._last)
         except TrimtabError as error:

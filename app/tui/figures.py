@@ -5,12 +5,13 @@ Values are formatted by store.formats, as everywhere; here they are only taken a
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 from store.formats import MISSING, format_metric
 from store.metrics import SPECS, MetricValue
 
-__all__ = ["MISSING", "Figure", "ago", "figure", "tick"]
+__all__ = ["MISSING", "Figure", "ago", "brief", "clock_time", "figure", "tick"]
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
@@ -49,6 +50,11 @@ def tick(name: str, value: float) -> str:
         return f"{100 * value:g}%"
     factor, prefix = next((pair for pair in _PREFIXES if value >= 0.999 * pair[0]), _PREFIXES[-1])
     return f"{'$' if style == 'usd' else ''}{value / factor:.3g}{prefix}"
+
+
+def clock_time(ts_ms: int) -> str:
+    """Local time of day: 16:04:59."""
+    return time.strftime("%H:%M:%S", time.localtime(ts_ms / 1000))
 
 
 def ago(span_ms: int) -> str:

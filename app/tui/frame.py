@@ -68,7 +68,7 @@ class Frame:
     """Everything on the screen at `now_ms`.
 
     `metrics` are those of the `range` that ends at `until_ms`, the last reading; empty before there
-    are two readings. `letters` names changes by their id.
+    are two readings. `prices` says at what price and who states it. `letters` names changes by id.
     """
 
     now_ms: int

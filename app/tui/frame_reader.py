@@ -9,6 +9,8 @@ from app.tui.frame import Frame, Mark, Query
 from app.tui.knob_names import in_order, short
 from app.tui.series import SeriesCache
 from store import changes, engines, events, knobs, recorders, runs
+from store.cost import cost_of
+from store.formats import three_digits
 from store.metrics import metrics
 from store.windows import read_window
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from store.ledger import Ledger
     from store.prices import PriceBook
     from store.records import Change, EngineRow, RunRow
+    from store.windows import Window
 
 _CHANGES = 60
 _EVENTS = 60
@@ -82,6 +85,7 @@ class FrameReader:
             runs=1 if window is None else window.runs,
             metrics=found,
             idle=window is not None and found["requests"] == 0 and not found["running_mean"],
+            prices="" if window is None else _prices(window, self._prices),
             series=series,
             marks=tuple(Mark(c.ts_ms, letters[c.id], short(c)) for c in applied),
             letters=letters,
@@ -103,6 +107,18 @@ class FrameReader:
             if change.id not in self._letters:
                 self._letters[change.id] = chr(ord("A") + len(self._letters) % 26)
         return {change.id: self._letters[change.id] for change in applied}
+
+
+def _prices(window: Window, prices: PriceBook) -> str:
+    """What an hour of the engine costs and who says so, or why nobody knows."""
+    cost = cost_of(window, prices)
+    if cost.allocated_usd is None:
+        return cost.reason
+    hours = max((line.hours for line in cost.devices), default=0.0)
+    if hours <= 0:
+        return ""
+    sources = {line.price.source for line in cost.devices if line.price is not None}
+    return f"at ${three_digits(cost.allocated_usd / hours)}/h, {'; '.join(sorted(sources))}"
 
 
 def _chosen(known: Sequence[EngineRow], wanted: int | str | None) -> EngineRow | None:

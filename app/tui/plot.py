@@ -71,7 +71,8 @@ def dots(values: Values, top: float, height: int) -> list[list[int]]:
 def plot(
     series: Sequence[tuple[Values, str]], top: float, height: int, marks: Sequence[int]
 ) -> list[Line]:
-    """Lines of `height` rows: each series in its role, later ones above, marks (cells) behind."""
+    """Lines of `height` rows: each series in its role, later ones above, marks (cells) behind. What
+    is empty on the right is left out: every cell painted is a byte sent."""
     layers = [(dots(values, top, height), role) for values, role in series]
     width = len(layers[0][0][0]) if layers else 0
     marked = set(marks)
@@ -95,7 +96,7 @@ def plot(
                 spans.append(Span(run, run_role))
                 run = ""
             run, run_role = run + shown, role
-        lines.append((*spans, Span(run, run_role)))
+        lines.append((*spans, Span(run.rstrip(), run_role)))
     return lines
 
 

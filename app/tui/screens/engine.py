@@ -81,9 +81,15 @@ class EngineScreen(Screen[None]):
 
     # Frames
 
+    def on_mount(self) -> None:
+        """Draw what came while the widgets were made."""
+        self._redraw()
+
     def show(self, frame: Frame) -> None:
-        """Take a new frame; draw it unless the view is frozen."""
+        """Take a new frame; draw it unless the view is frozen or not there yet."""
         self._frame = frame
+        if not self.is_mounted:
+            return
         if self._frozen is None:
             self._draw(frame)
         elif self._act is not None:

@@ -28,7 +28,8 @@ _GUTTER = 7
 class ChartSpec:
     """A chart: its title, a note on what a point is, and (metric, role, legend) of its lines.
 
-    `ceiling` fixes the scale of a fraction; else it follows the largest value in sight.
+    `ceiling` fixes the scale of a fraction; else it follows the largest value in sight. A `priced`
+    chart says at what price instead of its note.
     """
 
     id: str
@@ -36,11 +37,14 @@ class ChartSpec:
     note: str
     lines: tuple[tuple[str, str, str], ...]
     ceiling: float | None = None
+    priced: bool = False
 
 
 CHARTS = (
     ChartSpec("tokens", "Output tokens", "per second", (("generation_rate", "primary", "output"),)),
-    ChartSpec("cost", "Cost per request", "USD", (("cost_per_request_usd", "money", "cost"),)),
+    ChartSpec(
+        "cost", "Cost per request", "USD", (("cost_per_request_usd", "money", "cost"),), priced=True
+    ),
     ChartSpec(
         "hits",
         "Cache hit rate",
@@ -50,7 +54,7 @@ CHARTS = (
     ),
     ChartSpec(
         "queue",
-        "Requests in the engine",
+        "Requests",
         "",
         (("running_mean", "primary", "running"), ("waiting_mean", "second", "waiting")),
     ),
@@ -77,7 +81,7 @@ class Chart(Widget):
     def show(self, frame: Frame) -> None:
         """Draw for `frame`, where something the chart shows has changed."""
         self._frame = frame
-        key = (frame.series, frame.marks, frame.range)
+        key = (frame.series, frame.marks, frame.range, frame.prices)
         if key != self._key and self._draw(frame):
             self._key = key
 
@@ -97,7 +101,8 @@ class Chart(Widget):
             return False
         view = _View.of(frame.series, self._spec, width)
         rows = height - 2
-        self._title.tell([_title(self._spec, self._title.size.width)])
+        note = frame.prices or self._spec.note if self._spec.priced else self._spec.note
+        self._title.tell([_title(self._spec, note, self._title.size.width)])
         self._scale.tell(_scale(self._spec, view.top, rows))
         body = _body(self._spec, view, frame.marks, rows, width)
         at = 0
@@ -110,18 +115,18 @@ class Chart(Widget):
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The slots in sight and the top of the scale."""
+    """The slots in sight and the top of the scale; None while nothing is in sight."""
 
     series: Series | None
     first: int
     slots: int
-    top: float
+    top: float | None
 
     @classmethod
     def of(cls, series: Series | None, spec: ChartSpec, width: int) -> _View:
         slots = width * SLOTS_PER_CELL
         if series is None:
-            return cls(None, 0, slots, spec.ceiling or 1.0)
+            return cls(None, 0, slots, spec.ceiling)
         first = first_slot(series.last_slot, slots)
         seen = [
             value
@@ -129,7 +134,7 @@ class _View:
             for slot, value in series.values.get(metric, {}).items()
             if slot >= first
         ]
-        top = spec.ceiling or nice_ceiling(max(seen, default=0.0) * 1.02)
+        top = spec.ceiling or (nice_ceiling(max(seen) * 1.02) if seen else None)
         return cls(series, first, slots, top)
 
     def values(self, metric: str) -> list[float | None]:
@@ -140,17 +145,20 @@ class _View:
         return [known.get(slot) for slot in range(self.first, self.first + self.slots)]
 
 
-def _title(spec: ChartSpec, width: int) -> Line:
-    note = (Span(f"  {spec.note}", "quiet"),) if spec.note else ()
+def _title(spec: ChartSpec, note: str, width: int) -> Line:
+    noted = (Span(f"  {note}", "quiet"),) if note else ()
     legend: list[Span] = []
     if len(spec.lines) > 1:
         for _, role, name in spec.lines:
             legend += [Span("  ━ ", role), Span(name, "quiet")]
-    return fit((Span(spec.title, "strong"), *note, *legend), width)
+    return fit((Span(spec.title, "strong"), *noted, *legend), width)
 
 
-def _scale(spec: ChartSpec, top: float, rows: int) -> list[Line]:
-    """The scale's labels beside the plot: the row of mark labels, the plot, the time axis."""
+def _scale(spec: ChartSpec, top: float | None, rows: int) -> list[Line]:
+    """The scale's labels beside the plot: the row of mark labels, the plot, the time axis. Nothing
+    measured, no scale."""
+    if top is None:
+        return []
     metric = spec.lines[0][0]
     shown: dict[int, str] = {0: tick(metric, top), rows - 1: "0"}
     if rows >= 5:
@@ -175,7 +183,7 @@ def _body(spec: ChartSpec, view: _View, marks: Sequence[Mark], rows: int, width:
     ]
     drawn = plot(
         [(view.values(metric), role) for metric, role, _ in reversed(spec.lines)],
-        view.top,
+        view.top or 1.0,
         rows,
         [cell for cell, _, _ in placed],
     )

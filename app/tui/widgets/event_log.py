@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
+from app.tui.figures import clock_time
 from app.tui.frame import Frame
 from app.tui.lines import Line, Span, clip, outside
 from app.tui.widgets.canvas import Canvas
@@ -44,7 +44,7 @@ class EventLog(Canvas):
 
 
 def _row(ts_ms: int, kind: str, text: str, width: int) -> Line:
-    at = time.strftime("%H:%M:%S", time.localtime(ts_ms / 1000))
+    at = clock_time(ts_ms)
     word = outside(kind, 9)
     return (
         Span(f"{at}  ", "quiet"),

@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from app.tui.effects import VERDICT_ROLES, brief_line, change_text, interval_text, role_of
-from app.tui.figures import MISSING, ago, figure
+from app.tui.figures import MISSING, clock_time, figure
 from app.tui.frame import Frame
 from app.tui.knob_names import label, moved
 from app.tui.lines import Line, Span, fit, outside, pad, spread, width_of
@@ -89,7 +89,7 @@ def _title(frame: Frame, impact: Impact, width: int, *, wide: bool) -> Line:
     left: Line = (
         Span("Impact  ", "strong"),
         Span(name, "mark"),
-        Span(f"{took}  {ago(frame.now_ms - change.ts_ms)} ago", "quiet"),
+        Span(f"{took}  at {clock_time(change.ts_ms)}", "quiet"),
     )
     comparison = impact.comparison
     verdict = "gathering" if comparison is None else comparison.verdict
