@@ -74,6 +74,9 @@ class Runner:
             if name not in ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
         }
         return environment | {
+            # Without a retry pip does not tell a network that is away from a wheel not made.
+            "PIP_RETRIES": "2",
+            "PIP_TIMEOUT": "20",
             "PYTHONUNBUFFERED": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",

