@@ -1,4 +1,4 @@
-"""The ledger when things go wrong: killed writers, full disks, directories that may not be written."""
+"""The ledger when things go wrong: killed writers, full disks, folders that may not be written."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -242,6 +243,44 @@ def test_a_ledger_of_somebody_else_says_so(shared_folder: Path) -> None:
         path.chmod(0)
     read = f"Ledger.open(Path({str(path)!r}), readonly=True)"
     assert _as_ordinary_user(read) == "Permission denied"
+
+
+def test_a_database_whose_end_is_still_in_its_log_is_not_truncated(tmp_path: Path) -> None:
+    path = _recorded(tmp_path, 0o600)
+    left = tmp_path / "left.db"
+    with Ledger.open(path) as ledger:
+        with ledger.transaction():
+            for number in range(3_000):
+                upsert_engine(ledger, f"http://{number}", "e")
+        pages = ledger.conn.execute("PRAGMA page_count").fetchone()[0]
+        content = bytearray(path.read_bytes())
+        Path(f"{left}-wal").write_bytes(Path(f"{path}-wal").read_bytes())
+    # As a checkpoint leaves it that was killed after the first page.
+    assert pages * 4096 > len(content)
+    content[28:32] = struct.pack(">I", pages)
+    content[92:96] = content[24:28]
+    left.write_bytes(content)
+    with Ledger.open(left) as ledger:
+        assert find_engine(ledger, "http://2999") is not None
+
+
+def test_opening_again_in_one_process_keeps_its_locks(tmp_path: Path) -> None:
+    path = _recorded(tmp_path, 0o600)
+    shared_bytes = 0x40000002, 510  # where SQLite's readers hold their lock
+    code = (
+        "import fcntl, os, sys\n"
+        "descriptor = os.open(sys.argv[1], os.O_RDWR)\n"
+        f"fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, {shared_bytes[1]}, "
+        f"{shared_bytes[0]})"
+    )
+    with Ledger.open(path) as ledger:
+        ledger.conn.execute("SELECT * FROM engines").fetchall()
+        Ledger.open(path).close()
+        Ledger.open(path, readonly=True).close()
+        taken = subprocess.run(
+            [sys.executable, "-c", code, str(path)], check=False, capture_output=True, text=True
+        )
+    assert "BlockingIOError" in taken.stderr
 
 
 def test_a_damaged_page_is_told_as_such(tmp_path: Path) -> None:

@@ -136,6 +136,19 @@ def test_a_peak_of_a_dropped_row_is_kept(engine: Engine) -> None:
     assert after.maxima["running_max"] == 8
 
 
+def test_a_peak_moves_into_the_minute_of_the_next_row(engine: Engine) -> None:
+    for wait_ms in (10_000, 10_000, 70_000, 41_000):
+        engine.tick(Second(), wait_ms)
+    engine.ledger.conn.execute(
+        "UPDATE readings SET running_max = 99 WHERE ts_ms = ?", (START_MS + 20_000,)
+    )
+    thin(engine.ledger, engine.run_id, engine.ms, 120_000)
+    assert _seconds(engine) == [0, 90, 131]
+    window = read_window(engine.ledger, engine.engine_id, START_MS, engine.ms)
+    assert window is not None
+    assert window.maxima["running_max"] == 99
+
+
 def test_tidy_thins_only_what_is_old_and_then_rests(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
