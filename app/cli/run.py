@@ -69,14 +69,14 @@ class _Unexpected(TrimtabError):
 
 
 def _keep_traceback(error: Exception) -> str:
-    path = paths.log_path("errors")
     try:
+        path = paths.log_path("errors")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as log:
             log.write(f"--- {datetime.now().astimezone().isoformat()}\n")
             log.writelines(traceback.format_exception(error))
-    except OSError as reason:
-        return f"Its log {path} could not be written: {reason}"
+    except Exception as reason:  # what failed may be what finds the log's place
+        return f"Its log could not be written: {reason}"
     return f"The details are in {path}"
 
 

@@ -20,6 +20,7 @@ from store.errors import NotAchieved
 if TYPE_CHECKING:
     from engines.launch import Phase, Started
 
+WAIT_LINES_EVERY_S = 5.0
 _END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -135,12 +136,13 @@ def _end(name: str) -> None:
 
 
 def changing_lines() -> Callable[[str], None]:
-    """What to call with a progress text again and again: says it when it changes."""
-    last = [""]
+    """What to call with a progress text again and again: says it when it changes, every 5 s."""
+    last = [("", 0.0)]
 
     def tell(text: str) -> None:
-        if text != last[0]:
-            last[0] = text
+        said, at = last[0]
+        if text != said and time.monotonic() - at >= WAIT_LINES_EVERY_S:
+            last[0] = (text, time.monotonic())
             say(text)
 
     return tell
