@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app import paths
 from app.output import say
@@ -19,6 +22,7 @@ from app.settings import Settings, price_book
 from store.engines import list_engines
 from store.errors import NotAchieved, TrimtabError
 from store.ledger import Ledger
+from store.recorders import acquire
 from store.records import Change, KnobValue
 from store.runs import latest_run
 
@@ -43,25 +47,35 @@ class NoActions:
         raise NotAchieved(f"A picture of {engine_url} keeps no {name} ({from_ms} to {to_ms})")
 
 
-def last_reading_ms(db: Path) -> int:
-    """When the ledger was last written to by a recorder; raises NotAchieved for never."""
-    with Ledger.open(db, readonly=True) as ledger:
-        runs = [latest_run(ledger, row.id) for row in list_engines(ledger)]
-    times = [run.last_ms for run in runs if run is not None and run.last_ms is not None]
-    if not times:
-        raise NotAchieved(f"{db} holds no reading", remedy="trimtab demo --tour makes one")
-    return max(times)
+def copy_as_recorded(db: Path, directory: Path) -> tuple[Path, str, int]:
+    """A copy of the ledger as it stood at its last reading, when it was still being recorded; the
+    address of the engine that was read last, and when. Raises NotAchieved where there is none."""
+    copy = directory / "ledger.db"
+    with Ledger.open(db, readonly=True) as ledger, closing(sqlite3.connect(copy)) as target:
+        ledger.conn.backup(target)
+    with Ledger.open(copy) as ledger:
+        runs = [(latest_run(ledger, row.id), row) for row in list_engines(ledger)]
+        read = [(run.last_ms, row) for run, row in runs if run and run.last_ms is not None]
+        if not read:
+            raise NotAchieved(f"{db} holds no reading", remedy="trimtab demo --tour makes one")
+        last_ms, row = max(read, key=lambda one: one[0])
+        acquire(ledger, row.id, "picture", last_ms)
+    return copy, row.url, last_ms
 
 
 async def draw(db: Path, size: tuple[int, int]) -> str:
     """The screen over `db` at its last reading, as SVG text."""
     from app.tui.app import TrimtabApp
 
-    at_ms = last_reading_ms(db) + AFTER_LAST_MS
-    screen = TrimtabApp(db, price_book(Settings()), NoActions(), clock=lambda: at_ms)
-    async with screen.run_test(size=size) as pilot:
-        await pilot.pause(TICKS_S)
-        return screen.export_screenshot(title="trimtab")
+    with TemporaryDirectory() as directory:
+        copy, engine, last_ms = copy_as_recorded(db, Path(directory))
+        at_ms = last_ms + AFTER_LAST_MS
+        screen = TrimtabApp(
+            copy, price_book(Settings()), NoActions(), engine=engine, clock=lambda: at_ms
+        )
+        async with screen.run_test(size=size) as pilot:
+            await pilot.pause(TICKS_S)
+            return screen.export_screenshot(title="trimtab")
 
 
 def main() -> int:
