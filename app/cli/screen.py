@@ -83,12 +83,19 @@ def prepare(*, slow_link: bool) -> None:
         os.environ.setdefault("TEXTUAL_FPS", SLOW_LINK_FPS)
 
 
+def draw_on_stdout() -> None:
+    """Let `trimtab 2>file` show its screen: Textual draws on stderr, which is a file then."""
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        sys.__stderr__ = sys.__stdout__  # type: ignore[misc]
+
+
 def open_screen(db: Path, settings: Settings, engine: str | None, api_key: str | None) -> None:
     """Run the screen until it is left, or this process is told to end or loses its terminal."""
     from app.acts.screen import LedgerActions
     from app.settings import price_book
     from app.tui.app import TrimtabApp
 
+    draw_on_stdout()
     screen = TrimtabApp(db, price_book(settings), LedgerActions(db, api_key), engine=engine)
 
     async def run() -> None:
