@@ -69,7 +69,7 @@ def start(spec: LaunchSpec) -> Started:
     cores = _cores(vllm)
     if spec.model in MODEL_NAMES and told.served_name is None:
         arguments = ("--served-model-name", spec.model, *arguments)
-    complete = complete_arguments(arguments, host=host, port=port, vllm=vllm)
+    complete = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
     environ = launch_environment(
         spec.environ if spec.environ is not None else os.environ, secrets, vllm, cores, arguments
     )

@@ -50,7 +50,10 @@ class Client:
             follow_redirects=False,
             timeout=None,  # noqa: S113 - one total deadline for each request is stricter
             limits=httpx.Limits(
-                max_connections=MAX_IN_FLIGHT, max_keepalive_connections=64, keepalive_expiry=4.0
+                max_connections=MAX_IN_FLIGHT,
+                max_keepalive_connections=64,
+                # vLLM closes a connection after 5 s; one that is used just then is cut.
+                keepalive_expiry=1.0,
             ),
         )
 

@@ -259,13 +259,16 @@ def test_a_missing_python_is_told(stub: Path) -> None:
 
 def test_the_users_arguments_win_over_the_defaults() -> None:
     given = ("--dtype=float32", "--max_num_seqs", "8", "--no-enforce-eager", "--port", "9000")
-    complete = complete_arguments(given, host="127.0.0.1", port=9000, vllm=CPU)
+    complete = complete_arguments("m", given, host="127.0.0.1", port=9000, vllm=CPU)
     assert complete == (*given, "--host", "127.0.0.1", "--max-model-len", "2048")
-    on_gpu = complete_arguments((), host="127.0.0.1", port=8000, vllm=GPU)
+    on_gpu = complete_arguments("m", (), host="127.0.0.1", port=8000, vllm=GPU)
     assert on_gpu == ("--host", "127.0.0.1", "--port", "8000")
-    with_file = complete_arguments(("--config", "c.yaml"), host="::1", port=8000, vllm=CPU)
+    for model, dtype in (("tiny", "float32"), ("tiny-int4", "half"), ("/models/x", "half")):
+        defaults = complete_arguments(model, (), host="127.0.0.1", port=8000, vllm=CPU)
+        assert defaults[defaults.index("--dtype") + 1] == dtype
+    with_file = complete_arguments("m", ("--config", "c.yaml"), host="::1", port=8000, vllm=CPU)
     assert "--dtype" not in with_file
-    assert "--port" not in complete_arguments(("--uds", "/tmp/s"), host="x", port=1, vllm=CPU)
+    assert "--port" not in complete_arguments("m", ("--uds", "/tmp/s"), host="x", port=1, vllm=CPU)
 
 
 def test_secrets_leave_the_arguments() -> None:
