@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.ledger import Ledger
 from store.reading import MAXIMA
-from store.schema import PEAK_MS
+from store.schema import MINUTE_MS
 
 _HIGHEST = ", ".join(f"max({column})" for column in MAXIMA)
 _COLUMNS = ", ".join(MAXIMA)
@@ -13,7 +13,7 @@ _COLUMNS = ", ".join(MAXIMA)
 def read_maxima(ledger: Ledger, run_id: int, after_ms: int, to_ms: int) -> dict[str, int | None]:
     """The maxima of a run's rows in (after_ms, to_ms], by name; None where no row tells it."""
     sources, values = _sources(
-        "readings", "peaks", _COLUMNS, {"run_id": run_id}, after_ms=after_ms, to_ms=to_ms
+        "reading_rows", "peaks", _COLUMNS, {"run_id": run_id}, after_ms=after_ms, to_ms=to_ms
     )
     row = ledger.conn.execute(f"SELECT {_HIGHEST} FROM ({sources})", values).fetchone()
     return dict(zip(MAXIMA, row, strict=True))
@@ -42,10 +42,10 @@ def _sources(
     """A union of the rows at both ends and the whole minutes between, with its parameters."""
     where = " AND ".join(f"{column} = ?" for column in key)
     keys = list(key.values())
-    first, end = after_ms // PEAK_MS + 1, (to_ms + 1) // PEAK_MS
+    first, end = after_ms // MINUTE_MS + 1, (to_ms + 1) // MINUTE_MS
     ends = f"SELECT {columns} FROM {rows} WHERE {where} AND ts_ms > ? AND ts_ms <= ?"
     if first >= end:
         return ends, [*keys, after_ms, to_ms]
     minutes = f"SELECT {columns} FROM {peaks} WHERE {where} AND minute >= ? AND minute < ?"
-    values = [*keys, first, end, *keys, after_ms, first * PEAK_MS - 1, *keys]
-    return f"{minutes} UNION ALL {ends} UNION ALL {ends}", [*values, end * PEAK_MS - 1, to_ms]
+    values = [*keys, first, end, *keys, after_ms, first * MINUTE_MS - 1, *keys]
+    return f"{minutes} UNION ALL {ends} UNION ALL {ends}", [*values, end * MINUTE_MS - 1, to_ms]

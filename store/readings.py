@@ -11,27 +11,30 @@ from store.ledger import Ledger
 from store.reading import (
     BUCKET_SLOTS,
     HISTOGRAMS,
-    MAXIMA,
     READING_COLUMNS,
     VALUE_COLUMNS,
     DeviceReading,
     Histogram,
     Reading,
 )
+from store.schema import CUMULATIVE_COLUMNS, MINUTE_MS
 
 Row = tuple[Any, ...]
 """A row of `readings`: integers or None, in the order of `READING_COLUMNS`."""
 
 _COLUMNS = ", ".join(READING_COLUMNS)
-_INSERT = f"INSERT INTO readings ({_COLUMNS}) VALUES ({', '.join('?' * len(READING_COLUMNS))})"
+_INSERT = f"INSERT INTO reading_rows ({_COLUMNS}) VALUES ({', '.join('?' * len(READING_COLUMNS))})"
+_BASE = f"SELECT {', '.join(CUMULATIVE_COLUMNS)} FROM reading_bases WHERE run_id = ? AND minute = ?"
+_INSERT_BASE = (
+    f"INSERT INTO reading_bases (run_id, minute, {', '.join(CUMULATIVE_COLUMNS)}) "
+    f"VALUES ({', '.join('?' * (2 + len(CUMULATIVE_COLUMNS)))})"
+)
 _LAST = f"SELECT {_COLUMNS} FROM readings WHERE run_id = ? ORDER BY ts_ms DESC LIMIT 1"
 _AT = f"SELECT {_COLUMNS} FROM readings WHERE run_id = ? AND ts_ms <= ? ORDER BY ts_ms DESC LIMIT 1"
 _FIRST = f"SELECT {_COLUMNS} FROM readings WHERE run_id = ? ORDER BY ts_ms LIMIT 1"
 _NO_HISTOGRAM: Row = (None,) * (2 + BUCKET_SLOTS)
 _FIRST_HISTOGRAM = 2 + len(VALUE_COLUMNS)
-_CUMULATIVE = tuple(
-    index for index, column in enumerate(READING_COLUMNS) if column not in ("run_id", *MAXIMA)
-)
+_CUMULATED = tuple(READING_COLUMNS.index(column) for column in CUMULATIVE_COLUMNS)
 
 
 def append(ledger: Ledger, reading: Reading, devices: Sequence[DeviceReading] = ()) -> None:
@@ -46,7 +49,7 @@ def append(ledger: Ledger, reading: Reading, devices: Sequence[DeviceReading] = 
             _check_grows(before, row)
             if devices:
                 check_devices_grow(devices_at(ledger, reading.run_id, before[1]), devices)
-        ledger.conn.execute(_INSERT, row)
+        ledger.conn.execute(_INSERT, _grown(row, _base(ledger, row)))
         append_devices(ledger, devices)
 
 
@@ -107,10 +110,29 @@ def _histograms(row: Row) -> Mapping[str, Histogram | None]:
     return found
 
 
+def _base(ledger: Ledger, row: Row) -> Row:
+    """The base of the row's minute; the row's own values if it is the first one of it."""
+    key = (row[0], row[1] // MINUTE_MS)
+    base: Row | None = ledger.conn.execute(_BASE, key).fetchone()
+    if base is None:
+        base = tuple(row[index] for index in _CUMULATED)
+        ledger.conn.execute(_INSERT_BASE, (*key, *base))
+    return base
+
+
+def _grown(row: Row, base: Row) -> list[int | None]:
+    """The row with what it has grown by since the base in place of what is cumulative."""
+    grown = list(row)
+    for index, start in zip(_CUMULATED, base, strict=True):
+        if start is not None and row[index] is not None:
+            grown[index] = row[index] - start
+    return grown
+
+
 def _check_grows(before: Row, after: Row) -> None:
     if after[1] <= before[1]:
         raise NotCumulative("ts_ms", before[1], after[1])
-    for index in _CUMULATIVE:
+    for index in _CUMULATED:
         old, new = before[index], after[index]
         if old is not None and new is not None and new < old:
             raise NotCumulative(READING_COLUMNS[index], old, new)

@@ -16,6 +16,7 @@ from typing import Any
 from store.device_retention import drop_device_rows
 from store.ledger import Ledger
 from store.reading import MAXIMA
+from store.schema import MINUTE_MS
 from store.sums import fold
 
 KEEP_ALL_MS = 7 * 24 * 3600 * 1000
@@ -53,7 +54,7 @@ def tidy(ledger: Ledger, now_ms: int) -> bool:
     until_ms = (now_ms - KEEP_ALL_MS) // KEEP_EVERY_MS * KEEP_EVERY_MS
     with ledger.transaction():
         row = ledger.conn.execute(
-            "SELECT id, thinned_ms FROM runs WHERE EXISTS (SELECT 1 FROM readings "
+            "SELECT id, thinned_ms FROM runs WHERE EXISTS (SELECT 1 FROM reading_rows "
             "WHERE run_id = runs.id AND ts_ms > thinned_ms AND ts_ms <= ?) ORDER BY id LIMIT 1",
             (until_ms,),
         ).fetchone()
@@ -112,9 +113,9 @@ def _give_back(ledger: Ledger) -> None:
 def _rows(ledger: Ledger, run_id: int, at_ms: int) -> list[_Row]:
     """Times and maxima of a chunk's rows, and of the one after it."""
     return ledger.conn.execute(
-        f"SELECT ts_ms, {', '.join(MAXIMA)} FROM readings "
+        f"SELECT ts_ms, {', '.join(MAXIMA)} FROM reading_rows "
         "WHERE run_id = ? AND ts_ms >= ifnull("
-        "(SELECT max(ts_ms) FROM readings WHERE run_id = ? AND ts_ms <= ?), 0) "
+        "(SELECT max(ts_ms) FROM reading_rows WHERE run_id = ? AND ts_ms <= ?), 0) "
         "ORDER BY ts_ms LIMIT ?",
         (run_id, run_id, at_ms, CHUNK_ROWS + 1),
     ).fetchall()
@@ -152,10 +153,22 @@ def _drop_rows(ledger: Ledger, run_id: int, rows: Sequence[_Row], kept: set[int]
             raised.append((*highest, run_id, ts_ms))
         highest = [None] * len(MAXIMA)
     assigned = ", ".join(f"{column} = ?" for column in MAXIMA)
-    ledger.conn.executemany("DELETE FROM readings WHERE run_id = ? AND ts_ms = ?", gone)
+    ledger.conn.executemany("DELETE FROM reading_rows WHERE run_id = ? AND ts_ms = ?", gone)
     ledger.conn.executemany(
-        f"UPDATE readings SET {assigned} WHERE run_id = ? AND ts_ms = ?", raised
+        f"UPDATE reading_rows SET {assigned} WHERE run_id = ? AND ts_ms = ?", raised
     )
+    if gone:
+        ledger.conn.execute(
+            "DELETE FROM reading_bases WHERE run_id = :run AND minute BETWEEN :first AND :last "
+            "AND NOT EXISTS (SELECT 1 FROM reading_rows WHERE run_id = :run "
+            "AND ts_ms BETWEEN minute * :length AND (minute + 1) * :length - 1)",
+            {
+                "run": run_id,
+                "first": gone[0][1] // MINUTE_MS,
+                "last": gone[-1][1] // MINUTE_MS,
+                "length": MINUTE_MS,
+            },
+        )
     return len(gone)
 
 

@@ -13,8 +13,8 @@ from store.records import RunInfo, RunRow
 _SELECT = """
 SELECT runs.id, engine_id, model, pid, started_ms, vllm_version, control, reason, url, engines.name,
   arguments, bounds, cache_config,
-  (SELECT min(ts_ms) FROM readings WHERE run_id = runs.id) AS first_ms,
-  (SELECT max(ts_ms) FROM readings WHERE run_id = runs.id) AS last_ms
+  (SELECT min(ts_ms) FROM reading_rows WHERE run_id = runs.id) AS first_ms,
+  (SELECT max(ts_ms) FROM reading_rows WHERE run_id = runs.id) AS last_ms
 FROM runs JOIN engines ON engines.id = engine_id
 """
 

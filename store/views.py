@@ -6,6 +6,8 @@ range or a LIMIT reads only the rows it asks for.
 
 from __future__ import annotations
 
+from store.schema import MINUTE_MS, cumulative
+
 
 def _time(column: str) -> str:
     """A time in ms as ISO 8601 in UTC."""
@@ -25,8 +27,13 @@ def _step(column: str) -> str:
     return f"(now.{column} - was.{column})"
 
 
+def _grew(column: str) -> str:
+    """What a reading's column grew by since the one before, which is told in its two parts."""
+    return f"(now.{column} - {cumulative(column, 'was', 'was_base')})"
+
+
 _FINISHED = " + ".join(
-    _step(f"requests_{reason}") for reason in ("stop", "length", "abort", "error", "other")
+    _grew(f"requests_{reason}") for reason in ("stop", "length", "abort", "error", "other")
 )
 
 _READINGS = f"""
@@ -35,27 +42,29 @@ SELECT
   engines.name AS engine, runs.model, now.run_id, {_time("now.ts_ms")} AS time_utc, now.ts_ms,
   {_step("ts_ms")} / 1000.0 AS step_seconds,
   round(1000.0 * ({_FINISHED}) / {_step("ts_ms")}, 3) AS requests_per_second,
-  round(1000.0 * {_step("prompt_tokens")} / {_step("ts_ms")}, 1) AS prompt_tokens_per_second,
-  round(1000.0 * {_step("generation_tokens")} / {_step("ts_ms")}, 1)
+  round(1000.0 * {_grew("prompt_tokens")} / {_step("ts_ms")}, 1) AS prompt_tokens_per_second,
+  round(1000.0 * {_grew("generation_tokens")} / {_step("ts_ms")}, 1)
     AS generation_tokens_per_second,
-  round(1.0 * {_step("cached_prompt_tokens")} / nullif({_step("prompt_tokens")}, 0), 4)
+  round(1.0 * {_grew("cached_prompt_tokens")} / nullif({_grew("prompt_tokens")}, 0), 4)
     AS cache_hit_rate,
-  round(1.0 * {_step("running_ms")} / nullif({_step("watched_ms")}, 0), 2) AS running_mean,
+  round(1.0 * {_grew("running_ms")} / nullif({_grew("watched_ms")}, 0), 2) AS running_mean,
   now.running_max,
-  round(1.0 * {_step("waiting_ms")} / nullif({_step("watched_ms")}, 0), 2) AS waiting_mean,
+  round(1.0 * {_grew("waiting_ms")} / nullif({_grew("watched_ms")}, 0), 2) AS waiting_mean,
   now.waiting_max,
-  round({_step("kv_usage_us")} / 1000.0 / nullif({_step("watched_ms")}, 0), 4) AS kv_usage_mean,
+  round({_grew("kv_usage_us")} / 1000.0 / nullif({_grew("watched_ms")}, 0), 4) AS kv_usage_mean,
   now.kv_usage_max_ppm / 1e6 AS kv_usage_max,
-  round(1.0 * {_step("active_ms")} / nullif({_step("watched_ms")}, 0), 4) AS active_fraction,
-  {_step("preemptions")} AS preemptions,
-  round({_step("ttft_sum_us")} / 1e6 / nullif({_step("ttft_count")}, 0), 6) AS ttft_mean_seconds,
-  round({_step("itl_sum_us")} / 1e6 / nullif({_step("itl_count")}, 0), 6) AS itl_mean_seconds,
-  round({_step("e2e_sum_us")} / 1e6 / nullif({_step("e2e_count")}, 0), 6) AS e2e_mean_seconds,
-  round({_step("queue_sum_us")} / 1e6 / nullif({_step("queue_count")}, 0), 6)
+  round(1.0 * {_grew("active_ms")} / nullif({_grew("watched_ms")}, 0), 4) AS active_fraction,
+  {_grew("preemptions")} AS preemptions,
+  round({_grew("ttft_sum_us")} / 1e6 / nullif({_grew("ttft_count")}, 0), 6) AS ttft_mean_seconds,
+  round({_grew("itl_sum_us")} / 1e6 / nullif({_grew("itl_count")}, 0), 6) AS itl_mean_seconds,
+  round({_grew("e2e_sum_us")} / 1e6 / nullif({_grew("e2e_count")}, 0), 6) AS e2e_mean_seconds,
+  round({_grew("queue_sum_us")} / 1e6 / nullif({_grew("queue_count")}, 0), 6)
     AS queue_mean_seconds
 FROM readings AS now
-LEFT JOIN readings AS was ON was.run_id = now.run_id AND was.ts_ms =
-  (SELECT max(ts_ms) FROM readings WHERE run_id = now.run_id AND ts_ms < now.ts_ms)
+LEFT JOIN reading_rows AS was ON was.run_id = now.run_id AND was.ts_ms =
+  (SELECT max(ts_ms) FROM reading_rows WHERE run_id = now.run_id AND ts_ms < now.ts_ms)
+LEFT JOIN reading_bases AS was_base
+  ON was_base.run_id = was.run_id AND was_base.minute = was.ts_ms / {MINUTE_MS}
 JOIN runs ON runs.id = now.run_id
 JOIN engines ON engines.id = runs.engine_id
 """
@@ -66,7 +75,7 @@ SELECT
   runs.id AS run_id, engines.name AS engine, engines.url, runs.model, runs.pid,
   runs.vllm_version, runs.control, runs.reason,
   {_time("runs.started_ms")} AS started_utc, {_time("runs.first_seen_ms")} AS first_seen_utc,
-  {_time("(SELECT max(ts_ms) FROM readings WHERE run_id = runs.id)")} AS last_reading_utc,
+  {_time("(SELECT max(ts_ms) FROM reading_rows WHERE run_id = runs.id)")} AS last_reading_utc,
   runs.arguments, runs.cache_config, runs.first_seen_ms AS ts_ms
 FROM runs JOIN engines ON engines.id = runs.engine_id
 """

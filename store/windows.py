@@ -67,8 +67,8 @@ def runs_between(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> li
     """Ids of the engine's runs with a row up to `to_ms` and one after `from_ms`, in order."""
     rows = ledger.conn.execute(
         "SELECT id FROM runs WHERE engine_id = ? "
-        "AND (SELECT min(ts_ms) FROM readings WHERE run_id = runs.id) <= ? "
-        "AND (SELECT max(ts_ms) FROM readings WHERE run_id = runs.id) > ? ORDER BY id",
+        "AND (SELECT min(ts_ms) FROM reading_rows WHERE run_id = runs.id) <= ? "
+        "AND (SELECT max(ts_ms) FROM reading_rows WHERE run_id = runs.id) > ? ORDER BY id",
         (engine_id, to_ms, from_ms),
     )
     return [row[0] for row in rows]

@@ -121,7 +121,7 @@ def test_a_device_that_joined_late_keeps_its_first_row(engine: Engine) -> None:
 def test_a_peak_of_a_dropped_row_is_kept(engine: Engine) -> None:
     engine.run(200)
     engine.ledger.conn.execute(
-        "UPDATE readings SET running_max = 99 WHERE ts_ms = ?", (START_MS + 77_000,)
+        "UPDATE reading_rows SET running_max = 99 WHERE ts_ms = ?", (START_MS + 77_000,)
     )
     engine.ledger.conn.execute(
         "UPDATE device_readings SET memory_max_mib = 7777 WHERE ts_ms = ?", (START_MS + 78_000,)
@@ -140,7 +140,7 @@ def test_a_peak_moves_into_the_minute_of_the_next_row(engine: Engine) -> None:
     for wait_ms in (10_000, 10_000, 70_000, 41_000):
         engine.tick(Second(), wait_ms)
     engine.ledger.conn.execute(
-        "UPDATE readings SET running_max = 99 WHERE ts_ms = ?", (START_MS + 20_000,)
+        "UPDATE reading_rows SET running_max = 99 WHERE ts_ms = ?", (START_MS + 20_000,)
     )
     thin(engine.ledger, engine.run_id, engine.ms, 120_000)
     assert _seconds(engine) == [0, 90, 131]

@@ -30,7 +30,7 @@ def test_every_table_is_strict_and_readings_have_no_rowid(engine: Engine) -> Non
     ours = {name: (without_rowid, strict) for name, without_rowid, strict in tables}
     del ours["_sqlite_migrations"]
     assert all(strict for _, strict in ours.values())
-    assert ours["readings"] == ours["device_readings"] == (1, 1)
+    assert ours["reading_rows"] == ours["reading_bases"] == ours["device_readings"] == (1, 1)
 
 
 def test_the_columns_of_readings_are_those_of_a_reading(engine: Engine) -> None:
@@ -53,7 +53,10 @@ def test_readings_are_looked_up_by_their_key_alone(engine: Engine) -> None:
         "EXPLAIN QUERY PLAN SELECT * FROM readings WHERE run_id = 1 AND ts_ms <= 5 "
         "ORDER BY ts_ms DESC LIMIT 1"
     ).fetchall()
-    assert [row[3] for row in plan] == ["SEARCH readings USING PRIMARY KEY (run_id=? AND ts_ms<?)"]
+    assert [row[3] for row in plan] == [
+        "SEARCH grown USING PRIMARY KEY (run_id=? AND ts_ms<?)",
+        "SEARCH base USING PRIMARY KEY (run_id=? AND minute=?)",
+    ]
 
 
 def _rows(engine: Engine, view: str) -> list[dict[str, object]]:

@@ -257,7 +257,7 @@ def _drop(ledger: Ledger, run_id: int, run: list[int], dropped: set[int]) -> Non
         following = [later for later in run if later > at]
         if at not in dropped or not following:
             continue
-        for table, columns in (("readings", MAXIMA), ("device_readings", ("memory_max_mib",))):
+        for table, columns in (("reading_rows", MAXIMA), ("device_readings", ("memory_max_mib",))):
             if table == "device_readings":
                 present = {
                     row[0]
