@@ -74,7 +74,9 @@ class EngineRecorder:
                     await self._take_lease()
                     await self._record()
                 except LeaseLost:
+                    # Also when the ledger was deleted: a new one knows none of the old ids.
                     self._run_id = self._said = None
+                    self._device_ids.clear()
                 except LedgerUnusable:
                     await asyncio.sleep(LEASE_RETRY_S)
         finally:

@@ -19,8 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from engines.discovery import EngineInfo
-from engines.engine_recorder import EngineRecorder
-from store.errors import LedgerUnusable
+from engines.engine_recorder import EngineRecorder, now_ms
+from store import retention
+from store.errors import LedgerUnusable, TrimtabError
 from store.writer import LedgerWriter
 
 Find = Callable[[], Sequence[EngineInfo]]
@@ -28,6 +29,8 @@ Find = Callable[[], Sequence[EngineInfo]]
 FIND_EVERY_S = 30.0
 """Looking through all processes takes 60 ms of CPU."""
 FIND_FIRST_EVERY_S = 2.0
+THIN_EVERY_S = 60.0
+THIN_PAUSE_S = 0.2
 STOP_S = 2.0
 THREADS = 8
 
@@ -95,8 +98,9 @@ class Recorder:
         tasks: dict[str, asyncio.Task[None]] = {}
         stopping = asyncio.create_task(self._stopping.wait())
         looking = asyncio.create_task(self._look(tasks))
+        thinning = asyncio.create_task(self._thin())
         await asyncio.wait({stopping, looking}, return_when=asyncio.FIRST_COMPLETED)
-        everything = [stopping, looking, *tasks.values()]
+        everything = [stopping, looking, thinning, *tasks.values()]
         for task in everything:
             task.cancel()
         await asyncio.wait(everything, timeout=STOP_S / 4)
@@ -117,6 +121,17 @@ class Recorder:
                 await self._stopping.wait()
                 return
             await asyncio.sleep(FIND_EVERY_S if tasks else FIND_FIRST_EVERY_S)
+
+    async def _thin(self) -> None:
+        """Thin old readings, a chunk at a time so that new ones need not wait."""
+        more = False
+        while True:
+            await asyncio.sleep(THIN_PAUSE_S if more else THIN_EVERY_S)
+            more = False
+            with contextlib.suppress(TrimtabError):  # the next reading tells what is wrong
+                more = await asyncio.wrap_future(
+                    self._writer.submit(lambda ledger: retention.tidy(ledger, now_ms()))
+                )
 
     def _recorder(self, engine: EngineInfo) -> EngineRecorder:
         return EngineRecorder(

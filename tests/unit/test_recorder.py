@@ -1,5 +1,8 @@
 """Which run a reading belongs to, and what a recorder says of an engine whose process ends."""
 
+import contextlib
+import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -193,3 +196,45 @@ def test_engines_that_come_later_are_found(tmp_path: Path) -> None:
         wait_for(lambda: find_engine(ledger, server.url) is not None)
         recorder.stop()
     assert recorder.problem is None
+
+
+def test_a_ledger_deleted_under_a_recorder_begins_anew(tmp_path: Path) -> None:
+    db = tmp_path / "ledger.db"
+    with serving(says(reply(REAL_PAGE))) as server:
+        engine = EngineInfo(server.url, "engine", pid=os.getpid(), vllm_version="0+cpu")
+        recorder = Recorder(db, [engine], 0.1)
+        recorder.start()
+        wait_for(lambda: rows(db) > 2)
+        for part in tmp_path.glob("ledger.db*"):
+            part.unlink()
+        wait_for(lambda: rows(db) > 2)
+        recorder.stop()
+    assert recorder.problem is None
+
+
+def test_a_recorder_thins_what_is_old(
+    tmp_path: Path, ledger: Ledger, engine_id: int, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded = replace(INFO, bounds=sample.bounds)
+    run = begin_run(ledger, engine_id, bounded, sample, at_ms=WALL, why="")
+    accumulator = Accumulator(run.run_id, 1.0, run.last)
+    for second in range(300):
+        reading = accumulator.add(Scrape(WALL + 1_000 * second, second * 10**9, sample))
+        assert store_reading(ledger, reading, [])
+    monkeypatch.setattr("engines.recorder.THIN_EVERY_S", 0.05)
+    monkeypatch.setattr("engines.recorder.THIN_PAUSE_S", 0.01)
+    recorder = Recorder(tmp_path / "ledger.db", [], 0.1)
+    recorder.start()
+    wait_for(lambda: rows(tmp_path / "ledger.db") < 20)
+    recorder.stop()
+
+
+def rows(db: Path) -> int:
+    """Readings in a ledger; 0 where there is none yet."""
+    if not db.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM reading_rows").fetchone()[0])
+        except sqlite3.Error:
+            return 0
