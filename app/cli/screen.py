@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -53,6 +54,7 @@ def command_(
             "The screen has no JSON", remedy="trimtab show --json, trimtab engines --json"
         )
     require_terminal()
+    gc.disable()  # what imports make stays: looking through it again and again delays the start
     settings = load_settings()
     prepare(slow_link=slow_link or settings.slow_link)
     named = (*urls, *([engine] if engine and looks_like_address(engine) else []))
@@ -97,6 +99,9 @@ def open_screen(db: Path, settings: Settings, engine: str | None, api_key: str |
 
     draw_on_stdout()
     screen = TrimtabApp(db, price_book(settings), LedgerActions(db, api_key), engine=engine)
+
+    gc.freeze()
+    gc.enable()
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
