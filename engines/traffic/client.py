@@ -34,13 +34,21 @@ class Answer:
 
 
 class Client:
-    """Sends requests to one server over connections that are kept and shared."""
+    """Sends requests to one server, each over a connection of its own.
+
+    A kept connection can be closed by either side in the moment it is used again, which would be
+    told as a failure of the engine; and only a new one waits in the backlog while engines change.
+    """
 
     def __init__(self, url: str, spec: TrafficSpec) -> None:
         self._url = url.rstrip("/")
         self._spec = spec
         self._model = spec.model or ""
-        headers = {"user-agent": "trimtab-traffic", "accept-encoding": "identity"}
+        headers = {
+            "user-agent": "trimtab-traffic",
+            "accept-encoding": "identity",
+            "connection": "close",
+        }
         if spec.api_key:
             headers["authorization"] = f"Bearer {spec.api_key}"
         self._http = httpx.AsyncClient(
@@ -49,12 +57,7 @@ class Client:
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - one total deadline for each request is stricter
-            limits=httpx.Limits(
-                max_connections=MAX_IN_FLIGHT,
-                max_keepalive_connections=64,
-                # vLLM closes a connection after 5 s; one that is used just then is cut.
-                keepalive_expiry=1.0,
-            ),
+            limits=httpx.Limits(max_connections=MAX_IN_FLIGHT, max_keepalive_connections=0),
         )
 
     async def aclose(self) -> None:
