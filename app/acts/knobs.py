@@ -65,10 +65,17 @@ def set_one(
 
 def undo(ledger: Ledger, engine: EngineInfo, *, why: str = "") -> Change:
     """Take back the last applied change of this run that still stands; raises NotAchieved."""
+    from engines.knobs import read_journal
+    from engines.ledger_writes import record_changes
     from store.changes import last_undoable
+    from store.engines import find_engine
 
-    control_of(engine)
+    sockets = control_of(engine)
     run_id = run_of(ledger, engine)
+    row = find_engine(ledger, engine.url)
+    if row is not None:
+        # Without a recorder nobody else tells the ledger of a lease that ran out.
+        record_changes(ledger, row.id, run_id, read_journal(sockets, {}))
     last = last_undoable(ledger, run_id)
     if last is None or last.from_value is None:
         raise NotAchieved(f"There is no change of {engine.name} to take back")
