@@ -75,7 +75,7 @@ class Fetcher:
                 return await self._read(self._base + path)
         except TimeoutError:
             raise ReadFailed(f"no whole answer within {self._deadline_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ssl.SSLError, OSError) as error:
             raise ReadFailed(_reason(error)) from None
 
     async def _read(self, url: str) -> bytes:
@@ -167,6 +167,8 @@ def _reason(error: Exception) -> str:
             return _ERRNO.get(cause.errno, "") or f"network error {errno.errorcode[cause.errno]}"
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return "not an http or https address"
+    if isinstance(error, UnicodeError):  # of the encoding that internationalised names have
+        return "the name of the host is not one"
     if isinstance(error, httpx.ConnectError):
         return "nobody answers there"
     return "the answer is not whole, or not HTTP"

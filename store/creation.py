@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -20,7 +21,9 @@ def create_if_new(path: Path) -> None:
     """
     if not _is_new(path):
         return
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():  # what is left of a loop of links; putting a file there would break it
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(target.parent):
         if _is_new(target):

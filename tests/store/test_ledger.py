@@ -124,6 +124,15 @@ def test_a_directory_is_not_a_ledger(tmp_path: Path) -> None:
         Ledger.open(tmp_path)
 
 
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_link_to_itself_is_not_a_ledger(tmp_path: Path, readonly: bool) -> None:
+    path = tmp_path / "l.db"
+    path.symlink_to(path)
+    with pytest.raises(LedgerUnusable) as caught:
+        Ledger.open(path, readonly=readonly)
+    assert caught.value.meaning
+
+
 def test_a_newer_version_that_is_only_in_the_log_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "l.db"
     Ledger.open(path).close()

@@ -82,6 +82,12 @@ def test_without_a_loop_the_deadline_is_total_too(answer: Answer) -> None:
     assert time.monotonic() - began < 3
 
 
+async def test_a_host_that_cannot_be_a_name() -> None:
+    async with Fetcher("http://xn--a:80") as fetcher:
+        with pytest.raises(ReadFailed, match="name of the host"):
+            await fetcher.get()
+
+
 async def test_nobody_there() -> None:
     async with Fetcher(refused_url()) as fetcher:
         with pytest.raises(ReadFailed, match="connection refused"):
