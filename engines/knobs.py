@@ -166,7 +166,9 @@ def _parse_value(spec: KnobSpec, word: str) -> KnobValue:
 
 
 def _needs_swap(name: str, reason: str) -> NotAchieved:
-    return NotAchieved(f"{name} needs a swap", reason, "see `trimtab variants`")
+    return NotAchieved(
+        f"{name} needs a swap", reason, "trimtab serve starts an engine with another"
+    )
 
 
 def _listing() -> str:

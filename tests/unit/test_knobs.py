@@ -75,6 +75,7 @@ def test_a_start_setting_needs_a_swap(name: str) -> None:
     with pytest.raises(NotAchieved, match="needs a swap") as caught:
         parse_assignment(f"{name}=x")
     assert caught.value.exit_code == 1
+    assert "trimtab serve" in caught.value.remedy
 
 
 def test_bounds_are_told() -> None:
