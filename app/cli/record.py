@@ -67,6 +67,8 @@ def command_(
     from_ms, to_ms = _record(
         path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key
     )
+    if seconds is not None and time.time_ns() // 1_000_000 - from_ms >= seconds * 1000:
+        require_a_reading(path, free, from_ms)
     if as_json:
         names = [one.name for one in free]
         print_json({"db": str(path), "engines": names, "from": iso(from_ms), "to": iso(to_ms)})
@@ -83,6 +85,22 @@ def checked_every(every_s: float) -> float:
             "Choose 200ms to 60s",
         )
     return every_s
+
+
+def require_a_reading(path: Path, engines: list[EngineInfo], since_ms: int) -> None:
+    """Raise NotAchieved, with each engine's reason, if none of them was read since then."""
+    from app.cli.recording import last_reading_ms
+    from store.engines import find_engine
+    from store.ledger import Ledger
+
+    with Ledger.open(path, readonly=True) as ledger:
+        if any((last_reading_ms(ledger, one.url) or 0) >= since_ms for one in engines):
+            return
+        rows = [find_engine(ledger, one.url) for one in engines]
+    reasons = [f"{row.name}: {row.state_reason}" for row in rows if row and row.state_reason]
+    raise NotAchieved(
+        "Nothing was recorded", "; ".join(reasons), "Record for longer, or see its log"
+    )
 
 
 def _record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,19 @@ def recorded_by(ledger: Ledger, engine: EngineInfo) -> str | None:
     from store.recorders import live
 
     row = find_engine(ledger, engine.url)
-    return None if row is None else live(ledger, row.id, now_ms())
+    owner = None if row is None else live(ledger, row.id, now_ms())
+    return None if owner is None or _was_killed(owner) else owner
+
+
+def _was_killed(owner: str) -> bool:
+    """Whether a recorder ("pid@host:start") left its lease behind on this host.
+
+    The lease itself still runs out by its heartbeat alone, so a PID of another container that only
+    seems to be gone costs a wait, never a fight over the engine.
+    """
+    pid, _, rest = owner.partition("@")
+    here = rest.rpartition(":")[0] == socket.gethostname()
+    return here and pid.isdigit() and not Path(f"/proc/{pid}").exists()
 
 
 def free_engines(ledger: Ledger, engines: Sequence[EngineInfo]) -> list[EngineInfo]:
