@@ -126,11 +126,13 @@ def _record(
     names = ", ".join(one.name for one in engines)
     say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
     deadline = None if seconds is None else time.monotonic() + seconds
-    with recording(path, engines, named=named, every_s=every_s, api_key=api_key):
+    with recording(path, engines, named=named, every_s=every_s, api_key=api_key) as recorder:
         while not stop.is_set():
             left = STATUS_EVERY_S if deadline is None else deadline - time.monotonic()
             if left <= 0 or stop.wait(min(left, STATUS_EVERY_S)):
                 break
+            if recorder.problem is not None:
+                say(f"trimtab: {recorder.problem}")
             with Ledger.open(path, readonly=True) as ledger:
                 for one in engines:
                     say(status_line(ledger, one.url, prices, time.time_ns() // 1_000_000))

@@ -15,6 +15,7 @@ from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
+    from engines.recorder import Recorder
     from store.ledger import Ledger
 
 FIRST_READING_S = 15.0
@@ -87,7 +88,7 @@ def record_for(
 @contextmanager
 def recording(
     db: Path, engines: list[EngineInfo], *, named: bool, every_s: float, api_key: str | None
-) -> Iterator[None]:
+) -> Iterator[Recorder]:
     """Record within the block; engines that another program records are left to it.
 
     Where they were not `named`, engines that start later are recorded too.
@@ -98,7 +99,7 @@ def recording(
     recorder = Recorder(db, find, every_s, api_key)
     recorder.start()
     try:
-        yield
+        yield recorder
     finally:
         recorder.stop()
 

@@ -5,10 +5,15 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from app.acts import now_ms
+from app.cli import record
 from app.cli.recording import free_engines
 from engines.discovery import EngineInfo
+from engines.recorder import Recorder
 from store import engines, recorders
+from store.errors import LedgerUnusable
 from store.ledger import Ledger
 from tests.servers import reply, says, serving
 from tests.unit.cli_runner import Cli
@@ -22,6 +27,14 @@ def test_nothing_stored_did_not_hold(cli: Cli) -> None:
     assert ran.code == 1
     assert "Nothing was recorded" in ran.err
     assert "not a page of metrics" in ran.err
+
+
+def test_a_ledger_that_cannot_be_written_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "STATUS_EVERY_S", 0.1)
+    monkeypatch.setattr(Recorder, "problem", LedgerUnusable("The ledger", "The disk is full"))
+    with serving(says(reply(NO_PAGE))) as server:
+        ran = cli("record", server.url, "--for", "500ms")
+    assert "The disk is full" in ran.err
 
 
 def test_a_killed_recorder_does_not_stand_in_the_way(cli: Cli) -> None:
