@@ -51,7 +51,7 @@ def load_settings(path: Path | None = None) -> Settings:
     Raises BadInput with the file, the line and what is allowed when the file cannot be used.
     """
     where = path or paths.settings_path()
-    if not where.exists() and not any(name in os.environ for name in _variables()):
+    if not where.exists() and not any(os.environ.get(name) for name in _variables()):
         return Settings()
     from app.settings_file import read_settings
 

@@ -59,7 +59,9 @@ def _text(path: Path) -> str:
 
 def _model(path: Path) -> type[BaseSettings]:
     class Base(BaseSettings):
-        model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid")
+        model_config = SettingsConfigDict(
+            env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid"
+        )
 
         @classmethod
         def settings_customise_sources(

@@ -80,7 +80,7 @@ def wait_healthy(
         if elapsed >= timeout_s:
             raise StartFailed(
                 f"the engine does not answer after {timeout_s:.0f} s",
-                f"it is still alive (PID {started.pid})",
+                "it was still starting then",
                 f"see {started.log_path}",
             )
         time.sleep(_POLL_S)
@@ -125,6 +125,8 @@ def _ended(started: Started) -> StartFailed:
     how = "the engine ended while starting"
     if status is not None and status < 0:
         how += f" by signal {-status}" + (" (often out of memory)" if status == -9 else "")
+    elif status is not None:
+        how += f" with exit code {status}"
     return StartFailed(how, why_it_ended(started.log_path), f"see {started.log_path}")
 
 

@@ -27,6 +27,8 @@ def command_(*, a: str, b: str, block: float, as_json: bool, db: Path | None) ->
     from store.compare import Span, compare
     from store.snapshots import get, list_all
 
+    if a == b:
+        raise BadInput(f"{a!r} cannot be compared with itself", remedy="Name two snapshots")
     with read_ledger(db) as ledger:
         spans: list[Span] = []
         for name in (a, b):

@@ -44,13 +44,15 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     prepare(slow_link=settings.slow_link)
     with (
         rig(model, phase_lines()) as running,
-        recording(path, [running.engine], named=True, every_s=settings.every, api_key=None),
+        recording(
+            path, [running.engine], named=True, every_s=settings.every, api_key=None
+        ) as recorder,
     ):
         if touring:
             findings = take_tour(path, running.engine, settings, as_json)
             report = running.traffic.stop()
         else:
-            open_screen(path, settings, running.engine.url, None)
+            open_screen(path, settings, running.engine.url, None, recorder)
             return
     if not report or report.get("failed"):
         said = report.get("failed") or "no report"

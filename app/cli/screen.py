@@ -19,6 +19,7 @@ from store.errors import BadInput
 
 if TYPE_CHECKING:
     from app.settings import Settings
+    from engines.recorder import Recorder
 
 SLOW_LINK_FPS = "4"
 
@@ -66,8 +67,10 @@ def command_(
     first = next((one.url for one in engines if engine in (one.name, one.url)), engines[0].url)
     with open_ledger(db) as ledger:
         path = ledger.path
-    with recording(path, engines, named=bool(named), every_s=settings.every, api_key=api_key):
-        open_screen(path, settings, first, api_key)
+    with recording(
+        path, engines, named=bool(named), every_s=settings.every, api_key=api_key
+    ) as recorder:
+        open_screen(path, settings, first, api_key, recorder)
 
 
 def require_terminal() -> None:
@@ -91,14 +94,22 @@ def draw_on_stdout() -> None:
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]
 
 
-def open_screen(db: Path, settings: Settings, engine: str | None, api_key: str | None) -> None:
+def open_screen(
+    db: Path, settings: Settings, engine: str | None, api_key: str | None, recorder: Recorder
+) -> None:
     """Run the screen until it is left, or this process is told to end or loses its terminal."""
     from app.acts.screen import LedgerActions
     from app.settings import price_book
     from app.tui.app import TrimtabApp
 
     draw_on_stdout()
-    screen = TrimtabApp(db, price_book(settings), LedgerActions(db, api_key), engine=engine)
+    screen = TrimtabApp(
+        db,
+        price_book(settings),
+        LedgerActions(db, api_key),
+        engine=engine,
+        recording=lambda: recorder.problem,
+    )
 
     gc.freeze()
     gc.enable()

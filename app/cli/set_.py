@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from app.cli.options import (
     open_ledger,
 )
 from app.output import iso, print_json, print_line
+from store.errors import BadInput
 
 if TYPE_CHECKING:
     from store.records import Change
@@ -49,6 +51,9 @@ def command_(
     from engines.knobs import parse_assignment
 
     wanted = [parse_assignment(word) for word in assignments]
+    twice = [name for name, count in Counter(name for name, _ in wanted).items() if count > 1]
+    if twice:
+        raise BadInput(f"{twice[0]} is given more than one value")
     chosen = live_engine(engine, api_key)
     with open_ledger(db) as ledger:
         changes = set_knobs(ledger, chosen, wanted, why=why, lease_s=lease)

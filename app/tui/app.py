@@ -21,6 +21,7 @@ from app.tui.screens.engine import EngineScreen
 from app.tui.theme import TRIMTAB
 
 if TYPE_CHECKING:
+    from store.errors import TrimtabError
     from store.prices import PriceBook
 
 
@@ -28,8 +29,8 @@ class TrimtabApp(App[None]):
     """The screen over a ledger.
 
     `engine` names the engine to show first (name or URL); `clock` gives now in ms and is replaced
-    in tests. Recording is not the screen's work:
-    whoever starts it (the command line) may start a recorder too.
+    in tests. Recording is not the screen's work: whoever starts it (the command line) may start a
+    recorder too, and tells by `recording()` what keeps it from writing.
     """
 
     CSS_PATH = Path(__file__).with_name("trimtab.tcss")
@@ -45,9 +46,12 @@ class TrimtabApp(App[None]):
         *,
         engine: str | None = None,
         clock: Callable[[], int] = wall_clock,
+        recording: Callable[[], TrimtabError | None] = lambda: None,
     ) -> None:
         super().__init__()
-        self._feed = Feed(db_path, prices, self._receive, clock=clock, engine=engine)
+        self._feed = Feed(
+            db_path, prices, self._receive, clock=clock, engine=engine, recording=recording
+        )
         self._screen = EngineScreen(Desk(actions, db_path, prices), self._feed.ask, Query(engine))
 
     def get_default_screen(self) -> Screen[None]:

@@ -33,7 +33,10 @@ def wall_clock() -> int:
 
 
 class Feed:
-    """Reads frames and posts them, until stopped. `ask` is safe from any thread."""
+    """Reads frames and posts them, until stopped. `ask` is safe from any thread.
+
+    `recording()` is what keeps the recorder behind this screen from writing, or None.
+    """
 
     def __init__(
         self,
@@ -43,11 +46,13 @@ class Feed:
         *,
         clock: Clock = wall_clock,
         engine: str | None = None,
+        recording: Callable[[], TrimtabError | None] = lambda: None,
     ) -> None:
         self._db_path = db_path
         self._prices = prices
         self._post = post
         self._clock = clock
+        self._recording = recording
         self._query = Query(engine)
         self._wake = threading.Event()
         self._stopped = False
@@ -86,7 +91,7 @@ class Feed:
             if first:
                 self._post(reader.read(query, now_ms, charts=False))
                 self._wake.wait(PAINT_S)
-            self._last = reader.read(query, now_ms)
+            self._last = replace(reader.read(query, now_ms), problem=self._recording())
             self._post(self._last)
         except TrimtabError as error:
             self._fail(now_ms, query, error)

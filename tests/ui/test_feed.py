@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.tui.feed import Feed
 from app.tui.frame import RANGES, Frame, Query
+from store.errors import LedgerUnusable
 from store.prices import PriceBook
 from tests.ui.seed import NOW_MS, Scenario, seed
 
@@ -105,3 +106,10 @@ def test_the_screen_loads_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_keeps_the_recorder_from_writing_is_told(db: Path) -> None:
+    full = LedgerUnusable("The disk is full")
+    with running(db, recording=lambda: full) as (_, inbox):
+        frame = inbox.wait(lambda frame: frame.problem is full)
+    assert frame.metrics["generation_rate"] is not None

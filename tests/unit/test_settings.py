@@ -119,3 +119,10 @@ def test_the_key_comes_from_the_option_then_the_variable(monkeypatch: pytest.Mon
     monkeypatch.setenv("TRIMTAB_API_KEY", "of-the-variable")
     assert settings.api_key() == "of-the-variable"
     assert settings.api_key("of-the-option") == "of-the-option"
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIMTAB_DB", "")
+    monkeypatch.setenv("TRIMTAB_EVERY", "2")
+    assert load_settings().db is None
+    assert load_settings().every == 2
