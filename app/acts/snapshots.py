@@ -39,6 +39,8 @@ def take_snapshot(
     The window never reaches back over the last applied change and `SETTLE_MS` after it: it is cut
     there. Raises NotAchieved where nothing was recorded in it, BadInput where the name is taken.
     """
+    from store import events
+    from store.records import Event
     from store.snapshots import Snapshot, save
     from store.windows import read_window
 
@@ -60,6 +62,9 @@ def take_snapshot(
         note=note,
     )
     save(ledger, made, replace=replace)
+    seconds = (made.to_ms - made.from_ms) / 1000
+    text = f"{name}: {seconds:.0f} s up to here"
+    events.add(ledger, engine_id, Event(made.made_ms, "snapshot", text))
     return Taken(made, cut)
 
 

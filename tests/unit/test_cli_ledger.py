@@ -84,6 +84,8 @@ def test_a_snapshot_s_name_is_taken_once(cli: Cli) -> None:
     (kept,) = cli("snapshots", "--json").json
     assert (kept["name"], kept["engine"], kept["note"]) == ("a", "demo", "second")
     assert "second" in cli("snapshots").out
+    told = cli("export", "--what", "events", "--format", "jsonl").out.splitlines()
+    assert sum('"snapshot"' in one and '"a: ' in one for one in told) == 2
 
 
 def test_no_snapshot_of_nothing(cli: Cli) -> None:

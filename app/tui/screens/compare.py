@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -31,6 +32,8 @@ SHOWN = (
     "waiting_mean",
     "kv_usage_mean",
     "active_fraction",
+    "prompt_tokens_per_request",
+    "output_tokens_per_request",
 )
 _WIDTHS = (20, 13, 13, 9, 18)
 
@@ -64,7 +67,11 @@ def comparison_lines(compared: Compared) -> list[Line]:
             Span("   "),
             Span(comparison.verdict, VERDICT_ROLES.get(comparison.verdict, "text")),
         ),
-        *((Span(outside(reason, 200), "warn"),) for reason in comparison.reasons),
+        *(
+            (Span(row, "warn"),)
+            for reason in comparison.reasons
+            for row in wrap(outside(reason, 400), sum(_WIDTHS))
+        ),
         blank,
         tuple(
             Span(pad(name, width, right=0 < number < 4), "quiet")

@@ -30,7 +30,7 @@ SHOWN = (
 )
 """Metric, its label in the table, its label where there is no room for a table."""
 
-_COLUMNS = (13, 13, 2, 12, 8, 14)
+_COLUMNS = (13, 13, 2, 13, 8, 13)
 _HEADINGS = ("", "before", "", "after", "change", "95 % interval")
 _TABLE_WIDTH = sum(_COLUMNS)
 _TABLE_HEIGHT = 6
