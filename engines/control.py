@@ -17,7 +17,7 @@ from store.errors import EngineUnreachable, NotAchieved
 from store.records import Cause, Change, KnobState, KnobValue, Outcome
 
 PROTOCOL = 1
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
 MOST_BYTES = 1 << 20
 BUSY_PAUSE_S = 0.05
 HOLD_S = 3.0

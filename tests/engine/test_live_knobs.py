@@ -57,21 +57,24 @@ def test_every_knob_is_live_and_says_who_it_is(engine: LiveEngine) -> None:
     assert (seqs.minimum, seqs.value, seqs.start, seqs.maximum) == (1, 32, 32, 32)
 
 
+def mostly_cached(tokens: tuple[float, float]) -> bool:
+    """Whether more than half of (prompt, cached) tokens came from the cache."""
+    prompt, cached = tokens
+    return cached > prompt / 2
+
+
 def test_prefix_caching_stops_and_comes_back_warm(
     engine: LiveEngine, under_load: Callable[..., Any]
 ) -> None:
     processes = alive(engine)
     with under_load(clients=6, tokens=8) as load:
-        prompt, cached = counted(engine, load, 12)
-        assert cached > prompt / 2
+        wait_until(lambda: mostly_cached(counted(engine, load, 12)))
         turn(engine, "enable_prefix_caching", False)
         wait_until(lambda: counted(engine, load, 6)[1] == 0)
         prompt, cached = counted(engine, load, 12)
         assert (prompt > 0, cached) == (True, 0)
         turn(engine, "enable_prefix_caching", True)
-        wait_until(lambda: counted(engine, load, 6)[1] > 0)
-        prompt, cached = counted(engine, load, 12)
-        assert cached > prompt / 2
+        wait_until(lambda: mostly_cached(counted(engine, load, 12)))
     assert load.failed == []
     assert alive(engine) == processes
 
@@ -86,7 +89,8 @@ def test_a_lower_cap_drains_and_a_higher_one_fills(
         wait_until(lambda: engine.metric(running) == 1)
         seen = {engine.metric(running) for _ in range(20) if time.sleep(0.05) is None}
         assert seen <= {0.0, 1.0}
-        assert engine.metric("vllm:num_requests_waiting") > 0
+        # On a busy machine the clients themselves may pause: they queue again when they get on.
+        wait_until(lambda: engine.metric("vllm:num_requests_waiting") > 0)
         turn(engine, "max_num_seqs", 32)
         wait_until(lambda: engine.metric(running) > 4)
     assert load.failed == []
