@@ -22,7 +22,7 @@ from engines.processes import engine_trees
 from engines.procfs import read_process
 from engines.redact import redact_arguments
 from store.errors import EngineUnreachable
-from store.records import Control
+from store.records import Control, RunInfo
 
 LONGEST_ARGUMENT = 1000
 SILENT = "does not answer"
@@ -50,6 +50,20 @@ class EngineInfo:
     started_ms: int | None = None
     arguments: tuple[str, ...] = ()
     sockets: tuple[Path, ...] = ()
+
+    def run_info(self) -> RunInfo:
+        """What the ledger keeps of this life of the engine."""
+        return RunInfo(
+            url=self.url,
+            name=self.name,
+            model=self.model,
+            pid=self.pid,
+            started_ms=self.started_ms,
+            vllm_version=self.vllm_version,
+            control=self.control,
+            reason=self.reason,
+            arguments=self.arguments,
+        )
 
 
 def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:

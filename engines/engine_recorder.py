@@ -20,6 +20,7 @@ from engines.ledger_writes import LeaseLost
 from engines.metrics import Sample
 from engines.sampler import Run, Sampler
 from store import engines, recorders
+from store.clock import now_ms
 from store.devices import upsert_device
 from store.engines import EngineState
 from store.errors import LedgerUnusable, TrimtabError
@@ -204,16 +205,10 @@ class EngineRecorder:
         started_ms = engine.started_ms
         if started_ms is None and sample.process_start_s is not None:
             started_ms = round(sample.process_start_s * 1_000)
-        return RunInfo(
-            url=engine.url,
-            name=engine.name,
+        return replace(
+            engine.run_info(),
             model=sample.model or engine.model,
-            pid=engine.pid,
             started_ms=started_ms,
-            vllm_version=engine.vllm_version,
-            control=engine.control,
-            reason=engine.reason,
-            arguments=engine.arguments,
             bounds=sample.bounds,
             cache_config=sample.cache_config,
         )
@@ -226,11 +221,6 @@ class EngineRecorder:
             raise
         self.problem = None
         return result
-
-
-def now_ms() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def _lives(engine: EngineInfo) -> bool:

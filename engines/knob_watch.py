@@ -10,6 +10,7 @@ from engines import ledger_writes
 from engines.control import ControlLost, ControlRefused
 from engines.knobs import read_journal, read_knobs
 from store import knobs
+from store.clock import now_ms
 from store.errors import LedgerUnusable
 from store.ledger import Ledger
 from store.records import KnobState
@@ -46,7 +47,7 @@ class KnobWatch:
     def _copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> None:
         # The journal goes first, so that a new value never stands there without its cause.
         told = read_journal(sockets, self._journal)
-        states, at_ms = self._states, time.time_ns() // 1_000_000
+        states, at_ms = self._states, now_ms()
         if told or time.monotonic() - self._read_at >= KNOBS_EVERY_S:
             states = read_knobs(sockets)
             self._read_at = time.monotonic()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from engines.provision.models import resolve_model
 from engines.provision.places import log_file
 from engines.redact import redact_arguments
 from engines.startup import Phase, Started, StartFailed, wait_healthy
+from store.clock import now_ms
 from store.errors import BadInput, NotAchieved
 
 __all__ = ["LaunchSpec", "Phase", "StartFailed", "Started", "start", "wait_healthy"]
@@ -89,7 +89,7 @@ def start(spec: LaunchSpec) -> Started:
             log=str(log_path),
             arguments=redact_arguments(["serve", model, *complete]),
             cores=cores,
-            started_ms=time.time_ns() // 1_000_000,
+            started_ms=now_ms(),
         )
     )
     log_only = told.tls or told.unix_socket is not None

@@ -48,7 +48,11 @@ def family(pid: int, ticks: int) -> dict[int, int]:
 
     The session keeps them together when the first one was killed and the others belong to init. Its
     number is not reused while one of them lives; if it was reused after, there is no family.
+    PID 0 and 1 are never ours: session 0 holds the kernel's threads and, in a container, whatever
+    the host started.
     """
+    if pid <= 1:
+        return {}
     exit_status(pid)
     current = start_ticks(pid)
     if current is not None and current != ticks:
@@ -61,7 +65,7 @@ def family(pid: int, ticks: int) -> dict[int, int]:
         except OSError:
             continue
         began = start_ticks(candidate)
-        if began is not None:
+        if began is not None and began >= ticks:
             members[candidate] = began
     return members
 

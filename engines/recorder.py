@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,9 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from engines.discovery import EngineInfo
-from engines.engine_recorder import EngineRecorder, now_ms
+from engines.engine_recorder import EngineRecorder
 from store import retention
+from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError
+from store.owners import new_owner
 from store.writer import LedgerWriter
 
 Find = Callable[[], Sequence[EngineInfo]]
@@ -56,7 +56,7 @@ class Recorder:
         self._given: Sequence[EngineInfo] = () if callable(engines) else tuple(engines)
         self._every_s = every_s
         self._api_key = api_key
-        self._owner = f"{os.getpid()}@{socket.gethostname()}:{time.time_ns() // 1_000_000}"
+        self._owner = new_owner()
         self._writer = LedgerWriter(db_path)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recorder")
         self._loop = asyncio.new_event_loop()

@@ -19,6 +19,7 @@ from engines.continuity import lost, restarted
 from engines.device_time import DeviceAccumulator, DeviceSample
 from engines.http import Fetcher, ReadFailed
 from engines.metrics import NotMetrics, PageReader, Sample
+from store.clock import now_ms
 from store.reading import DeviceReading, Reading
 
 METRICS_PATH = "/metrics"
@@ -93,10 +94,10 @@ class Sampler:
         """One scrape. A page that cannot be read stores nothing and says why."""
         try:
             page = await self._fetcher.get(METRICS_PATH)
-            scrape = Scrape(_now_ms(), time.monotonic_ns() // 1_000, self._reader.read(page))
+            scrape = Scrape(now_ms(), time.monotonic_ns() // 1_000, self._reader.read(page))
             why = self._check(scrape.sample)
         except (ReadFailed, NotMetrics) as error:
-            await self._sink.unreadable(error.what, _now_ms())
+            await self._sink.unreadable(error.what, now_ms())
             return
         life = self._life if why is None else None
         if life is None:
@@ -145,7 +146,3 @@ class Sampler:
 def next_instant(number: int, elapsed_s: float, every_s: float) -> int:
     """Which instant follows the one with this number: the next that has not passed yet."""
     return max(number + 1, math.ceil(elapsed_s / every_s))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

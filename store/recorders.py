@@ -13,7 +13,7 @@ _ALIVE = "beat_ms BETWEEN :now - :stale AND :now + :stale"
 def acquire(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> bool:
     """Become the engine's recorder; False while another one is alive.
 
-    `owner` names one recorder among all hosts and lives of a process: "pid@host:start".
+    `owner` is a name from `store.owners`.
     """
     with ledger.transaction():
         taken = ledger.conn.execute(

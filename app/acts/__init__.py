@@ -4,7 +4,7 @@ Each acts on an engine through `engines.knobs` and leaves its row in the ledger.
 and the screen call these and nothing else.
 """
 
-from app.acts.audit import describe, now_ms, who
+from app.acts.audit import describe, who
 from app.acts.knobs import set_knobs, undo
 from app.acts.snapshots import SETTLE_MS, Taken, take_snapshot
 
@@ -12,7 +12,6 @@ __all__ = [
     "SETTLE_MS",
     "Taken",
     "describe",
-    "now_ms",
     "set_knobs",
     "take_snapshot",
     "undo",

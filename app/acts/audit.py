@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 import os
-import time
 from typing import TYPE_CHECKING
 
-from store.records import Change, Event, RunInfo, format_value
+from store.clock import now_ms
+from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
@@ -24,11 +24,6 @@ def who() -> str:
     return f"{name} from {origin}" if origin else name
 
 
-def now_ms() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000
-
-
 def run_of(ledger: Ledger, engine: EngineInfo) -> int:
     """The run of the ledger that this life of the engine is, opened if no recorder has seen it."""
     from store.engines import find_engine, upsert_engine
@@ -40,22 +35,7 @@ def run_of(ledger: Ledger, engine: EngineInfo) -> int:
         latest = latest_run(ledger, engine_id)
         if latest is not None and latest.info.pid == engine.pid:
             return latest.id
-        return open_run(ledger, engine_id, run_info(engine), now_ms())
-
-
-def run_info(engine: EngineInfo) -> RunInfo:
-    """What the ledger keeps of an engine's life, from what discovery found."""
-    return RunInfo(
-        url=engine.url,
-        name=engine.name,
-        model=engine.model,
-        pid=engine.pid,
-        started_ms=engine.started_ms,
-        vllm_version=engine.vllm_version,
-        control=engine.control,
-        reason=engine.reason,
-        arguments=engine.arguments,
-    )
+        return open_run(ledger, engine_id, engine.run_info(), now_ms())
 
 
 def describe(change: Change) -> str:

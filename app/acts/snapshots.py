@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.acts.audit import describe, now_ms
+from app.acts.audit import describe
+from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from app import paths
 from app.cli.recording import FIRST_READING_S, last_reading_ms, wait_until
 from app.output import clean
+from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ def record_detached(
 
     Raises NotAchieved with the log's last line if it ended or stored none in time.
     """
-    from app.acts import now_ms
     from store.ledger import Ledger
 
     log_path = paths.log_path("record")

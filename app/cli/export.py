@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import click
 
 from app.cli.options import command, common, duration_option, engine_option, read_ledger
 from app.output import clean
+from store.clock import now_ms
 from store.tables import TABLES, columns, rows
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def command_(
     Prometheus text is what a textfile collector reads: each engine's metrics over the last minute
     (or --last). With --json the rows are one JSON list.
     """
-    from_ms = None if last is None else time.time_ns() // 1_000_000 - round(last * 1000)
+    from_ms = None if last is None else now_ms() - round(last * 1000)
     with read_ledger(db) as ledger:
         chosen = _chosen(ledger, engine)
         if form == "prometheus":
@@ -100,10 +100,10 @@ def _prometheus(ledger: Ledger, engines: Sequence[EngineRow], span_s: float) -> 
     from store.windows import read_window
 
     prices = price_book(load_settings())
-    now_ms = time.time_ns() // 1_000_000
+    at_ms = now_ms()
     found: list[tuple[str, dict[str, MetricValue]]] = []
     for row in engines:
-        window = read_window(ledger, row.id, now_ms - round(span_s * 1000), now_ms)
+        window = read_window(ledger, row.id, at_ms - round(span_s * 1000), at_ms)
         if window is not None:
             found.append((row.name, metrics(window, prices)))
     for spec in METRICS:

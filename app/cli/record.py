@@ -13,6 +13,7 @@ import click
 from app.cli.options import api_key_option, command, common, duration_option, open_ledger
 from app.durations import format_duration
 from app.output import iso, print_json, say
+from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def command_(
     from_ms, to_ms = _record(
         path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key
     )
-    if seconds is not None and time.time_ns() // 1_000_000 - from_ms >= seconds * 1000:
+    if seconds is not None and now_ms() - from_ms >= seconds * 1000:
         require_a_reading(path, free, from_ms)
     if as_json:
         names = [one.name for one in free]
@@ -122,7 +123,7 @@ def _record(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    since_ms = time.time_ns() // 1_000_000
+    since_ms = now_ms()
     names = ", ".join(one.name for one in engines)
     say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -135,5 +136,5 @@ def _record(
                 say(f"trimtab: {recorder.problem}")
             with Ledger.open(path, readonly=True) as ledger:
                 for one in engines:
-                    say(status_line(ledger, one.url, prices, time.time_ns() // 1_000_000))
-    return since_ms, time.time_ns() // 1_000_000
+                    say(status_line(ledger, one.url, prices, now_ms()))
+    return since_ms, now_ms()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.output import say
+from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
@@ -24,24 +24,13 @@ FIRST_READING_S = 15.0
 
 def recorded_by(ledger: Ledger, engine: EngineInfo) -> str | None:
     """Who records this engine into this ledger right now, or None."""
-    from app.acts import now_ms
     from store.engines import find_engine
+    from store.owners import was_killed
     from store.recorders import live
 
     row = find_engine(ledger, engine.url)
     owner = None if row is None else live(ledger, row.id, now_ms())
-    return None if owner is None or _was_killed(owner) else owner
-
-
-def _was_killed(owner: str) -> bool:
-    """Whether a recorder ("pid@host:start") left its lease behind on this host.
-
-    The lease itself still runs out by its heartbeat alone, so a PID of another container that only
-    seems to be gone costs a wait, never a fight over the engine.
-    """
-    pid, _, rest = owner.partition("@")
-    here = rest.rpartition(":")[0] == socket.gethostname()
-    return here and pid.isdigit() and not Path(f"/proc/{pid}").exists()
+    return None if owner is None or was_killed(owner) else owner
 
 
 def free_engines(ledger: Ledger, engines: Sequence[EngineInfo]) -> list[EngineInfo]:
@@ -65,7 +54,6 @@ def record_for(
     api_key: str | None,
 ) -> tuple[int, int]:
     """Record for that long, or only wait where another recorder does; (from, to) in ms."""
-    from app.acts import now_ms
     from engines.recorder import Recorder
     from store.ledger import Ledger
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from app.cli.options import (
 )
 from app.durations import format_duration
 from app.output import clock, iso, print_json, print_table, say
+from store.clock import now_ms
 from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def command_(
     chosen = url or engine
     settings = load_settings()
     if seconds is None:
-        to_ms = time.time_ns() // 1_000_000
+        to_ms = now_ms()
         from_ms = to_ms - round(last * 1000)
     else:
         chosen, from_ms, to_ms = record_now(db, chosen, seconds, settings.every, api_key)

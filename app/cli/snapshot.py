@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from app.cli.options import (
 )
 from app.durations import format_duration
 from app.output import print_json, print_line, say
+from store.clock import now_ms
 
 
 @command("snapshot")
@@ -51,7 +51,7 @@ def command_(
     from app.settings import load_settings
 
     if seconds is None:
-        to_ms = time.time_ns() // 1_000_000
+        to_ms = now_ms()
         from_ms = to_ms - round(last * 1000)
     else:
         every = load_settings().every

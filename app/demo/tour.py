@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.acts import SETTLE_MS, describe, now_ms, set_knobs
+from app.acts import SETTLE_MS, describe, set_knobs
 from app.comparison_text import comparison_lines
 from app.durations import format_duration
 from app.status_line import status_line
+from store.clock import now_ms
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo

@@ -13,12 +13,13 @@ from textual.screen import Screen
 
 from app.tui.actions import Actions
 from app.tui.desk import Desk
-from app.tui.feed import Feed, wall_clock
+from app.tui.feed import Feed
 from app.tui.frame import Frame, Query
 from app.tui.keymap import KEYS
 from app.tui.messages import FrameReady
 from app.tui.screens.engine import EngineScreen
 from app.tui.theme import TRIMTAB
+from store.clock import now_ms
 
 if TYPE_CHECKING:
     from store.errors import TrimtabError
@@ -45,7 +46,7 @@ class TrimtabApp(App[None]):
         actions: Actions,
         *,
         engine: str | None = None,
-        clock: Callable[[], int] = wall_clock,
+        clock: Callable[[], int] = now_ms,
         recording: Callable[[], TrimtabError | None] = lambda: None,
     ) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.tui.frame import Frame, Query
+from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError
 
 if TYPE_CHECKING:
@@ -25,11 +26,6 @@ TICK_S = 1.0
 PAINT_S = 0.08
 """Left to the screen to paint its first figures before the charts' longer read begins."""
 Clock = Callable[[], int]
-
-
-def wall_clock() -> int:
-    """Now, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Feed:
@@ -44,7 +40,7 @@ class Feed:
         prices: PriceBook,
         post: Callable[[Frame], object],
         *,
-        clock: Clock = wall_clock,
+        clock: Clock = now_ms,
         engine: str | None = None,
         recording: Callable[[], TrimtabError | None] = lambda: None,
     ) -> None:

@@ -51,25 +51,9 @@ def fake_engine(
     """
     port = port or free_port()
     words = [*arguments, "--port", str(port), "--host", host]
-    program = PROGRAM.read_text()
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)
-    if style == "vllm":
-        # Python runs the file called `serve`; the command line reads `vllm serve …`.
-        (home / "serve").write_text(program)
-        command = ["vllm", "serve", *words]
-    elif style == "script":
-        (home / "bin").mkdir(exist_ok=True)
-        (home / "bin" / "vllm").write_text(program)
-        command = ["python", str(home / "bin" / "vllm"), "serve", *words]
-    elif style == "module":
-        package = home / "vllm" / "entrypoints" / "openai"
-        package.mkdir(parents=True, exist_ok=True)
-        (package / "api_server.py").write_text(program)
-        command = ["python3", "-u", "-m", "vllm.entrypoints.openai.api_server", *words]
-    else:
-        (home / "app.py").write_text(program)
-        command = ["python", "app.py", *words]
+    command = [*_program(home, style), *words]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(INSIDE),
@@ -98,6 +82,26 @@ def fake_engine(
         assert process.stdout is not None
         process.stdout.close()
         _remove_sockets()
+
+
+def _program(home: Path, style: str) -> list[str]:
+    """Put the program where this style of starting has it; the words before the arguments."""
+    program = PROGRAM.read_text()
+    if style == "vllm":
+        # Python runs the file called `serve`; the command line reads `vllm serve …`.
+        (home / "serve").write_text(program)
+        return ["vllm", "serve"]
+    if style == "script":
+        (home / "bin").mkdir(exist_ok=True)
+        (home / "bin" / "vllm").write_text(program)
+        return ["python", str(home / "bin" / "vllm"), "serve"]
+    if style == "module":
+        package = home / "vllm" / "entrypoints" / "openai"
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "api_server.py").write_text(program)
+        return ["python3", "-u", "-m", "vllm.entrypoints.openai.api_server"]
+    (home / "app.py").write_text(program)
+    return ["python", "app.py"]
 
 
 def _wait_ready(process: subprocess.Popen[bytes]) -> None:

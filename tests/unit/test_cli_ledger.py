@@ -182,7 +182,8 @@ def test_text_from_outside_cannot_reach_the_terminal_raw(cli: Cli) -> None:
 
 
 def _two_snapshots(cli: Cli) -> None:
-    from app.acts import now_ms, take_snapshot
+    from app.acts import take_snapshot
+    from store.clock import now_ms
     from store.ledger import Ledger
 
     changed_ms = now_ms() - CHANGED_AGO_S * 1000

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -172,7 +173,17 @@ def test_orphans_of_a_killed_engine_are_stopped(stub: Path) -> None:
 
 
 def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> None:
-    assert lifetime.family(os.getsid(0), 1) == {}
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        ticks = lifetime.start_ticks(stranger.pid)
+        assert ticks is not None
+        assert lifetime.family(stranger.pid, ticks) == {stranger.pid: ticks}
+        assert lifetime.family(stranger.pid, ticks - 1) == {}
+        assert lifetime.family(stranger.pid, ticks + 1) == {}
+    finally:
+        stranger.kill()
+        stranger.wait()
+    assert lifetime.family(0, 1) == {}
     assert not lifetime.send(os.getpid(), 1, signal.SIGKILL)
     serving.save(serving.Serving("old", os.getpid(), 1, "http://127.0.0.1:1", "m", "log"))
     assert serving.list_serving() == []

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from app.acts import now_ms
 from app.cli import record
 from app.cli.recording import free_engines
 from engines.discovery import EngineInfo
 from engines.recorder import Recorder
 from store import engines, recorders
+from store.clock import now_ms
 from store.errors import LedgerUnusable
 from store.ledger import Ledger
 from tests.servers import reply, says, serving
