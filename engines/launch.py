@@ -27,6 +27,7 @@ from engines.launch_command import (
     take_secrets,
 )
 from engines.plain import printable
+from engines.priority import give_way
 from engines.provision.environment import MODEL_NAMES
 from engines.provision.models import resolve_model
 from engines.provision.places import log_file
@@ -75,6 +76,8 @@ def start(spec: LaunchSpec) -> Started:
     )
     log_path = log_file(name)
     process = _spawn([*vllm.command, "serve", model, *complete], environ, log_path)
+    if vllm.is_cpu and spec.model in MODEL_NAMES:
+        give_way(process.pid)  # nobody's production, and its watchers share the host with it
     scheme = "https" if told.tls else "http"
     reached = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
     url = f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}{told.root_path}"

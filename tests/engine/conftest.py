@@ -76,8 +76,6 @@ def served() -> Iterator[LiveEngine]:
             pytest.fail(missing)  # where nobody reads the list of skipped tests
         pytest.skip(missing)
     started = start(LaunchSpec(MODEL, name=f"test-{os.getpid()}", arguments=ARGUMENTS))
-    # Its threads spin, and the tests' clients share two cores with it. Children inherit this.
-    os.setpriority(os.PRIO_PROCESS, started.pid, 10)
     try:
         wait_healthy(started, 300)
         yield LiveEngine(started.url, started.pid, probe(started.url).sockets)

@@ -23,6 +23,7 @@ from engines.launch_command import (
     launch_environment,
     take_secrets,
 )
+from engines.priority import NICE, give_way
 from engines.startup import why_it_ended
 from store.errors import BadInput, NotAchieved
 
@@ -189,6 +190,23 @@ def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> No
     assert serving.list_serving() == []
     with pytest.raises(NotAchieved, match="no engine named old"):
         serving.stop("old")
+
+
+def test_a_process_gives_way_with_its_whole_session() -> None:
+    script = "import subprocess; input(); subprocess.run(['cat', '/proc/self/stat'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    give_way(process.pid)
+    session = Path(f"/proc/{process.pid}/autogroup")
+    if session.exists() and Path("/proc/sys/kernel/sched_autogroup_enabled").read_text() == "1\n":
+        assert session.read_text().endswith(f"nice {NICE}\n")
+    stat_of_child, _ = process.communicate(b"\n", timeout=20)
+    assert int(stat_of_child.split(b")")[1].split()[16]) == NICE
+    give_way(process.pid)  # it has ended: no matter
 
 
 def test_an_engine_that_ends_while_starting_says_why(stub: Path) -> None:
