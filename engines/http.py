@@ -38,6 +38,10 @@ class ReadFailed(EngineUnreachable):
         self.status = status
 
 
+class TooSlow(ReadFailed):
+    """The server took the connection and gave no whole answer within the deadline."""
+
+
 class Fetcher:
     """Reads from one server over a connection that is kept open. Belongs to one event loop.
 
@@ -74,7 +78,7 @@ class Fetcher:
             async with asyncio.timeout(self._deadline_s):
                 return await self._read(self._base + path)
         except TimeoutError:
-            raise ReadFailed(f"no whole answer within {self._deadline_s:g} s") from None
+            raise TooSlow(f"no whole answer within {self._deadline_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ssl.SSLError, OSError) as error:
             raise ReadFailed(_reason(error)) from None
 

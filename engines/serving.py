@@ -21,6 +21,7 @@ from engines.provision.state import write_atomically
 from store.errors import BadInput, NotAchieved
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+STARTING_GRACE_S = 2.0
 _POLL_S = 0.2
 
 
@@ -91,7 +92,8 @@ def stop(
     """End an engine that we started: let it finish its requests, SIGTERM, at the last SIGKILL.
 
     Waits at most `drain_s` for running requests to reach 0 (vLLM cuts at SIGTERM what still runs)
-    and `grace_s` for its processes to go. Only processes of its own session are signalled.
+    and `grace_s` for its processes to go, less for one that still starts: it has no request to lose
+    and is deaf to SIGTERM while it loads. Only processes of its own session are signalled.
     Raises `NotAchieved` when there is no such engine or it will not go.
     """
     serving = _read(_path(check_name(name)))
@@ -106,6 +108,10 @@ def stop(
     tell = on_wait or (lambda _: None)
     drained = _drain(serving, drain_s, tell)
     tell("ending its processes")
+    from engines.startup import has_served  # with HTTP, which is slow to import
+
+    if not has_served(Path(serving.log)):
+        grace_s = min(grace_s, STARTING_GRACE_S)
     killed = _end(serving, grace_s)
     left = lifetime.family(serving.pid, serving.start_ticks)
     if left:
@@ -126,14 +132,18 @@ def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> boo
     while lifetime.is_alive(serving.pid, serving.start_ticks):
         try:
             sample = metrics.read(http.get(f"{serving.url}/metrics", deadline_s=2.0))
+        except http.TooSlow:
+            waiting_for = "an answer"
         except TrimtabError:
             return False
-        in_flight = (sample.running or 0) + (sample.waiting or 0)
-        if not in_flight:
-            return True
+        else:
+            in_flight = (sample.running or 0) + (sample.waiting or 0)
+            if not in_flight:
+                return True
+            waiting_for = f"{in_flight:g} requests"
         if time.monotonic() >= deadline:
             return False
-        tell(f"waiting for {in_flight} requests")
+        tell(f"waiting for {waiting_for}")
         time.sleep(_POLL_S)
     return False
 

@@ -86,6 +86,11 @@ def wait_healthy(
         time.sleep(_POLL_S)
 
 
+def has_served(log: Path) -> bool:
+    """Whether the engine that writes this log has got so far as to take requests."""
+    return _LogPhases(log).advance() == len(PHASES)
+
+
 def _answers(url: str) -> bool:
     try:
         http.get(f"{url}/health", deadline_s=2.0, max_bytes=1 << 16)

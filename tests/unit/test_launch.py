@@ -35,6 +35,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 told = json.loads(os.environ.get("STUB", "{}"))
 arguments = sys.argv[1:]
 port = int(arguments[arguments.index("--port") + 1])
+if told.get("deaf"):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print(json.dumps({"argv": arguments, "env": dict(os.environ)}), flush=True)
 for line in told.get("lines", ()):
     print(line, flush=True)
@@ -43,11 +45,15 @@ if "exit" in told:
 if told.get("stubborn"):
     child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     subprocess.Popen([sys.executable, "-c", child])
+if told.get("deaf"):
+    time.sleep(60)
+slow = told.get("slow", [])
 requests = told.get("running", [0])
 page = open(os.environ["PAGE"], "rb").read()
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/metrics":
+            time.sleep(slow.pop(0) if slow else 0)
             count = requests.pop(0) if len(requests) > 1 else requests[0]
             gauge = b'\\nvllm:num_requests_running{engine="0",model_name="tiny"} '
             body = page.replace(gauge + b"0.0", gauge + b"%d.0" % count)
@@ -141,6 +147,23 @@ def test_running_requests_are_waited_for(stub: Path) -> None:
     waits: list[str] = []
     assert serving.stop("model", drain_s=10, on_wait=waits.append).drained
     assert waits == ["waiting for 3 requests", "waiting for 2 requests", "ending its processes"]
+
+
+def test_an_engine_that_is_slow_to_answer_is_still_waited_for(stub: Path) -> None:
+    started = launch(stub, slow=[2.5])
+    wait_healthy(started, 20)
+    waits: list[str] = []
+    assert serving.stop("model", drain_s=10, on_wait=waits.append).drained
+    assert waits == ["waiting for an answer", "ending its processes"]
+
+
+def test_an_engine_that_still_loads_is_not_given_the_time_of_one_that_serves(stub: Path) -> None:
+    started = launch(stub, deaf=True)
+    while not started.log_path.read_text():
+        time.sleep(0.05)
+    stopped = serving.stop("model")
+    assert stopped.killed == (started.pid,)
+    assert stopped.took_s < 10
 
 
 def test_what_never_drains_is_stopped_all_the_same_and_told(stub: Path) -> None:
