@@ -1,7 +1,7 @@
 """Lines of text with roles: what widgets draw, as plain values.
 
 A `Span` is a text and a role (`quiet`, `money`, `bad`, …); a `Line` is spans from left to right.
-Roles become colours only in `Canvas`, so drawing functions are pure and themes stay out of them. A
+Roles become colours only in `paint`, so drawing functions are pure and themes stay out of them. A
 width is counted in terminal cells.
 """
 

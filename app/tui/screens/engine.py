@@ -60,6 +60,9 @@ class EngineScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
+        # Textual gives these classes with the first resize, after a whole layout without them.
+        for size, steps in ((self.app.size.width, WIDTHS), (self.app.size.height, HEIGHTS)):
+            self.add_class(max(step for step in steps if step[0] <= size)[1])
         yield Header()
         yield Banner()
         yield Tiles()

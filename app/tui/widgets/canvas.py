@@ -7,66 +7,27 @@ in small canvases of its own (a tile, a slice of a chart) and what seldom change
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from app.tui.lines import Line, fit, width_of
-
-ROLES = (
-    "text",
-    "quiet",
-    "faint",
-    "strong",
-    "money",
-    "primary",
-    "second",
-    "good",
-    "bad",
-    "warn",
-    "mark",
-    "cursor",
-    "cursor-quiet",
-    "alarm",
-    "chip",
-)
+from app.tui.paint import Palette, palette
 
 
 class Canvas(Widget):
     """Draws what `draw` returns; call `redraw` when what it draws from has changed."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{role}" for role in ROLES}
-
-    DEFAULT_CSS = """
-    Canvas {
-        height: 1;
-        &> .canvas--text { color: $foreground; }
-        &> .canvas--quiet { color: $foreground 62%; }
-        &> .canvas--faint { color: $foreground 28%; }
-        &> .canvas--strong { color: $foreground; text-style: bold; }
-        &> .canvas--money { color: $accent; text-style: bold; }
-        &> .canvas--primary { color: $primary; }
-        &> .canvas--second { color: $secondary; }
-        &> .canvas--good { color: $success; }
-        &> .canvas--bad { color: $error; }
-        &> .canvas--warn { color: $warning; }
-        &> .canvas--mark { color: $foreground 78%; }
-        &> .canvas--cursor { color: $foreground; background: $primary 26%; text-style: bold; }
-        &> .canvas--cursor-quiet { color: $foreground 70%; background: $primary 26%; }
-        &> .canvas--alarm { color: $background; background: $error; text-style: bold; }
-        &> .canvas--chip { color: $background; background: $foreground 70%; }
-    }
-    """
+    DEFAULT_CSS = "Canvas { height: 1; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] = []
         self._strips: dict[int, Strip] = {}
+        self._palette: Palette | None = None
 
     def draw(self) -> Sequence[Line]:
         """The lines to show in `self.size`; what does not fit is cut, missing lines are blank."""
@@ -97,18 +58,19 @@ class Canvas(Widget):
         strip = self._strips.get(y)
         if strip is None:
             line = self._lines[y] if y < len(self._lines) else ()
-            segments = [Segment(text, self._style(role)) for text, role in line]
-            blank = self._style("text")
-            strip = Strip(segments).adjust_cell_length(self.size.width, blank)
+            styles = self._palette
+            if styles is None:
+                styles = palette(self.app.theme_variables, self.background_colors[1])
+                self._palette = styles
+            segments = [Segment(text, styles[role]) for text, role in line]
+            strip = Strip(segments).adjust_cell_length(self.size.width, styles["text"])
             self._strips[y] = strip
         return strip
-
-    def _style(self, role: str) -> Style:
-        return self.get_component_rich_style(f"canvas--{role}")
 
     def notify_style_update(self) -> None:
         """Colours may have changed: nothing drawn before holds."""
         self._strips.clear()
+        self._palette = None
         super().notify_style_update()
 
     def on_resize(self, _event: events.Resize) -> None:
