@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from engines.control import HOLD_S, ControlLost, ControlRefused, PluginClient
+from engines.control import HOLD_S, PluginClient
+from engines.wire import ControlLost, ControlRefused
 from store.records import Change, KnobValue, Outcome, format_value
 
 

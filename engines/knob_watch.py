@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engines import ledger_writes
-from engines.control import ControlLost, ControlRefused
 from engines.knobs import read_journal, read_knobs
+from engines.wire import ControlLost, ControlRefused
 from store import knobs
 from store.clock import now_ms
 from store.errors import LedgerUnusable

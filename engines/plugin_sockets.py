@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines import listeners, procfs
-from engines.control import PROTOCOL, PluginClient, socket_path
+from engines.channel import PROTOCOL
+from engines.control import PluginClient, socket_path
 from engines.inside_path import PLUGIN
 from engines.plain import printable
 from engines.processes import EngineTree

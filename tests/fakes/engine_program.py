@@ -21,6 +21,7 @@ from pathlib import Path
 # Before a /tmp of our own may hide where the plugin lies.
 with contextlib.suppress(ImportError):
     from trimtab_inside.board import Board
+    from trimtab_inside.protocol import KnobDesk
     from trimtab_inside.server import replace_server
 
 SPEC = json.loads(os.environ.get("FAKE_ENGINE", "{}"))
@@ -65,7 +66,7 @@ def open_plugin() -> None:
         "dp_rank": 0,
         "scheduler": "Scheduler",
     }
-    replace_server(Board([], threading.Lock()), identity).start()
+    replace_server("", KnobDesk(Board([], threading.Lock()), identity)).start()
 
 
 def child(title: str | None, plugin: bool, grandchild: str | None) -> int:

@@ -11,6 +11,7 @@ from engines.inside.trimtab_inside.board import Board
 from engines.inside.trimtab_inside.hooks import guard
 from engines.inside.trimtab_inside.identity import identify
 from engines.inside.trimtab_inside.probe import probe
+from engines.inside.trimtab_inside.protocol import KnobDesk
 from engines.inside.trimtab_inside.server import Server
 
 
@@ -124,6 +125,6 @@ def start_server(path: Path, scheduler: Any, label: str = "EngineCore") -> Serve
         prepare = next(filter(None, (getattr(knob, attribute) for knob in knobs)), None)
         guard(scheduler, method, lock, prepare)
     identity = {**identify(scheduler), "engine": label}
-    server = Server(path, Board(knobs, lock), identity)
+    server = Server(path, KnobDesk(Board(knobs, lock), identity))
     server.start()
     return server

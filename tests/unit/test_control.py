@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from engines import control
-from engines.control import ControlLost, ControlRefused, PluginClient
+from engines import channel
+from engines.control import PluginClient
 from engines.inside.trimtab_inside.server import MOST_CONNECTIONS
+from engines.wire import ControlLost, ControlRefused
 from store.records import Change
 from tests.unit.inside_standins import Scheduler32, start_server
 
@@ -117,7 +118,7 @@ def test_silence_and_dripping_end_at_the_deadline(strange: Any) -> None:
 
 
 def test_an_endless_answer_is_cut(strange: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "MOST_BYTES", 1 << 16)
+    monkeypatch.setattr(channel, "MOST_BYTES", 1 << 16)
 
     def flood(channel: socket.socket) -> None:
         while True:
@@ -166,6 +167,6 @@ def test_an_impostors_socket_is_not_spoken_to(
 ) -> None:
     uid = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
-    monkeypatch.setattr(control, "_owner", lambda path: uid + 1)
+    monkeypatch.setattr(channel, "_owner", lambda path: uid + 1)
     with pytest.raises(ControlLost, match="served by uid"):
         client.hello()

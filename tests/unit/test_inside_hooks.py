@@ -25,9 +25,9 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr(server, "directory", lambda uid: tmp_path / f"trimtab-{uid}")
     monkeypatch.setattr(log, "_said", set())
     yield tmp_path
-    if server._current is not None:
-        server._current.stop()
-        server._current = None
+    for running in server._current.values():
+        running.stop()
+    server._current.clear()
 
 
 def module_with(scheduler_class: type) -> types.ModuleType:
@@ -64,12 +64,11 @@ def test_the_newest_scheduler_of_a_process_is_controlled() -> None:
     module = module_with(Scheduler32)
     hooks.patch(module)
     first = module.Scheduler(seqs=4)
-    assert server._current is not None
-    server._current._board.set(_change(2), 0.0)
+    server._current[""]._desk._board.set(_change(2), 0.0)
     assert first.max_num_active_reqs == 2
     second = module.Scheduler(seqs=4)
     assert first.max_num_active_reqs == 4
-    server._current._board.set(_change(3), 0.0)
+    server._current[""]._desk._board.set(_change(3), 0.0)
     assert (first.max_num_active_reqs, second.max_num_active_reqs) == (4, 3)
 
 

@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import functools
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from .imports import when_imported
 from .log import say, say_once
 
 SCHEDULER_MODULE = "vllm.v1.core.sched.scheduler"
 
 
 def watch() -> None:
-    """Patch the base class Scheduler, now or when its module is imported.
-
-    Importing it here would cost every API server and worker half a second for a class they never
-    use.
-    """
-    module = sys.modules.get(SCHEDULER_MODULE)
-    if module is not None:
-        patch(module)
-    elif not any(isinstance(finder, _Watcher) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Watcher())
-
-
-class _Watcher(importlib.abc.MetaPathFinder):
-    """Steps aside at the first import of the scheduler's module and patches what it defines."""
-
-    def find_spec(
-        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != SCHEDULER_MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        try:
-            _patch_when_executed(spec)
-        except Exception as error:
-            say_once("cannot watch the scheduler's module", error)
-        return spec
-
-
-def _patch_when_executed(spec: importlib.machinery.ModuleSpec | None) -> None:
-    loader: Any = spec.loader if spec is not None else None
-    execute = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        execute(module)
-        try:
-            patch(module)
-        except Exception as error:
-            say_once("cannot patch the scheduler", error)
-
-    loader.exec_module = exec_module
+    """Patch the base class Scheduler, now or when its module is imported."""
+    when_imported(SCHEDULER_MODULE, patch)
 
 
 def patch(module: ModuleType) -> None:
@@ -88,12 +46,13 @@ def attach(scheduler: Any) -> None:
     from .board import Board
     from .identity import identify
     from .probe import probe
+    from .protocol import KnobDesk
     from .server import replace_server
 
     lock = threading.RLock()
     knobs = probe(scheduler)
     board = Board(knobs, lock)
-    server = replace_server(board, identify(scheduler))
+    server = replace_server("", KnobDesk(board, identify(scheduler)))
     for method, attribute in (("schedule", "before_step"), ("add_request", "before_request")):
         prepare = next(filter(None, (getattr(knob, attribute) for knob in knobs)), None)
         guard(scheduler, method, lock, prepare)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 from .board import Board, Request
@@ -29,10 +30,39 @@ class BadRequest(Exception):
         self.code = code
 
 
-def answer(line: bytes, board: Board, identity: dict[str, Any], received: float) -> bytes:
-    """The answer to one line, newline included. Raises nothing a client could provoke."""
+class KnobDesk:
+    """Answers for the knobs of one scheduler."""
+
+    def __init__(self, board: Board, identity: dict[str, Any]) -> None:
+        self._board = board
+        self._identity = identity
+
+    def answer(self, line: bytes, received: float) -> tuple[bytes, tuple[int, ...]]:
+        """The answer to one line, newline included, and no descriptors."""
+        return reply_to(line, self._identity, lambda it: _do(it, self._board, received)), ()
+
+    def tick(self) -> float | None:
+        """Let go of what has run out; seconds until the next one does."""
+        return self._board.tick()
+
+    def release(self) -> None:
+        """Put the start values back."""
+        self._board.release()
+
+
+def reply_to(
+    line: bytes, identity: dict[str, Any], do: Callable[[dict[str, Any]], dict[str, Any]]
+) -> bytes:
+    """What `do` answers to a message, as one line. Raises nothing a client could provoke."""
     try:
-        reply = {"ok": True, "engine": identity["engine"], **_do(line, board, identity, received)}
+        message = _decode(line)
+        if message.get("op") == "hello":
+            said = {**identity}
+        elif message.get("v") == PROTOCOL:
+            said = {}
+        else:
+            raise BadRequest("version", f"this engine speaks version {PROTOCOL}")
+        reply = {"ok": True, "engine": identity["engine"], **said, **do(message)}
     except BadRequest as error:
         reply = failure(error.code, str(error))
     except Exception as error:
@@ -50,13 +80,10 @@ def encode(reply: dict[str, Any]) -> bytes:
     return json.dumps({"v": PROTOCOL, **reply}, separators=(",", ":")).encode() + b"\n"
 
 
-def _do(line: bytes, board: Board, identity: dict[str, Any], received: float) -> dict[str, Any]:
-    message = _decode(line)
+def _do(message: dict[str, Any], board: Board, received: float) -> dict[str, Any]:
     op = message.get("op")
     if op == "hello":
-        return {**identity, "seq": board.journal.seq}
-    if message.get("v") != PROTOCOL:
-        raise BadRequest("version", f"this engine speaks version {PROTOCOL}")
+        return {"seq": board.journal.seq}
     if op == "knobs":
         return {"knobs": board.describe()}
     if op == "journal":

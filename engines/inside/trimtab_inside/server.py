@@ -15,11 +15,10 @@ import threading
 import time
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from .board import Board
 from .log import say_once
-from .protocol import LONGEST_LINE, answer, encode, failure
+from .protocol import LONGEST_LINE, encode, failure
 from .sockets import directory, listen, peer_uid, prepare_directory, sweep
 
 MOST_CONNECTIONS = 16
@@ -28,25 +27,44 @@ RETRY_S = 0.1
 PATIENCE_S = 0.5
 """A connection silent for this long makes room when all places are taken."""
 
-_current: Server | None = None
+_current: dict[str, Server] = {}
 
 
-def replace_server(board: Board, identity: dict[str, Any], home: Path | None = None) -> Server:
-    """This process's server, listening but not yet started.
+class Desk(Protocol):
+    """What answers on a socket."""
 
-    A process has one socket. Where a second scheduler is constructed in it, the newest one is
-    controlled and the one before gets its start values back.
+    def answer(self, line: bytes, received: float) -> tuple[bytes, tuple[int, ...]]:
+        """The answer to one line, and the descriptors that go with it."""
+
+    def tick(self) -> float | None:
+        """Do what is due; seconds until it is needed again, or None."""
+
+    def release(self) -> None:
+        """Nobody will ask any more."""
+
+
+def replace_server(role: str, desk: Desk, home: Path | None = None) -> Server:
+    """This process's server of a role, listening but not yet started.
+
+    A process has one socket a role. Where a second scheduler is constructed in it, the newest one
+    is controlled and the one before gets its start values back.
     """
-    global _current  # noqa: PLW0603 - one socket a process
-    if _current is not None:
-        _current.stop()
+    before = _current.pop(role, None)
+    if before is not None:
+        before.stop()
+    path = own_path(f"{role}.sock", home)
+    server = _current[role] = Server(path, desk)
+    return server
+
+
+def own_path(ending: str, home: Path | None = None) -> Path:
+    """Where this process puts a socket; it is removed when the process ends in good order."""
     home = directory(os.geteuid()) if home is None else home
     prepare_directory(home)
     sweep(home)
-    path = home / f"{os.getpid()}.sock"
-    _current = Server(path, board, identity)
+    path = home / f"{os.getpid()}{ending}"
     Finalize(None, path.unlink, kwargs={"missing_ok": True}, exitpriority=1)
-    return _current
+    return path
 
 
 class _Connection:
@@ -56,17 +74,17 @@ class _Connection:
         self.channel = channel
         self.inbox = b""
         self.outbox = b""
+        self.descriptors: tuple[int, ...] = ()
         self.heard = time.monotonic()
         self.ending = False
 
 
 class Server:
-    """Serves `board` on a listening socket at `path`."""
+    """Serves `desk` on a listening socket at `path`."""
 
-    def __init__(self, path: Path, board: Board, identity: dict[str, Any]) -> None:
+    def __init__(self, path: Path, desk: Desk) -> None:
         self.path = path
-        self._board = board
-        self._identity = identity
+        self._desk = desk
         self._listener = listen(path)
         self._wake_reader, self._wake_writer = os.pipe()
         self._selector = selectors.DefaultSelector()
@@ -110,7 +128,7 @@ class Server:
         os.close(self._wake_reader)
         os.close(self._wake_writer)
         self.path.unlink(missing_ok=True)
-        self._board.release()
+        self._desk.release()
 
     def _turn(self) -> None:
         events = self._selector.select(self._patience())
@@ -126,7 +144,7 @@ class Server:
 
     def _patience(self) -> float | None:
         """Seconds until a lease, a held change or a silent connection runs out."""
-        waits = [self._board.tick()]
+        waits = [self._desk.tick()]
         now = time.monotonic()
         waits += [c.heard + SILENCE_S - now for c in self._connections.values()]
         known = [wait for wait in waits if wait is not None]
@@ -188,7 +206,7 @@ class Server:
                 connection.outbox, rest = encode(failure("long", text)), b""
                 connection.ending = True
             elif newline:
-                connection.outbox = answer(line, self._board, self._identity, received)
+                connection.outbox, connection.descriptors = self._desk.answer(line, received)
             else:
                 return
             connection.inbox = rest
@@ -196,15 +214,22 @@ class Server:
 
     def _write(self, connection: _Connection) -> None:
         try:
-            sent = connection.channel.send(connection.outbox)
+            sent = _send(connection)
         except BlockingIOError:
             return
         connection.outbox = connection.outbox[sent:]
+        connection.descriptors = ()
 
     def _drop(self, connection: _Connection) -> None:
         self._connections.pop(connection.channel.fileno(), None)
         self._selector.unregister(connection.channel)
         connection.channel.close()
+
+
+def _send(connection: _Connection) -> int:
+    if connection.descriptors:
+        return socket.send_fds(connection.channel, [connection.outbox], connection.descriptors)
+    return connection.channel.send(connection.outbox)
 
 
 def _send_last(channel: socket.socket, line: bytes) -> None:

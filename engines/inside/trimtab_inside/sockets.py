@@ -41,7 +41,8 @@ def sweep(path: Path) -> None:
     also refuse a connection.
     """
     for entry in path.glob("*.sock"):
-        if entry.stem.isdigit() and not Path("/proc", entry.stem).exists() and not answers(entry):
+        pid = entry.stem.partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists() and not answers(entry):
             entry.unlink(missing_ok=True)
 
 

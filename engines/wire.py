@@ -1,0 +1,84 @@
+"""Reading what comes over a control socket: fields that must be there and of their type.
+
+Every reader raises ControlLost where the field is missing or of another type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from store.errors import EngineUnreachable, NotAchieved
+from store.records import KnobValue
+
+
+class ControlLost(EngineUnreachable):
+    """The control socket of an engine cannot be used: nobody there, no answer in time, not ours."""
+
+
+class ControlRefused(NotAchieved):
+    """The engine's control socket understood and said no; `code` is its word for why."""
+
+    def __init__(self, what: str, code: str) -> None:
+        super().__init__(what)
+        self.code = code
+
+
+def strange(field: str) -> ControlLost:
+    """What to raise where an answer is not as agreed."""
+    return ControlLost(
+        "the engine's control socket speaks strangely",
+        f"`{field}` is not what was agreed",
+        "trimtab and the engine's plugin may differ in version: start it with `trimtab serve`",
+    )
+
+
+def record(item: Any) -> dict[str, Any]:
+    """A JSON object."""
+    if not isinstance(item, dict):
+        raise strange("answer")
+    return item
+
+
+def items(item: Mapping[str, Any], field: str) -> list[Any]:
+    """A list in a field."""
+    found = item.get(field)
+    if not isinstance(found, list):
+        raise strange(field)
+    return found
+
+
+def text(item: Mapping[str, Any], field: str) -> str:
+    """A text in a field, cleaned."""
+    found = item.get(field)
+    if not isinstance(found, str):
+        raise strange(field)
+    return cleaned(found)
+
+
+def whole(item: Mapping[str, Any], field: str) -> int:
+    """A whole number in a field."""
+    found = whole_or_none(item.get(field))
+    if found is None:
+        raise strange(field)
+    return found
+
+
+def whole_or_none(found: Any) -> int | None:
+    """A whole number, None for anything else."""
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def number_or_none(found: Any) -> float | None:
+    """A number, None for anything else."""
+    return None if isinstance(found, bool) or not isinstance(found, (int, float)) else float(found)
+
+
+def knob_value(found: Any) -> KnobValue | None:
+    """A knob's value, None for anything else."""
+    return found if isinstance(found, (bool, int)) else None
+
+
+def cleaned(text: str) -> str:
+    """Text from outside, without control characters and of bearable length."""
+    return "".join(character for character in text if character.isprintable())[:500]
