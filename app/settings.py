@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from app import paths
 
@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     from store.prices import PriceBook
 
 ENV_PREFIX = "TRIMTAB_"
+
+
+@dataclass(frozen=True)
+class VariantTable:
+    """A `[variants.NAME]` table: what `trimtab swap NAME` makes of an engine."""
+
+    model: str | None = None
+    """A directory, a demo model, or a name as vLLM takes it; without one the engine's own model."""
+
+    arguments: tuple[str, ...] = ()
+    """vLLM arguments, each in place of the running engine's: `["--kv-cache-dtype", "fp8"]`."""
+
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    """Variables added to the engine's. Values may be secret: shown redacted only."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,9 @@ class Settings:
 
     slow_link: bool = False
     """Draw less often, for a slow SSH connection."""
+
+    variants: dict[str, VariantTable] = field(default_factory=dict)
+    """Targets of a swap by name, as `[variants.NAME]` tables."""
 
 
 def load_settings(path: Path | None = None) -> Settings:

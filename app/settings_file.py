@@ -40,7 +40,7 @@ def read_settings(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path} is not TOML: {error}", remedy=_allowed()) from None
     try:
-        values = _model(path)().model_dump()
+        values = dict(_model(path)())
     except ValidationError as error:
         raise BadInput(_explain(path, text, error), remedy=_allowed()) from None
     except SettingsError as error:

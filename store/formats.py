@@ -62,6 +62,14 @@ def three_digits(value: float) -> str:
     return format(Decimal(f"{value:.3g}"), "f")
 
 
+def format_bytes(amount: float) -> str:
+    """An amount of memory in binary units: `2.5 GiB`."""
+    for factor, unit in _BINARY_STEPS:
+        if amount >= factor:
+            return f"{three_digits(amount / factor)} {unit}"
+    return f"{three_digits(amount)} B"
+
+
 def _magnitude(spec: MetricSpec, value: float) -> str:
     if spec.style == "usd":
         return "$" + _scaled(value)
@@ -72,10 +80,7 @@ def _magnitude(spec: MetricSpec, value: float) -> str:
             return f"{three_digits(1000 * value)} ms"
         return f"{three_digits(value)} s"
     if spec.style == "bytes":
-        for factor, unit in _BINARY_STEPS:
-            if value >= factor:
-                return f"{three_digits(value / factor)} {unit}"
-        return f"{three_digits(value)} B"
+        return format_bytes(value)
     if spec.style == "count" and value == int(value):
         return f"{value:,.0f} {spec.unit}".rstrip()
     return f"{_scaled(value)} {spec.unit}".rstrip()

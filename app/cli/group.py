@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "knobs": "List the knobs of an engine with bounds and values.",
     "set": "Change knobs on a running engine.",
     "undo": "Take back the last change.",
+    "variants": "List what an engine could be swapped to, and whether it fits.",
     "snapshot": "Name a window of the recent past, with its configuration.",
     "snapshots": "List the snapshots in the ledger.",
     "compare": "Compare two snapshots: effects with intervals, and a verdict.",

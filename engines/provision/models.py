@@ -42,7 +42,11 @@ def _looks_like_hub_name(name: str) -> bool:
     return bool(owner and slash and rest) and "/" not in rest and owner not in (".", "..", "~")
 
 
-def _is_cached(name: str) -> bool:
+def hub_cache() -> Path:
+    """The directory of the models fetched from the hub, as huggingface_hub finds it."""
     home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    return (cache / f"models--{name.replace('/', '--')}" / "snapshots").is_dir()
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+
+
+def _is_cached(name: str) -> bool:
+    return (hub_cache() / f"models--{name.replace('/', '--')}" / "snapshots").is_dir()

@@ -1,0 +1,163 @@
+"""Whether a variant fits: what it needs against what is free, in a verdict with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engines.arguments import read_arguments
+from engines.discovery import EngineInfo
+from engines.processes import serve_arguments
+from engines.procfs import environment, working_directory
+from engines.variants.flags import last_value
+from engines.variants.merge import merged_arguments
+from engines.variants.needs import DEFAULT_UTILISATION, OVERHEAD, Needs, needs
+from engines.variants.places import model_place
+from engines.variants.room import Room, room_of
+from engines.variants.variant import Variant
+from engines.variants.weights import Weights, read_weights
+from store.formats import format_bytes
+
+Verdict = Literal["fits beside", "fits after stop", "does not fit", "unknown"]
+_VARIABLES = ("VLLM_CPU_KVCACHE_SPACE",)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a variant would take and whether there is room, in bytes of one device.
+
+    Where an engine spreads over several GPUs, all figures are of the tightest one. `memory_bytes`
+    is weights + KV cache + overhead where the KV cache was given a size, else the part of the
+    device that vLLM takes for itself (`--gpu-memory-utilization` × total). None is unknown.
+    """
+
+    weights_bytes: int | None
+    memory_bytes: int | None
+    free_bytes: int | None
+    free_after_stop_bytes: int | None
+    device: str
+    verdict: Verdict
+    reason: str
+
+
+def estimate(
+    variant: Variant,
+    running: EngineInfo,
+    *,
+    weights: Weights | None = None,
+    rooms: Sequence[Room] | None = None,
+) -> Estimate:
+    """Whether the variant fits on the devices of the engine it would replace.
+
+    `weights` and `rooms` save reading again what the caller has read. Never raises; without `rooms`
+    it may take as long as NVML lets it wait.
+    """
+    told = serve_arguments(running.arguments)
+    if running.pid is None or told is None:
+        where = "the engine is not on this machine" if running.pid is None else "it has no command"
+        return _unknown("", f"{where}: what it holds cannot be seen")
+    arguments = merged_arguments(told, variant)
+    if weights is None:
+        weights = weights_of(variant, running)
+    rooms = room_of(running) if rooms is None else rooms
+    if weights.problem:
+        return _unknown(rooms[0].device if rooms else "", weights.problem)
+    if not rooms:
+        return _unknown("", "the GPUs that the engine computes on cannot be seen")
+    on_host = rooms[0].device == "host"
+    wanted = needs(arguments, _variables(variant, running.pid), weights, on_cpu=on_host)
+    if last_value(arguments, "config") is not None:
+        return _unknown(rooms[0].device, "its --config file is not read: it may set any limit")
+    if not on_host and wanted.devices > len(rooms):
+        why = f"it needs {wanted.devices} GPUs and the running engine holds {len(rooms)}"
+        return _unknown(rooms[0].device, f"{why}: which others it would get is not known")
+    each = [_on_device(wanted, room, on_host) for room in rooms[: wanted.devices]]
+    return max(each, key=lambda one: (_ORDER.index(one.verdict), -(one.free_bytes or 0)))
+
+
+def weights_of(variant: Variant, running: EngineInfo) -> Weights:
+    """The files of the variant's model; a relative path is relative to where the engine runs."""
+    directory = None if running.pid is None else working_directory(running.pid)
+    return read_weights(model_place(variant.model, directory))
+
+
+def running_variant(running: EngineInfo) -> Variant | None:
+    """The engine as it is, as a variant; None where its command line does not tell its model."""
+    model = read_arguments(serve_arguments(running.arguments) or ()).model
+    return None if model is None else Variant(running.name, model, origin="start", note="running")
+
+
+_ORDER: tuple[Verdict, ...] = ("fits beside", "fits after stop", "unknown", "does not fit")
+
+
+def _unknown(device: str, reason: str) -> Estimate:
+    return Estimate(None, None, None, None, device, "unknown", reason)
+
+
+def _variables(variant: Variant, pid: int) -> dict[str, str]:
+    """The engine's variables that decide on memory, under the variant's own."""
+    told: Mapping[str, str] = environment(pid, _VARIABLES) or {}
+    return {**told, **variant.environment}
+
+
+def _on_device(wanted: Needs, room: Room, on_host: bool) -> Estimate:
+    """The verdict on one device.
+
+    vLLM starts only where `must_be_free` is free: on a GPU that is its whole share, whatever the
+    KV cache was told (v1/worker/utils.py, request_memory); on the CPU its share where the KV cache
+    was told nothing (v1/worker/cpu_worker.py).
+    """
+    share = None if room.total is None else int(wanted.utilisation * room.total)
+    memory = share
+    if wanted.kv_cache is not None:
+        memory = None if wanted.weights is None else wanted.weights + wanted.kv_cache + OVERHEAD
+    must_be_free = memory if on_host or memory is None else max(memory, share or 0)
+    verdict, reason = _judge(wanted, room, memory, must_be_free)
+    return Estimate(
+        wanted.weights, memory, room.free, room.free_after_stop, room.device, verdict, reason
+    )
+
+
+def _judge(
+    wanted: Needs, room: Room, memory: int | None, must_be_free: int | None
+) -> tuple[Verdict, str]:
+    least, after = wanted.least, room.free_after_stop
+    if memory is None or must_be_free is None or room.free is None or least is None:
+        return "unknown", f"what {room.device} has free or what it needs is not told"
+    cache = wanted.kv_cache
+    if cache is not None and wanted.one_request is not None and wanted.one_request > cache:
+        longest = f"one request of the greatest length needs {format_bytes(wanted.one_request)}"
+        return "does not fit", f"its KV cache of {format_bytes(cache)} is too small: {longest}"
+    if cache is None and least > memory:
+        return "does not fit", (
+            f"weights, one request's KV cache and overhead need {format_bytes(least)}, "
+            f"its share of {room.device} is {format_bytes(memory)}"
+        )
+    needed = f"{format_bytes(must_be_free)} needed on {room.device}"
+    if must_be_free <= room.free:
+        return "fits beside", f"{needed}, {format_bytes(room.free)} free"
+    hint = _hint(wanted, room, least)
+    if after is None:
+        return (
+            "unknown",
+            f"{needed}, {format_bytes(room.free)} free; what its end sets free is hidden",
+        )
+    if must_be_free <= after:
+        return "fits after stop", (
+            f"{needed}, {format_bytes(room.free)} free, {format_bytes(after)} once the running engine stops{hint}"
+        )
+    return (
+        "does not fit",
+        f"{needed}, {format_bytes(after)} free even once the running engine stops{hint}",
+    )
+
+
+def _hint(wanted: Needs, room: Room, least: int) -> str:
+    """How a share that is taken for granted could be made to fit beside the running engine."""
+    if wanted.kv_cache is not None or not room.total or room.free is None or least > room.free:
+        return ""
+    part = int(100 * room.free / room.total) / 100
+    if not least / room.total <= part < wanted.utilisation <= DEFAULT_UTILISATION:
+        return ""
+    return f"; with --gpu-memory-utilization {part:g} it would fit beside"

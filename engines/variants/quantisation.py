@@ -1,0 +1,48 @@
+"""How a checkpoint is quantised, in a few words, from its config.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engines.plain import printable
+
+_BITS_OF = {"fp8": "", "mxfp4": "", "modelopt": "", "bitsandbytes": ""}
+"""Methods whose name already says the width of a weight, or that write it another way."""
+
+
+def describe(config: Mapping[str, Any]) -> str | None:
+    """`gptq int4`, `compressed-tensors int8, activations int8`, `fp8`; None for what is not.
+
+    Multimodal models say it of their text model.
+    """
+    found = config.get("quantization_config") or config.get("compression_config")
+    if found is None and isinstance(config.get("text_config"), dict):
+        found = config["text_config"].get("quantization_config")
+    if not isinstance(found, dict):
+        return None
+    method = str(found.get("quant_method") or found.get("quant_algo") or "quantised")
+    if found.get("load_in_4bit"):
+        return printable(f"{method} 4-bit")
+    bits = found.get("bits", found.get("w_bit"))
+    if isinstance(bits, int) and method not in _BITS_OF:
+        return printable(f"{method} int{bits}")
+    return printable(" ".join(filter(None, (method, _groups(found.get("config_groups"))))))
+
+
+def _groups(groups: object) -> str:
+    """The widths of compressed-tensors' groups: `int4`, `float8, activations float8`."""
+    if not isinstance(groups, dict):
+        return ""
+    told: dict[str, None] = {}
+    for group in groups.values():
+        if isinstance(group, dict) and (weights := _width(group.get("weights"))):
+            activations = _width(group.get("input_activations"))
+            told[f"{weights}, activations {activations}" if activations else weights] = None
+    return "; ".join(told)
+
+
+def _width(scheme: object) -> str:
+    if not isinstance(scheme, dict) or not isinstance(scheme.get("num_bits"), int):
+        return ""
+    return f"{scheme.get('type', 'int')}{scheme['num_bits']}"

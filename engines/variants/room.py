@@ -1,0 +1,63 @@
+"""How much memory is free where an engine computes, now and once it has stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engines import gpus
+from engines.discovery import EngineInfo
+from engines.held_devices import on_cpu
+from engines.variants.host_memory import host_memory, private_bytes
+
+NVML_DEADLINE_S = 3.0
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One device's memory in bytes. `held` is the running engine's, which its end sets free.
+
+    None is unknown: NVML does not tell, or hides what a process holds.
+    """
+
+    device: str
+    total: int | None
+    free: int | None
+    held: int | None
+
+    @property
+    def free_after_stop(self) -> int | None:
+        """Free once the engine has ended."""
+        if self.free is None or self.held is None:
+            return None
+        return (
+            self.free + self.held if self.total is None else min(self.total, self.free + self.held)
+        )
+
+
+def room_of(engine: EngineInfo) -> list[Room]:
+    """The GPUs a local engine holds, or the host where it computes on the CPU; [] where neither is
+    known. May take `NVML_DEADLINE_S`."""
+    if engine.pid is None:
+        return []
+    pid = engine.pid
+    nothing: list[Room] = []
+    held = gpus.within(NVML_DEADLINE_S, lambda: _gpus(pid), nothing)
+    if held or not on_cpu(engine):
+        return held
+    host = host_memory(pid)
+    return [Room("host", host.total, host.available, private_bytes(pid))]
+
+
+def _gpus(pid: int) -> list[Room]:
+    rooms = []
+    for hold in gpus.devices_of(pid):
+        told = gpus.sample(hold.device.uuid)
+        free = (
+            None
+            if told.memory_total is None or told.memory_used is None
+            else told.memory_total - told.memory_used
+        )
+        held = None if hold.memory_mib is None else hold.memory_mib * MIB
+        rooms.append(Room(f"gpu {hold.index}", told.memory_total, free, held))
+    return rooms

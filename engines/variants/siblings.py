@@ -1,0 +1,34 @@
+"""Directories beside a model that hold the same model in another quantisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from engines.variants.flags import last_value
+from engines.variants.places import beside
+from engines.variants.variant import Variant
+from engines.variants.weights import Weights, read_weights
+
+_HALF_ONLY = frozenset({"float32", "float"})
+
+
+def siblings(place: Path, running: Weights, arguments: Sequence[str]) -> Iterator[Variant]:
+    """Variants whose config.json has the architecture, depth, width and vocabulary of the running
+    model, and another quantisation. Whether they were made of the same weights, no file says."""
+    if running.architecture is None:
+        return
+    for model, path in beside(place):
+        other = read_weights(path)
+        if other.problem or other.quantisation == running.quantisation:
+            continue
+        if (other.architecture, other.shape) == (running.architecture, running.shape):
+            # Kernels for quantised weights compute in 16 bits only.
+            half = other.quantisation and last_value(arguments, "dtype") in _HALF_ONLY
+            yield Variant(
+                name=model if "/" in model and not model.startswith("/") else path.name,
+                model=model,
+                arguments=("--dtype", "half") if half else (),
+                origin="sibling",
+                note=f"{other.quantisation or 'not quantised'}, beside the running model",
+            )
