@@ -1,7 +1,7 @@
 """HTTP reads that cannot hang, flood or mislead: one total deadline and a size cap for each.
 
     Fetcher     keeps a connection to one server; `await fetcher.get("/metrics")`
-    get(url)    one read, for code without an event loop
+    get(url)    one read, for code without an event loop; `post(url, body)` asks with JSON
 
 The deadline covers everything from resolving the name to the last byte. Redirects are not followed,
 so an API key goes to the given server only; proxies of the environment are not used, as they would
@@ -14,7 +14,8 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -46,6 +47,7 @@ class Fetcher:
     """Reads from one server over a connection that is kept open. Belongs to one event loop.
 
     `base_url` may have a path, which every read starts with. `api_key` is sent as a bearer token.
+    With `unix_socket` the server is reached there, and `base_url` only names it.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Fetcher:
         api_key: str | None = None,
         deadline_s: float = DEADLINE_S,
         max_bytes: int = MAX_BYTES,
+        unix_socket: Path | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._deadline_s = deadline_s
@@ -64,26 +67,37 @@ class Fetcher:
             headers["authorization"] = f"Bearer {api_key}"
         self._client = httpx.AsyncClient(
             headers=headers,
-            # Certificates take 20 ms to load, so only where they are needed.
-            verify=ssl.create_default_context() if base_url.startswith("https:") else False,
+            transport=httpx.AsyncHTTPTransport(
+                # Certificates take 20 ms to load, so only where they are needed.
+                verify=ssl.create_default_context() if base_url.startswith("https:") else False,
+                trust_env=False,
+                limits=httpx.Limits(max_connections=1, keepalive_expiry=60),
+                uds=None if unix_socket is None else str(unix_socket),
+            ),
             follow_redirects=False,
             trust_env=False,
-            timeout=None,  # noqa: S113 - the total deadline in `get` is stricter
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=60),
+            timeout=None,  # noqa: S113 - the total deadline of every read is stricter
         )
 
     async def get(self, path: str = "") -> bytes:
         """The body of `base_url + path`; raises `ReadFailed`."""
+        return await self._within_deadline("GET", path)
+
+    async def post(self, path: str, body: object) -> bytes:
+        """The answer of `base_url + path` to `body` as JSON; raises `ReadFailed`."""
+        return await self._within_deadline("POST", path, body)
+
+    async def _within_deadline(self, method: str, path: str, body: object = None) -> bytes:
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._read(self._base + path)
+                return await self._read(method, self._base + path, body)
         except TimeoutError:
             raise TooSlow(f"no whole answer within {self._deadline_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ssl.SSLError, OSError) as error:
             raise ReadFailed(_reason(error)) from None
 
-    async def _read(self, url: str) -> bytes:
-        async with self._client.stream("GET", url) as reply:
+    async def _read(self, method: str, url: str, body: object) -> bytes:
+        async with self._client.stream(method, url, json=body) as reply:
             if reply.status_code != httpx.codes.OK:
                 raise ReadFailed(_bad_status(reply.status_code), status=reply.status_code)
             if reply.headers.get("content-encoding", "identity").lower() != "identity":
@@ -135,9 +149,37 @@ def get(
         ) as fetcher:
             return await fetcher.get()
 
+    return _run(read())
+
+
+def post(
+    url: str,
+    body: object,
+    *,
+    api_key: str | None = None,
+    deadline_s: float = DEADLINE_S,
+    max_bytes: int = MAX_BYTES,
+    unix_socket: Path | None = None,
+) -> bytes:
+    """The answer of `url` to `body` as JSON, asked as `get` asks. Raises `ReadFailed`."""
+
+    async def ask() -> bytes:
+        async with Fetcher(
+            url,
+            api_key=api_key,
+            deadline_s=deadline_s,
+            max_bytes=max_bytes,
+            unix_socket=unix_socket,
+        ) as fetcher:
+            return await fetcher.post("", body)
+
+    return _run(ask())
+
+
+def _run(reading: Coroutine[None, None, bytes]) -> bytes:
     loop = asyncio.new_event_loop()
     try:
-        return loop.run_until_complete(read())
+        return loop.run_until_complete(reading)
     finally:
         loop.close()
 

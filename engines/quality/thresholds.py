@@ -1,0 +1,28 @@
+"""How far a new engine may be from the old one. Imports nothing, as the settings read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Limits of a swap's quality.
+
+    The defaults let a careful 4-bit quantisation pass and a careless one fail: for Llama 3 8B,
+    llama.cpp (tools/perplexity/README.md) gives against fp16 for q4_K_M 0.028 nats, a KL of 0.031
+    and the same top token at 91.9 %; for q4_0, plain rounding, 0.072 nats and a KL of 0.072; for
+    q2_K 71 %.
+    """
+
+    max_loglik_drop: float = 0.05
+    """Nats per token by which the texts may become less likely; 0.05 is 5 % more perplexity."""
+
+    min_top1_agreement: float = 0.9
+    """Share of positions, 0 to 1, at which both engines hold the same token most likely."""
+
+    max_kl: float = 0.05
+    """Nats per token of Kullback-Leibler divergence, old from new, over the top tokens."""
+
+    min_tokens: int = 1_000
+    """With fewer tokens that both engines scored there is no verdict."""
