@@ -135,22 +135,15 @@ def _judge(
             f"its share of {room.device} is {format_bytes(memory)}"
         )
     needed = f"{format_bytes(must_be_free)} needed on {room.device}"
+    free = f"{format_bytes(room.free)} free"
     if must_be_free <= room.free:
-        return "fits beside", f"{needed}, {format_bytes(room.free)} free"
+        return "fits beside", f"{needed}, {free}"
     hint = _hint(wanted, room, least)
     if after is None:
-        return (
-            "unknown",
-            f"{needed}, {format_bytes(room.free)} free; what its end sets free is hidden",
-        )
-    if must_be_free <= after:
-        return "fits after stop", (
-            f"{needed}, {format_bytes(room.free)} free, {format_bytes(after)} once the running engine stops{hint}"
-        )
-    return (
-        "does not fit",
-        f"{needed}, {format_bytes(after)} free even once the running engine stops{hint}",
-    )
+        return "unknown", f"{needed}, {free}; what the running engine's end sets free is hidden"
+    stopped = f"{format_bytes(after)} once the running engine stops"
+    verdict: Verdict = "fits after stop" if must_be_free <= after else "does not fit"
+    return verdict, f"{needed}, {free}, {stopped}{hint}"
 
 
 def _hint(wanted: Needs, room: Room, least: int) -> str:

@@ -32,7 +32,7 @@ def merged_arguments(running: Sequence[str], variant: Variant) -> tuple[str, ...
     if variant.model != old:
         flags = without(flags, _OF_THE_CHECKPOINT)
         if old is not None and last_value((*running, *added), "served-model-name") is None:
-            added += ["--served-model-name", old]
+            added = ["--served-model-name", old, *added]
     kept = joined(without(flags, {flag.name for flag in cut(added) if flag.name}))
     return (*_with_model(kept, variant.model), *added)
 

@@ -96,7 +96,7 @@ def _one_request(arguments: Sequence[str], weights: Weights, width: int, ranks: 
     if length is None or weights.kv_values is None:
         return None
     kind = last_value(arguments, "kv-cache-dtype") or "auto"
-    bits = 8 * _WIDTH.get(kind, width)
+    bits = 8 * (width if kind == "auto" else _WIDTH.get(kind, width))
     if kind.startswith(_EIGHT_BITS):
         bits = 8
     elif kind.startswith(_FOUR_BITS):

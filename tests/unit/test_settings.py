@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from app.settings import Settings, load_settings, price_book
+from app.settings import Settings, VariantTable, load_settings, price_book
 from store.errors import BadInput
 from store.records import Device
 
@@ -36,7 +36,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     write(
         tmp_path,
         'host_usd_per_hour = 0.2\ndb = "/tmp/x.db"\nevery = 2\nslow_link = true\n'
-        '[prices]\n"H100 80GB" = 2.49\n',
+        '[prices]\n"H100 80GB" = 2.49\n'
+        '[variants.fp8]\narguments = ["--kv-cache-dtype", "fp8"]\nenvironment = { A = "b" }\n'
+        '[variants."my int4"]\nmodel = "/m"\n',
     )
     assert load_settings() == Settings(
         prices={"H100 80GB": 2.49},
@@ -44,6 +46,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         db=Path("/tmp/x.db"),
         every=2.0,
         slow_link=True,
+        variants={
+            "fp8": VariantTable(None, ("--kv-cache-dtype", "fp8"), {"A": "b"}),
+            "my int4": VariantTable("/m"),
+        },
     )
     assert settings.default_db_path() == Path("/tmp/x.db")
 
@@ -75,6 +81,9 @@ def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
         ("[prices]\nL4 = nan\n", 2, "finite"),
         ("every = 0.01\n", 1, "greater than or equal to 0.2"),
         ("every = \n", 1, "not TOML"),
+        ('[variants.a]\nmodle = "/m"\n', 2, "modle"),
+        ('[variants.a]\narguments = "--x"\n', 2, "tuple"),
+        ('[variants.a]\nenvironment = { HF_TOKEN = ["sk-1"] }\n', 2, "string"),
         ('\napi_key = "sk-1"\n', 2, "TRIMTAB_API_KEY"),
     ],
 )
