@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.plain import printable
 
-_BITS_OF = {"fp8": "", "mxfp4": "", "modelopt": "", "bitsandbytes": ""}
+_NAME_SAYS_ALL = frozenset({"fp8", "mxfp4", "modelopt", "bitsandbytes"})
 """Methods whose name already says the width of a weight, or that write it another way."""
 
 
@@ -25,7 +25,7 @@ def describe(config: Mapping[str, Any]) -> str | None:
     if found.get("load_in_4bit"):
         return printable(f"{method} 4-bit")
     bits = found.get("bits", found.get("w_bit"))
-    if isinstance(bits, int) and method not in _BITS_OF:
+    if isinstance(bits, int) and method not in _NAME_SAYS_ALL:
         return printable(f"{method} int{bits}")
     return printable(" ".join(filter(None, (method, _groups(found.get("config_groups"))))))
 
