@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from app import paths
+from engines.quality.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from store.prices import PriceBook
@@ -36,6 +37,16 @@ class VariantTable:
 
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     """Variables added to the engine's. Values may be secret: shown redacted only."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class QualityTable(Thresholds):
+    """The `[quality]` table: how far a swapped engine may be from the one before it."""
+
+    texts: Path | None = None
+    """A JSONL of your own texts, one `{"prompt": ...}` a line; without it the built-in ones."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -62,6 +73,9 @@ class Settings:
 
     variants: dict[str, VariantTable] = field(default_factory=dict)
     """Targets of a swap by name, as `[variants.NAME]` tables."""
+
+    quality: QualityTable = field(default_factory=QualityTable)
+    """When a swap has kept the quality of the answers, as a `[quality]` table."""
 
 
 def load_settings(path: Path | None = None) -> Settings:

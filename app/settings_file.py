@@ -93,11 +93,11 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     key = ".".join(names)
     line = _line_of(text, names)
     where = f"{path}, line {line}" if line else f"{ENV_PREFIX}{key.upper()}"
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         if "key" in names[-1]:
             return f"{where}: {key} is not a setting; an API key is only read from TRIMTAB_API_KEY"
         return f"{where}: {key} is not a setting"
-    return f"{where}: {key}: {first['msg']}"
+    return f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _line_of(text: str, names: list[str]) -> int | None:

@@ -1,7 +1,8 @@
-"""How far a new engine may be from the old one. Imports nothing, as the settings read it."""
+"""How far a new engine may be from the old one. Light, as the settings read it at every start."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -26,3 +27,13 @@ class Thresholds:
 
     min_tokens: int = 1_000
     """With fewer tokens that both engines scored there is no verdict."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what can be no limit."""
+        for name in ("max_loglik_drop", "max_kl"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is a number of nats per token, 0 or more")
+        if not 0 <= self.min_top1_agreement <= 1:
+            raise ValueError("min_top1_agreement is a share from 0 to 1")
+        if self.min_tokens < 1:
+            raise ValueError("min_tokens is 1 or more")

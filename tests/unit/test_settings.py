@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from app.settings import Settings, VariantTable, load_settings, price_book
+from app.settings import QualityTable, Settings, VariantTable, load_settings, price_book
+from engines.quality.thresholds import Thresholds
 from store.errors import BadInput
 from store.records import Device
 
@@ -81,6 +82,12 @@ def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
         ("[prices]\nL4 = nan\n", 2, "finite"),
         ("every = 0.01\n", 1, "greater than or equal to 0.2"),
         ("every = \n", 1, "not TOML"),
+        ("[quality]\n\nmaxkl = 1\n", 3, "quality.maxkl is not a setting"),
+        ('[quality]\nmax_kl = "x"\n', 2, "number"),
+        ("[quality]\nmax_kl = -1\n", 1, "max_kl is a number of nats"),
+        ("[quality]\nmax_loglik_drop = inf\n", 1, "max_loglik_drop is a number of nats"),
+        ("[quality]\nmin_top1_agreement = nan\n", 1, "share from 0 to 1"),
+        ("[quality]\nmin_tokens = 0\n", 1, "1 or more"),
         ('[variants.a]\nmodle = "/m"\n', 2, "modle"),
         ('[variants.a]\narguments = "--x"\n', 2, "tuple"),
         ('[variants.a]\nenvironment = { HF_TOKEN = ["sk-1"] }\n', 2, "string"),
@@ -99,6 +106,13 @@ def test_a_bad_file_is_named_with_its_line_and_what_is_allowed(
     assert said in message
     assert all(field.name in caught.value.remedy for field in dataclasses.fields(Settings))
     assert "sk-1" not in message
+
+
+def test_the_quality_table(tmp_path: Path) -> None:
+    write(tmp_path, '[quality]\nmax_kl = 0.2\ntexts = "/tmp/x.jsonl"\n')
+    found = load_settings().quality
+    assert found == QualityTable(max_kl=0.2, texts=Path("/tmp/x.jsonl"))
+    assert found.max_loglik_drop == Thresholds().max_loglik_drop
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
