@@ -17,6 +17,10 @@ from engines.quality.asking import Asker
 from engines.quality.texts import Text
 
 PATH = "/v1/completions"
+TOP = 20
+"""Log probabilities asked for at each position: what vLLM's `--max-logprobs` allows by default.
+The more there are, the nearer `divergence.least_kl` comes to the true divergence."""
+
 _REFUSED = frozenset({400, 413, 422})
 """Statuses with which an engine turns down one text, say as too long for its context."""
 
@@ -62,13 +66,13 @@ def score(
     texts: Sequence[Text],
     *,
     model: str,
-    top: int = 5,
+    top: int = TOP,
     report: Callable[[int, int], None] | None = None,
 ) -> Scores:
     """Score every text, one after the other; `report` hears how many of how many are done.
 
-    `top` log probabilities are asked at each position, 1 to what the engine's `--max-logprobs`
-    allows. Raises `ReadFailed` where the engine does not answer in time or does not know the model.
+    `top` is 1 to what the engine's `--max-logprobs` allows; above it every text is refused.
+    Raises `ReadFailed` where the engine does not answer in time or does not know the model.
     """
     done: list[TextScore] = []
     for text in texts:
