@@ -27,3 +27,8 @@ def plugin_environment(environ: Mapping[str, str]) -> dict[str, str]:
         names = [name for name in allowed.split(",") if name]
         added["VLLM_PLUGINS"] = ",".join(names if PLUGIN in names else [*names, PLUGIN])
     return added
+
+
+def front_environment(descriptor: int, *, held: bool) -> dict[str, str]:
+    """The variables that make an API server take from an inherited listening socket, or hold."""
+    return {"TRIMTAB_LISTEN_FD": str(descriptor), "TRIMTAB_HOLD": "1" if held else "0"}

@@ -1,6 +1,7 @@
 """Start `vllm serve` with the live knobs loaded, in a session of its own that outlives us.
 
-started = start(LaunchSpec("tiny"))
+launch = prepare(LaunchSpec("tiny"))       everything checked, nothing started
+started = spawn(launch)                    `start` does both
 wait_healthy(started, on_phase=...)
 """
 
@@ -10,12 +11,13 @@ import os
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from engines import lifetime, serving
 from engines.arguments import DEFAULT_PORT, read_arguments
+from engines.inside_path import front_environment
 from engines.launch_command import (
     LOCALHOST,
     Vllm,
@@ -36,7 +38,17 @@ from engines.startup import Phase, Started, StartFailed, wait_healthy
 from store.clock import now_ms
 from store.errors import BadInput, NotAchieved
 
-__all__ = ["LaunchSpec", "Phase", "StartFailed", "Started", "start", "wait_healthy"]
+__all__ = [
+    "Launch",
+    "LaunchSpec",
+    "Phase",
+    "StartFailed",
+    "Started",
+    "prepare",
+    "spawn",
+    "start",
+    "wait_healthy",
+]
 
 _PORTS_TRIED = 100
 
@@ -54,11 +66,33 @@ class LaunchSpec:
     environ: Mapping[str, str] | None = None
 
 
-def start(spec: LaunchSpec) -> Started:
-    """Start an engine and write down that it is ours; returns at once.
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """An engine ready to be started. `address` is where it listens, `url` where it is reached from
+    here, `gives_way` whether its watchers go before it."""
 
-    Raises `BadInput` for a name in use or a bad model, `NotAchieved` where no vLLM is found, the
-    port asked for is taken, or the process cannot be started.
+    name: str
+    model: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str] = field(repr=False)
+    address: tuple[str, int]
+    url: str
+    cores: tuple[int, ...] = ()
+    log_only: bool = False
+    gives_way: bool = False
+
+
+def start(spec: LaunchSpec) -> Started:
+    """Start an engine and write down that it is ours; returns at once. Raises as `prepare` and
+    `spawn` do."""
+    return spawn(prepare(spec))
+
+
+def prepare(spec: LaunchSpec) -> Launch:
+    """The command, environment and address of an engine.
+
+    Raises `BadInput` for a name in use or a bad model, `NotAchieved` where no vLLM is found or the
+    port asked for is taken.
     """
     model = resolve_model(spec.model)
     vllm = find_vllm(spec.python)
@@ -71,36 +105,64 @@ def start(spec: LaunchSpec) -> Started:
     if spec.model in MODEL_NAMES and told.served_name is None:
         arguments = ("--served-model-name", spec.model, *arguments)
     complete = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
-    environ = launch_environment(
-        spec.environ if spec.environ is not None else os.environ, secrets, vllm, cores, arguments
-    )
-    log_path = log_file(name)
-    process = _spawn([*vllm.command, "serve", model, *complete], environ, log_path)
-    if vllm.is_cpu and spec.model in MODEL_NAMES:
-        give_way(process.pid)  # nobody's production, and its watchers share the host with it
     scheme = "https" if told.tls else "http"
     reached = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
-    url = f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}{told.root_path}"
+    return Launch(
+        name=name,
+        model=told.served_name or spec.model,
+        command=(*vllm.command, "serve", model, *complete),
+        environ=launch_environment(
+            spec.environ if spec.environ is not None else os.environ,
+            secrets,
+            vllm,
+            cores,
+            arguments,
+        ),
+        address=(host, port),
+        url=f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}{told.root_path}",
+        cores=cores,
+        log_only=told.tls or told.unix_socket is not None,
+        # Nobody's production, and its watchers share the host with it.
+        gives_way=vllm.is_cpu and spec.model in MODEL_NAMES,
+    )
+
+
+def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool = False) -> Started:
+    """Start a prepared engine and write down that it is ours; returns at once.
+
+    It inherits `listener` where one is given, and takes nothing from it at first if `held`.
+    Raises `NotAchieved` where the process cannot be started.
+    """
+    environ = dict(launch.environ)
+    if listener is not None:
+        environ |= front_environment(listener.fileno(), held=held)
+    log_path = log_file(launch.name)
+    process = _spawn(launch.command, environ, log_path, listener)
+    if launch.gives_way:
+        give_way(process.pid)
     ticks = lifetime.start_ticks(process.pid) or 0
+    words = launch.command[launch.command.index("serve") :]
     serving.save(
         serving.Serving(
-            name=name,
+            name=launch.name,
             pid=process.pid,
             start_ticks=ticks,
-            url=url,
-            model=told.served_name or spec.model,
+            url=launch.url,
+            model=launch.model,
             log=str(log_path),
-            arguments=redact_arguments(["serve", model, *complete]),
-            cores=cores,
+            arguments=redact_arguments(words),
+            cores=launch.cores,
             started_ms=now_ms(),
         )
     )
-    log_only = told.tls or told.unix_socket is not None
-    return Started(name, process.pid, ticks, url, log_path, log_only)
+    return Started(launch.name, process.pid, ticks, launch.url, log_path, launch.log_only)
 
 
 def _spawn(
-    command: Sequence[str], environ: Mapping[str, str], log_path: Path
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    log_path: Path,
+    listener: socket.socket | None,
 ) -> subprocess.Popen[bytes]:
     """Run the engine with its output in a log of its own; the log before it is kept as `.1`."""
     try:
@@ -118,8 +180,9 @@ def _spawn(
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=subprocess.STDOUT,
-            env=dict(environ),
+            env=environ,
             start_new_session=True,
+            pass_fds=() if listener is None else (listener.fileno(),),
         )
     except OSError as error:
         raise NotAchieved(

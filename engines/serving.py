@@ -6,22 +6,31 @@ ended is not listed; its file goes with the next engine of that name.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engines import lifetime
+from engines.front import Front, front_path
 from engines.plain import printable
 from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
+from engines.wire import ControlLost, ControlRefused
 from store.errors import BadInput, NotAchieved
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DRAIN_S = 30.0
+GRACE_S = 20.0
 STARTING_GRACE_S = 2.0
+IDLE_S = 6.0
+"""vLLM closes a connection that was idle for 5 s."""
 _POLL_S = 0.2
 
 
@@ -85,9 +94,10 @@ def find_serving(name: str) -> Serving | None:
 def stop(
     name: str,
     *,
-    drain_s: float = 30.0,
-    grace_s: float = 20.0,
+    drain_s: float = DRAIN_S,
+    grace_s: float = GRACE_S,
     on_wait: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
 ) -> Stopped:
     """End an engine that we started: let it finish its requests, SIGTERM, at the last SIGKILL.
 
@@ -106,7 +116,9 @@ def stop(
         )
     began = time.monotonic()
     tell = on_wait or (lambda _: None)
-    drained = _drain(serving, drain_s, tell)
+    drained = _drain_front(serving, drain_s, tell, listener)
+    if drained is None:
+        drained = _drain(serving, drain_s, tell)
     tell("ending its processes")
     from engines.startup import has_served  # with HTTP, which is slow to import
 
@@ -121,6 +133,36 @@ def stop(
         )
     _path(name).unlink(missing_ok=True)
     return Stopped(name, serving.pid, drained, killed, time.monotonic() - began)
+
+
+def _drain_front(
+    serving: Serving,
+    drain_s: float,
+    tell: Callable[[str], None],
+    listener: socket.socket | None,
+) -> bool | None:
+    """Close the front and wait until every connection has got its answer; None without a front."""
+    front = Front(front_path(serving.pid, os.geteuid()))
+    deadline = time.monotonic() + drain_s
+    idle_since: float | None = None
+    try:
+        state = front.close()
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+        while state.connections:
+            now = time.monotonic()
+            idle_since = (idle_since or now) if not state.in_flight else None
+            if idle_since is not None and now - idle_since >= IDLE_S:
+                return True
+            if now >= deadline:
+                return not state.in_flight
+            tell(f"waiting for {state.in_flight} requests")
+            time.sleep(_POLL_S)
+            state = front.state()
+    except (ControlLost, ControlRefused):
+        return None
+    return True
 
 
 def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> bool:
@@ -146,6 +188,13 @@ def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> boo
         tell(f"waiting for {waiting_for}")
         time.sleep(_POLL_S)
     return False
+
+
+def end_orphans(name: str) -> None:
+    """End what an engine of ours left behind when its first process died."""
+    serving = _read(_path(check_name(name)))
+    if serving is not None:
+        _end(serving, STARTING_GRACE_S)
 
 
 def _end(serving: Serving, grace_s: float) -> tuple[int, ...]:

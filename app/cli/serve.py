@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -56,14 +57,15 @@ def command_(
     not know goes to vLLM as it is: trimtab serve tiny --max-num-seqs 32. In the foreground it shows
     the engine's log, and Ctrl-C ends the engine, its requests first; --detach leaves it running.
     """
-    from engines.launch import LaunchSpec, StartFailed, start, wait_healthy
+    from engines.launch import LaunchSpec, StartFailed, wait_healthy
+    from engines.supervisor.client import start_supervised
 
     del db
     arguments = (*vllm_arguments, *(("--port", str(port)) if port else ()))
     stop = threading.Event()
     for number in _END:
         signal.signal(number, lambda *_: stop.set())
-    started = start(LaunchSpec(model, name=name, arguments=arguments, python=python))
+    started = start_supervised(LaunchSpec(model, name=name, arguments=arguments, python=python))
     say(f"Starting {started.name} as process {started.pid}; its log is {started.log_path}")
     try:
         wait_healthy(started, timeout, _until(stop, phase_lines()))
@@ -106,15 +108,15 @@ def _until(stop: threading.Event, report: Callable[[Phase], None]) -> Callable[[
 
 
 def _follow(started: Started, stop: threading.Event) -> None:
-    """Show the engine's log until it ends or is to end; then end it, its requests first."""
-    from engines import lifetime
+    """Show the engine's log until its supervisor ends or is to end; then end it, requests first."""
+    from engines.provision.places import log_file
+    from engines.supervisor import client
 
-    with started.log_path.open("r", encoding="utf-8", errors="replace") as log:
-        log.seek(0, 2)
-        while not stop.is_set() and lifetime.is_alive(started.pid, started.start_ticks):
-            for line in log:
-                sys.stderr.write(clean(line.rstrip("\n")) + "\n")
-            time.sleep(0.2)
+    lines = _growing(started.log_path)
+    while not stop.is_set() and client.status(started.name) is not None:
+        for line in lines():
+            sys.stderr.write(clean(line) + "\n")
+        stop.wait(0.2)
     if stop.is_set():
         _end(started.name)
         return
@@ -123,15 +125,35 @@ def _follow(started: Started, stop: threading.Event) -> None:
     raise NotAchieved(
         f"{started.name} ended by itself",
         why_it_ended(started.log_path),
-        f"See {started.log_path}",
+        f"See {started.log_path} and {log_file(f'{started.name}-supervisor')}",
     )
+
+
+def _growing(path: Path) -> Callable[[], list[str]]:
+    """What gives the new lines of a log, also when another one begins under its name."""
+    at = [path.stat().st_ino, path.stat().st_size]
+
+    def lines() -> list[str]:
+        try:
+            with path.open("rb") as log:
+                if os.fstat(log.fileno()).st_ino != at[0]:
+                    at[:] = [os.fstat(log.fileno()).st_ino, 0]
+                log.seek(at[1])
+                whole, newline, _ = log.read(1 << 20).rpartition(b"\n")
+        except OSError:
+            return []
+        at[1] += len(whole) + len(newline)
+        return whole.decode("utf-8", "replace").split("\n") if newline else []
+
+    return lines
 
 
 def _end(name: str) -> None:
     from engines import serving
+    from engines.supervisor import client
 
-    if serving.find_serving(name) is not None:
-        stopped = serving.stop(name, on_wait=changing_lines())
+    if client.status(name) is not None or serving.find_serving(name) is not None:
+        stopped = client.stop(name, on_wait=changing_lines())
         say(f"{name} stopped after {format_duration(round(stopped.took_s, 1))}")
 
 

@@ -18,10 +18,10 @@ from app.output import print_json, print_line
 def command_(*, name: str, drain: float, as_json: bool, db: Path | None) -> None:
     """Stop an engine that `trimtab serve` started, letting its running requests finish."""
     from app.cli.serve import changing_lines
-    from engines import serving
+    from engines.supervisor import client
 
     del db
-    stopped = serving.stop(name, drain_s=drain, on_wait=changing_lines())
+    stopped = client.stop(name, drain_s=drain, on_wait=changing_lines())
     if as_json:
         print_json(
             {

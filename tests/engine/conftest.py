@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engines import serving
 from engines.discovery import probe
 from engines.knobs import read_knobs, set_knob
-from engines.launch import LaunchSpec, start, wait_healthy
+from engines.launch import LaunchSpec, wait_healthy
 from engines.provision import find_environment
+from engines.supervisor import client
+from engines.supervisor.client import start_supervised
 
 MODEL = "tiny"
 ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32")
@@ -31,6 +32,7 @@ PREFIX = "You answer questions about the harbour, its ships and the weather. " *
 class LiveEngine:
     """A served engine: where it answers, its topmost process, and the plugin's sockets."""
 
+    name: str
     url: str
     pid: int
     sockets: tuple[Path, ...]
@@ -75,12 +77,12 @@ def served() -> Iterator[LiveEngine]:
         if os.environ.get("CI") == "true":
             pytest.fail(missing)  # where nobody reads the list of skipped tests
         pytest.skip(missing)
-    started = start(LaunchSpec(MODEL, name=f"test-{os.getpid()}", arguments=ARGUMENTS))
+    started = start_supervised(LaunchSpec(MODEL, name=f"test-{os.getpid()}", arguments=ARGUMENTS))
     try:
         wait_healthy(started, 300)
-        yield LiveEngine(started.url, started.pid, probe(started.url).sockets)
+        yield LiveEngine(started.name, started.url, started.pid, probe(started.url).sockets)
     finally:
-        serving.stop(started.name, drain_s=5)
+        client.stop(started.name, drain_s=5)
 
 
 @pytest.fixture

@@ -171,11 +171,10 @@ def test_a_second_server_takes_over_and_nobody_is_refused(
 
 
 def test_the_address_is_given_to_a_new_owner(tmp_path: Path, listener: socket.socket) -> None:
-    with server(tmp_path, listener) as pid:
-        with front(pid).listener() as copy:
-            assert copy.getsockname() == listener.getsockname()
-            listener.close()
-            assert ask(copy).answer == str(pid)
+    with server(tmp_path, listener) as pid, front(pid).listener() as copy:
+        assert copy.getsockname() == listener.getsockname()
+        listener.close()
+        assert ask(copy).answer == str(pid)
 
 
 def test_children_and_others_learn_nothing_of_the_address(

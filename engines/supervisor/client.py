@@ -1,0 +1,109 @@
+"""Starting a supervised engine, and asking its supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines import serving
+from engines.channel import Channel
+from engines.outputs import clean_line
+from engines.provision.places import log_file
+from engines.wire import ControlLost
+from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.launch import LaunchSpec
+    from engines.startup import Started
+
+BEGIN_S = 20.0
+_POLL_S = 0.1
+
+
+def socket_of(name: str) -> Path:
+    """Where the supervisor of the engine of this name is asked by its own user."""
+    return Path(f"/tmp/trimtab-{os.geteuid()}/supervisor-{name}.sock")  # noqa: S108 - 0700, checked
+
+
+def start_supervised(spec: LaunchSpec) -> Started:
+    """Start an engine under a supervisor of its own, which outlives us.
+
+    Raises as `launch.prepare` does, and `NotAchieved` where the supervisor did not begin.
+    """
+    from engines.launch import prepare
+    from engines.startup import Started
+
+    launch = prepare(spec)
+    log = log_file(f"{launch.name}-supervisor")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "engines.supervisor"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    assert keeper.stdin is not None
+    # The environment carries keys: over a pipe nobody else reads it.
+    keeper.stdin.write(json.dumps(asdict(launch)).encode())
+    keeper.stdin.close()
+    until = time.monotonic() + BEGIN_S
+    while time.monotonic() < until and keeper.poll() is None:
+        one = serving.find_serving(launch.name)
+        if one is not None:
+            log_path = Path(one.log)
+            return Started(one.name, one.pid, one.start_ticks, one.url, log_path, launch.log_only)
+        time.sleep(_POLL_S)
+    raise NotAchieved(
+        f"{launch.name} was not started",
+        clean_line(log.read_text(errors="replace").strip().rpartition("\n")[2]),
+        f"see {log}",
+    )
+
+
+def status(name: str) -> dict[str, Any] | None:
+    """What the supervisor of an engine says of itself; None where there is none."""
+    try:
+        return Channel(socket_of(name)).ask({"op": "status"})
+    except ControlLost:
+        return None
+
+
+def stop(
+    name: str, *, drain_s: float = serving.DRAIN_S, on_wait: Callable[[str], None] | None = None
+) -> serving.Stopped:
+    """End an engine that trimtab started, by its supervisor where it has one.
+
+    As `serving.stop`, and with a supervisor no request is cut while `drain_s` lasts.
+    """
+    serving.check_name(name)
+    found = status(name)
+    if found is None:
+        return serving.stop(name, drain_s=drain_s, on_wait=on_wait)
+    Channel(socket_of(name)).ask({"op": "stop", "drain_s": drain_s})
+    until = time.monotonic() + drain_s + serving.GRACE_S + BEGIN_S
+    while time.monotonic() < until:
+        now = status(name)
+        if now is None:
+            break
+        if isinstance(now.get("stopped"), dict):
+            told = now["stopped"]
+            return serving.Stopped(
+                name, found.get("pid") or 0, told["drained"], tuple(told["killed"]), told["took_s"]
+            )
+        if on_wait is not None:
+            on_wait(str(now.get("state")))
+        time.sleep(_POLL_S)
+    raise NotAchieved(
+        f"{name}'s supervisor did not say how it ended",
+        "",
+        f"see {log_file(f'{name}-supervisor')}",
+    )

@@ -1,0 +1,50 @@
+"""What is answered on a supervisor's socket."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from engines.inside.trimtab_inside.identity import PROTOCOL
+from engines.inside.trimtab_inside.protocol import BadRequest, reply_to
+
+if TYPE_CHECKING:
+    from engines.supervisor.supervisor import Supervisor
+
+
+class SupervisorDesk:
+    """Answers for one supervisor."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._identity = {"protocol": PROTOCOL, "engine": "supervisor", "pid": os.getpid()}
+
+    def answer(self, line: bytes, _received: float) -> tuple[bytes, tuple[int, ...]]:
+        """The answer to one line; no descriptors."""
+        return reply_to(line, self._identity, self._do), ()
+
+    def tick(self) -> float | None:
+        """Nothing is ever due."""
+        return None
+
+    def release(self) -> None:
+        """There is nothing to give back."""
+
+    def _do(self, message: dict[str, Any]) -> dict[str, Any]:
+        op = message.get("op")
+        if op == "hello":
+            return {}
+        if op == "status":
+            return self._supervisor.status()
+        if op == "stop":
+            self._supervisor.ask_stop(_seconds(message.get("drain_s")))
+            return {}
+        raise BadRequest("op", "ops are hello, status, stop")
+
+
+def _seconds(found: Any) -> float:
+    number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    if not number or not math.isfinite(found) or found < 0:
+        raise BadRequest("drain_s", "drain_s is a number of seconds")
+    return float(found)

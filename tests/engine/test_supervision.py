@@ -1,0 +1,43 @@
+"""A real engine under its supervisor, whose front closes and opens and who may be killed."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from engines.front import Front, front_path
+from engines.supervisor import client
+from tests.engine.conftest import LiveEngine, wait_until
+
+
+def test_a_closed_front_lets_requests_wait_and_none_is_lost(
+    engine: LiveEngine, under_load: Callable[..., Any]
+) -> None:
+    front = Front(front_path(engine.pid, os.geteuid()))
+    with under_load(clients=8) as load:
+        front.close()
+        wait_until(lambda: front.state().connections == 0)
+        done = load.done
+        assert front.state().in_flight == 0
+        time.sleep(1)
+        assert load.done == done
+        front.open()
+        wait_until(lambda: load.done > done + 16)
+    assert load.failed == []
+
+
+def test_a_supervisor_killed_under_load_is_followed_by_another(
+    engine: LiveEngine, under_load: Callable[..., Any]
+) -> None:
+    with under_load(clients=8) as load:
+        before = client.status(engine.name)
+        assert before is not None
+        os.kill(before["supervisor"], signal.SIGKILL)
+        wait_until(lambda: (client.status(engine.name) or before) != before)
+        after = client.status(engine.name)
+        assert after is not None
+        assert after["pid"] == engine.pid == before["pid"]
+        done = load.done
+        wait_until(lambda: load.done > done + 16)
+    assert load.failed == []

@@ -1,0 +1,164 @@
+"""Keeper and supervisor, with a small program in the place of vLLM that takes the address."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engines import lifetime, serving
+from engines.launch import LaunchSpec
+from engines.provision.places import log_file
+from engines.startup import Started
+from engines.supervisor import client
+from engines.supervisor.backoff import PAUSES_S, STABLE_S, Backoff
+from store.errors import BadInput, NotAchieved
+
+PROGRAM = """
+import json, os, signal, socket, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+told = json.loads(os.environ.get("STUB", "{}"))
+print("ValueError: the model is not there") if told.get("broken") else None
+sys.exit(2) if told.get("broken") else None
+listener = socket.socket(fileno=int(os.environ["TRIMTAB_LISTEN_FD"]))
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        body = str(os.getpid()).encode()
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+server = HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+server.socket.close()
+server.socket = listener
+print("INFO:     Application startup complete.", flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The python of an environment whose `vllm` is the program above."""
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
+    monkeypatch.delenv("STUB", raising=False)
+    directory = tmp_path / "environment" / "bin"
+    directory.mkdir(parents=True)
+    (directory / "vllm").write_text(PROGRAM)
+    python = directory / "python"
+    python.symlink_to(Path(os.path.realpath("/proc/self/exe")))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    yield python
+    for path in (tmp_path / "data" / "serving").glob("*.json"):
+        if client.status(path.stem) is not None:
+            client.stop(path.stem, drain_s=0)
+
+
+def begin(stub: Path, name: str, **told: object) -> Started:
+    environ = os.environ | {"STUB": json.dumps(told), "SECRET_KEY": "sk-very-secret"}
+    model = str(stub.parents[2] / "model")
+    os.environ["STUB"] = environ["STUB"]
+    return client.start_supervised(LaunchSpec(model, name=name, python=stub, environ=environ))
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.05)
+
+
+def state(name: str) -> str | None:
+    found = client.status(name)
+    return None if found is None else str(found["state"])
+
+
+def answer(started: Started) -> int:
+    with urllib.request.urlopen(started.url, timeout=30) as reply:
+        return int(reply.read())
+
+
+def said(name: str) -> str:
+    return log_file(f"{name}-supervisor").read_text()
+
+
+def test_it_serves_on_the_keepers_address_and_stops(stub: Path) -> None:
+    started = begin(stub, "sup-a")
+    wait_until(lambda: state("sup-a") == "serving")
+    assert answer(started) == started.pid
+    path = client.socket_of("sup-a")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "sk-very-secret" not in said("sup-a")
+    with pytest.raises(BadInput, match="already runs"):
+        begin(stub, "sup-a")
+    stopped = client.stop("sup-a", drain_s=2)
+    assert stopped.pid == started.pid
+    wait_until(lambda: client.status("sup-a") is None)
+    assert serving.list_serving() == []
+    assert lifetime.start_ticks(started.pid) is None
+    with pytest.raises(OSError, match="refused"):
+        answer(started)
+
+
+def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Path) -> None:
+    started = begin(stub, "sup-b")
+    wait_until(lambda: state("sup-b") == "serving")
+    os.kill(started.pid, signal.SIGKILL)
+    wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
+    # Asked while nothing serves: it waits in the queue.
+    again = answer(started)
+    assert again != started.pid
+    assert "ended" in said("sup-b")
+    assert "starts again in 1 s" in said("sup-b")
+    wait_until(lambda: state("sup-b") == "serving")
+
+
+def test_a_killed_supervisor_is_followed_by_one_that_takes_the_engine_over(stub: Path) -> None:
+    started = begin(stub, "sup-c")
+    wait_until(lambda: state("sup-c") == "serving")
+    first = client.status("sup-c")
+    assert first is not None
+    os.kill(first["supervisor"], signal.SIGKILL)
+    wait_until(lambda: state("sup-c") == "serving")
+    second = client.status("sup-c")
+    assert second is not None
+    assert second["supervisor"] != first["supervisor"]
+    assert answer(started) == started.pid == second["pid"]
+    assert "found process" in said("sup-c")
+
+
+def test_an_engine_that_never_serves_is_given_up_and_says_why(stub: Path) -> None:
+    try:
+        begin(stub, "sup-d", broken=True)
+    except NotAchieved as error:
+        assert "GIVEN UP" in str(error.meaning)
+    wait_until(lambda: "GIVEN UP" in said("sup-d"))
+    assert "ValueError: the model is not there" in said("sup-d")
+    wait_until(lambda: client.status("sup-d") is None)
+
+
+def test_sigterm_to_the_keeper_stops_the_engine(stub: Path) -> None:
+    started = begin(stub, "sup-e")
+    wait_until(lambda: state("sup-e") == "serving")
+    found = client.status("sup-e")
+    assert found is not None
+    keeper = int(Path(f"/proc/{found['supervisor']}/stat").read_text().split(")")[1].split()[1])
+    os.kill(keeper, signal.SIGTERM)
+    wait_until(lambda: lifetime.start_ticks(keeper) is None)
+    assert lifetime.start_ticks(started.pid) is None
+
+
+def test_the_pauses_grow_and_end() -> None:
+    backoff = Backoff()
+    assert [backoff.crashed(0) for _ in range(len(PAUSES_S) + 1)] == [*PAUSES_S, None]
+    assert backoff.crashed(STABLE_S) == PAUSES_S[0]
