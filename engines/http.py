@@ -136,6 +136,7 @@ def get(
     api_key: str | None = None,
     deadline_s: float = DEADLINE_S,
     max_bytes: int = MAX_BYTES,
+    unix_socket: Path | None = None,
 ) -> bytes:
     """One read of `url` under the same rules, from a thread without a running event loop.
 
@@ -145,7 +146,11 @@ def get(
 
     async def read() -> bytes:
         async with Fetcher(
-            url, api_key=api_key, deadline_s=deadline_s, max_bytes=max_bytes
+            url,
+            api_key=api_key,
+            deadline_s=deadline_s,
+            max_bytes=max_bytes,
+            unix_socket=unix_socket,
         ) as fetcher:
             return await fetcher.get()
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from engines import lifetime
@@ -75,6 +75,14 @@ def save(serving: Serving) -> None:
     text = json.dumps(asdict(serving), indent=2) + "\n"
     _directory().mkdir(parents=True, exist_ok=True, mode=0o700)
     write_atomically(_path(serving.name), text, mode=0o600)
+
+
+def rename(name: str, new_name: str) -> None:
+    """Let an engine of ours have another name; whoever had that name has none any more."""
+    one = _read(_path(check_name(name)))
+    if one is not None:
+        save(replace(one, name=new_name))
+        _path(name).unlink(missing_ok=True)
 
 
 def list_serving() -> list[Serving]:

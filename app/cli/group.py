@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "set": "Change knobs on a running engine.",
     "undo": "Take back the last change.",
     "variants": "List what an engine could be swapped to, and whether it fits.",
+    "swap": "Swap an engine for a variant of it, and back if it does not hold.",
     "snapshot": "Name a window of the recent past, with its configuration.",
     "snapshots": "List the snapshots in the ledger.",
     "compare": "Compare two snapshots: effects with intervals, and a verdict.",

@@ -13,6 +13,8 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import asdict
+from functools import partial
 
 from engines.launch import Launch
 from engines.supervisor.supervisor import Supervisor
@@ -32,10 +34,17 @@ def main() -> int:
         return 1
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     while True:
+        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os._exit(Supervisor(launch, listener).run())
+            os.close(reader)
+            os._exit(Supervisor(launch, listener, partial(write_launch, writer)).run())
+        os.close(writer)
         _pass_on(child)
+        # After a swap another launch is in force. The pipe ends with the supervisor.
+        with os.fdopen(reader, encoding="utf-8") as launches:
+            for line in launches:
+                launch = read_launch(line)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
             return os.WEXITSTATUS(status)
@@ -59,6 +68,12 @@ def read_launch(text: str) -> Launch:
     for field in ("command", "address", "cores"):
         told[field] = tuple(told[field])
     return Launch(**told)
+
+
+def write_launch(descriptor: int, launch: Launch) -> None:
+    """Tell the keeper what to start from now on; it carries keys, so it goes over a pipe."""
+    with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as pipe:
+        pipe.write(json.dumps(asdict(launch)) + "\n")
 
 
 def listen(address: tuple[str, int]) -> socket.socket:

@@ -22,9 +22,11 @@ from store.errors import NotAchieved
 if TYPE_CHECKING:
     from engines.launch import LaunchSpec
     from engines.startup import Started
+    from engines.supervisor.order import Order
 
 BEGIN_S = 20.0
 _POLL_S = 0.1
+_SILENT = 50
 
 
 def socket_of(name: str) -> Path:
@@ -75,6 +77,33 @@ def status(name: str) -> dict[str, Any] | None:
         return Channel(socket_of(name)).ask({"op": "status"})
     except ControlLost:
         return None
+
+
+def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[str, Any]:
+    """Let the supervisor of an engine swap it, and follow to the end; its result.
+
+    The swap goes on when we are interrupted. Raises `ControlRefused` where it cannot begin now,
+    `NotAchieved` where the supervisor is gone.
+    """
+    Channel(socket_of(name)).ask({"op": "swap", "order": order.to_json()})
+    shown, silent = 0, 0
+    while silent < _SILENT:
+        time.sleep(_POLL_S)
+        told = (status(name) or {}).get("swap")
+        if not isinstance(told, dict) or told.get("id") != order.id:
+            silent += 1
+            continue
+        silent = 0
+        for step in told["steps"][shown:]:
+            on_step(str(step["step"]), str(step["text"]))
+            shown += 1
+        if told["outcome"] != "running":
+            return told
+    raise NotAchieved(
+        f"the supervisor of {name} was lost during the swap",
+        "another one takes over and goes back to the old engine",
+        f"see {log_file(f'{name}-supervisor')}",
+    )
 
 
 def stop(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engines.inside.trimtab_inside.identity import PROTOCOL
 from engines.inside.trimtab_inside.protocol import BadRequest, reply_to
+from engines.supervisor.order import Order, order_from_json
 
 if TYPE_CHECKING:
     from engines.supervisor.supervisor import Supervisor
@@ -40,7 +41,18 @@ class SupervisorDesk:
         if op == "stop":
             self._supervisor.ask_stop(_seconds(message.get("drain_s")))
             return {}
-        raise BadRequest("op", "ops are hello, status, stop")
+        if op == "swap":
+            if not self._supervisor.ask_swap(_order(message.get("order"))):
+                raise BadRequest("not now", "the engine does not serve, or is being swapped")
+            return {}
+        raise BadRequest("op", "ops are hello, status, stop, swap")
+
+
+def _order(found: Any) -> Order:
+    try:
+        return order_from_json(found)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRequest("order", f"no order: {type(error).__name__}: {error}"[:200]) from None
 
 
 def _seconds(found: Any) -> float:

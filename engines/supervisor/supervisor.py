@@ -9,17 +9,23 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from engines import lifetime, serving
+from engines.front import Front, front_path
 from engines.inside.trimtab_inside.server import Server
 from engines.inside.trimtab_inside.sockets import prepare_directory
 from engines.launch import Launch, spawn
 from engines.startup import Started, has_served, why_it_ended
 from engines.supervisor.backoff import Backoff
+from engines.supervisor.candidate import candidate_names
 from engines.supervisor.client import socket_of
 from engines.supervisor.desk import SupervisorDesk
+from engines.supervisor.order import Order
+from engines.supervisor.swap import Swap
+from engines.supervisor.telling import tell_ledger
 from store.errors import TrimtabError
 
 TURN_S = 0.2
@@ -30,9 +36,14 @@ TELL_S = 2.0
 class Supervisor:
     """One engine's; `run` returns when the engine is stopped (0) or given up (1)."""
 
-    def __init__(self, launch: Launch, listener: socket.socket) -> None:
+    def __init__(
+        self, launch: Launch, listener: socket.socket, keep: Callable[[Launch], None]
+    ) -> None:
         self._launch = launch
         self._listener = listener
+        self._keep = keep
+        self._order: Order | None = None
+        self._swap: Swap | None = None
         self._backoff = Backoff()
         self._engine: Started | None = None
         self._serving_since: float | None = None
@@ -64,7 +75,15 @@ class Supervisor:
             "pid": None if self._engine is None else self._engine.pid,
             "failures": self._backoff.failures,
             "stopped": self._stopped,
+            "swap": None if self._swap is None else self._swap.result,
         }
+
+    def ask_swap(self, order: Order) -> bool:
+        """Begin a swap soon; False while the engine does not serve or another swap runs."""
+        if self._state != "serving" or self._order is not None or self._drain_s is not None:
+            return False
+        self._order = order
+        return True
 
     def ask_stop(self, drain_s: float) -> None:
         """Stop the engine soon, its requests first, and end."""
@@ -72,12 +91,16 @@ class Supervisor:
 
     def _supervise(self) -> int:
         engine = self._engine = self._found() or self._start()
+        self._undo_unfinished(engine)
         while self._drain_s is None:
             if not lifetime.is_alive(engine.pid, engine.start_ticks):
                 again = self._crashed(engine)
                 if again is None:
                     return 0 if self._drain_s is not None else 1
                 engine = self._engine = again
+            if self._order is not None:
+                engine = self._engine = self._do_swap(self._order, engine)
+                self._order = None
             if self._serving_since is None and has_served(engine.log_path):
                 self._serving_since, self._state = time.monotonic(), "serving"
                 self._say(f"process {engine.pid} serves at {engine.url}")
@@ -94,6 +117,31 @@ class Supervisor:
         return Started(
             one.name, one.pid, one.start_ticks, one.url, Path(one.log), self._launch.log_only
         )
+
+    def _do_swap(self, order: Order, engine: Started) -> Started:
+        self._state = "swapping"
+        self._swap = Swap(order, (self._launch, engine), self._listener, self._tell)
+        self._launch, running = self._swap.run()
+        self._keep(self._launch)
+        self._state, self._serving_since = "serving", time.monotonic()
+        return running
+
+    def _tell(self, step: str, text: str) -> None:
+        """Say a step of the swap, here and in the ledger's event log."""
+        self._say(f"swap: {step}: {text}")
+        assert self._swap is not None
+        tell_ledger(self._swap.order.db, self._launch.url, f"swap {step}: {text}")
+
+    def _undo_unfinished(self, engine: Started) -> None:
+        """End what a swap has left whose supervisor was killed; the old engine serves on."""
+        for name in candidate_names(self._launch.name):
+            if serving.find_serving(name) is None:
+                continue
+            self._say(f"rolling back the swap that a killed supervisor left: ending {name}")
+            with contextlib.suppress(TrimtabError):
+                Front(front_path(engine.pid, os.geteuid())).open()
+            with contextlib.suppress(TrimtabError):
+                serving.stop(name, drain_s=serving.DRAIN_S)
 
     def _start(self) -> Started:
         self._serving_since, self._state = None, "starting"

@@ -1,0 +1,105 @@
+"""trimtab swap"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli.options import (
+    api_key_option,
+    command,
+    common,
+    duration_option,
+    engine_option,
+    open_ledger,
+)
+from app.output import print_json, print_line, say
+from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.discovery import EngineInfo
+
+STRATEGIES = ("auto", "overlap", "stop-start")
+
+
+@command("swap")
+@click.argument("variant")
+@engine_option
+@api_key_option
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    default="auto",
+    show_default=True,
+    help="Start the new engine beside the old one, or after it; auto: beside where it fits.",
+)
+@duration_option("--timeout", text="How long the new engine may take to start.", default="10m")
+@duration_option("--drain", text="How long running requests may take to finish.", default="60s")
+@click.option("--keep", is_flag=True, help="Take the new engine even if it fails verification.")
+@click.option("--why", default="", metavar="TEXT", help="A word for the ledger.")
+@common
+def command_(
+    *,
+    variant: str,
+    engine: str | None,
+    api_key: str | None,
+    dry_run: bool,
+    strategy: str,
+    timeout: float,
+    drain: float,
+    keep: bool,
+    why: str,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Swap an engine for a VARIANT of it (see trimtab variants), and back if it does not hold.
+
+    The engine must run under trimtab's supervisor (trimtab serve). The new engine is checked,
+    started, verified (it answers, something changed, its quality holds) and takes over the address;
+    no connection is refused meanwhile. On any failure the old engine serves on. The supervisor
+    goes on by itself when this command is interrupted.
+    """
+    from app.acts.swaps import order_for, plan_of, supervised_name
+    from app.cli.choose import live_engine
+    from app.settings import load_settings
+    from engines.supervisor import client
+
+    chosen = live_engine(engine, api_key)
+    settings = load_settings()
+    plan = plan_of(chosen, variant, settings)
+    if dry_run:
+        if as_json:
+            print_json(plan.to_json(chosen))
+        else:
+            for line in plan.lines(chosen):
+                print_line(line)
+        return
+    name = supervised_name(chosen)
+    with open_ledger(db) as ledger:
+        path = ledger.path
+    order = order_for(
+        plan,
+        settings,
+        strategy=strategy,
+        start_s=timeout,
+        drain_s=drain,
+        keep=keep,
+        why=why,
+        db=path,
+    )
+    result = client.swap(name, order, lambda step, text: say(f"{step:10}  {text}"))
+    print_json(result) if as_json else print_line(_outcome(result, chosen))
+    if result["outcome"] != "done":
+        raise NotAchieved(f"{chosen.name} was not swapped", str(result["reason"]))
+
+
+def _outcome(result: dict[str, Any], engine: EngineInfo) -> str:
+    waited = result["waited_s"]
+    wait = f"; new connections waited {waited:g} s" if waited else "; nobody waited"
+    return (
+        f"{engine.name} -> {result['variant']}: {result['outcome']} "
+        f"({result['strategy']}, {result['took_s']:g} s{wait})"
+    )
