@@ -130,7 +130,8 @@ def prepare(spec: LaunchSpec) -> Launch:
 def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool = False) -> Started:
     """Start a prepared engine and write down that it is ours; returns at once.
 
-    It inherits `listener` where one is given, and takes nothing from it at first if `held`.
+    It inherits `listener` where one is given, and takes nothing from it at first if `held`. A held
+    one does not give way either: beside a busy engine of the same priority it would hardly start.
     Raises `NotAchieved` where the process cannot be started.
     """
     environ = dict(launch.environ)
@@ -138,7 +139,7 @@ def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool =
         environ |= front_environment(listener.fileno(), held=held)
     log_path = log_file(launch.name)
     process = _spawn(launch.command, environ, log_path, listener)
-    if launch.gives_way:
+    if launch.gives_way and not held:
         give_way(process.pid)
     ticks = lifetime.start_ticks(process.pid) or 0
     words = launch.command[launch.command.index("serve") :]

@@ -155,6 +155,11 @@ def why_it_ended(log: Path) -> str:
             text = file.read(_TAIL_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
+    return cause_in(text)
+
+
+def cause_in(text: str) -> str:
+    """The root cause in what a vLLM has printed, as `why_it_ended` gives it."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
     chosen = _first_exception(lines) or next((x for x in reversed(lines) if x.strip()), "")
     return clean_line(chosen)

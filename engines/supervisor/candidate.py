@@ -14,10 +14,9 @@ from engines import http, serving
 from engines.front import Front, front_path
 from engines.launch import Launch
 from engines.launch_command import choose_cores
-from engines.outputs import clean_line
 from engines.plugin_sockets import plugin_control
 from engines.processes import engine_trees
-from engines.startup import Phase, Started, wait_healthy, why_it_ended
+from engines.startup import Phase, Started, cause_in, wait_healthy, why_it_ended
 from engines.variants import Variant, merged_arguments
 from store.errors import NotAchieved, TrimtabError
 
@@ -81,9 +80,7 @@ def check_arguments(launch: Launch) -> None:
     if done.returncode == 0:
         return
     output = (done.stdout + done.stderr).decode("utf-8", "replace")
-    said = [line for line in output.splitlines() if "rror" in line]
-    reason = clean_line((said or output.splitlines() or [""])[-1])
-    raise NotAchieved("vLLM rejects the arguments", reason)
+    raise NotAchieved("vLLM rejects the arguments", cause_in(output))
 
 
 class Candidate:

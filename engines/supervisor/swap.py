@@ -20,6 +20,7 @@ from engines import serving
 from engines.discovery import probe
 from engines.knobs import read_knobs, set_knob
 from engines.launch import Launch, spawn
+from engines.priority import give_way
 from engines.quality.asking import Asker, over_socket
 from engines.quality.scoring import Scores
 from engines.startup import Phase, Started
@@ -96,6 +97,8 @@ class Swap:
                 self._carry_over(new, knobs)
                 self._say("take over", f"process {new.started.pid} takes connections")
                 new.front.open()
+                if launch.gives_way:
+                    give_way(new.started.pid)
                 self._opened()
             except TrimtabError:
                 self._say("roll back", f"ending process {new.started.pid}")
