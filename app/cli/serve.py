@@ -16,6 +16,7 @@ import click
 from app.cli.options import command, common, duration_option
 from app.durations import format_duration
 from app.output import clean, print_json, print_line, say
+from app.readiness import notify
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def command_(
     }
     print_json(told) if as_json else print_line(f"{started.name}: {started.url}")
     if not detach:
+        notify("READY=1")
         _follow(started, stop)
 
 
@@ -118,6 +120,7 @@ def _follow(started: Started, stop: threading.Event) -> None:
             sys.stderr.write(clean(line) + "\n")
         stop.wait(0.2)
     if stop.is_set():
+        notify("STOPPING=1")
         _end(started.name)
         return
     from engines.startup import why_it_ended
