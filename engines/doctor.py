@@ -16,15 +16,17 @@ from engines.checks import Check
 from engines.control import socket_path
 from engines.discovery import SILENT, find_engines
 from engines.nvml import Gpu, GpuSample
+from engines.orphans import find_orphans
 from engines.plain import printable
 from engines.plugin_sockets import directory_fault
-from engines.processes import orphans
 from engines.provision.environment import find_environment
 from store.errors import TrimtabError
+from store.formats import format_bytes
 
 __all__ = ["Check", "examine"]
 
 GPU_DEADLINE_S = 5.0
+REMEDY = "trimtab stop --orphans"
 
 
 def examine(db: Path, *, deadline_s: float = 3.0) -> list[Check]:
@@ -106,10 +108,10 @@ def _plugin_directory() -> Iterator[Check]:
 
 
 def _orphans() -> Iterator[Check]:
-    for process in orphans():
-        what = f"PID {process.pid} ({printable(process.comm)}) outlived its API server"
-        remedy = f"it serves nobody and holds memory: kill {process.pid}"
-        yield Check("orphan", False, what, remedy)
+    for orphan in find_orphans():
+        held = "memory" if orphan.memory_bytes is None else format_bytes(orphan.memory_bytes)
+        what = f"PID {orphan.pid} ({printable(orphan.title)}) outlived its API server"
+        yield Check("orphan", False, f"{what}: it holds {held} and serves nobody", REMEDY)
 
 
 def _engines(deadline_s: float) -> Iterator[Check]:

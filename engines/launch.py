@@ -200,6 +200,12 @@ def _spawn(
 def _free_name(spec: LaunchSpec) -> str:
     """The name asked for, or one made of the model's that no living engine has."""
     if spec.name is not None:
+        if spec.name.endswith(serving.CANDIDATE):
+            raise BadInput(
+                f"{spec.name} cannot be a name",
+                f"names that end in {' or '.join(serving.CANDIDATE)} are those of engines that are "
+                "to take over",
+            )
         if serving.find_serving(spec.name) is not None:
             raise BadInput(
                 f"an engine named {spec.name} already runs",
@@ -210,6 +216,7 @@ def _free_name(spec: LaunchSpec) -> str:
     base = Path(spec.model).name
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in base)
     stem = stem.lstrip("._-")[:50] or "engine"
+    stem = stem.replace(".next", "-next").replace(".other", "-other")
     taken = {engine.name for engine in serving.list_serving()}
     return next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 999))) if n not in taken)
 

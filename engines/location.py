@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines import serving
 from engines.address import make_url
 from engines.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
 from engines.listeners import TcpListener, socket_inodes, tcp_listeners
@@ -38,9 +39,9 @@ class Location:
 
 def locate(tree: EngineTree) -> Location | None:
     """Where an engine serves; None for a process tree that serves nothing (`LLM()` in a script,
-    a `--headless` node)."""
+    a `--headless` node) or is to take over an address that another engine serves."""
     launch = read_arguments(tree.launch or ())
-    if launch.headless:
+    if launch.headless or serving.is_candidate(tree.root.pid):
         return None
     if launch.unix_socket is not None:
         path = _absolute(launch.unix_socket, tree.root.pid)

@@ -32,6 +32,7 @@ STARTING_GRACE_S = 2.0
 IDLE_S = 6.0
 """vLLM closes a connection that was idle for 5 s."""
 _POLL_S = 0.2
+CANDIDATE = (".next", ".other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,16 @@ def check_name(name: str) -> str:
             "a name has up to 64 letters, digits, dots, dashes and underscores",
         )
     return name
+
+
+def candidate_names(name: str) -> tuple[str, ...]:
+    """The names that an engine can have while it is to take over from the engine `name`."""
+    return tuple(f"{name}{ending}" for ending in CANDIDATE)
+
+
+def is_candidate(pid: int) -> bool:
+    """Whether this engine is to take over from another one and does not serve its address yet."""
+    return any(one.pid == pid and one.name.endswith(CANDIDATE) for one in list_serving())
 
 
 def save(serving: Serving) -> None:

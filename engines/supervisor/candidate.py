@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 CHECK_S = 180.0
 _BIND = "VLLM_CPU_OMP_THREADS_BIND"
-_ENDINGS = ("next", "other")
-
-
-def candidate_names(name: str) -> tuple[str, ...]:
-    """The names that an engine can have while it is to take over from the engine `name`."""
-    return tuple(f"{name}.{ending}" for ending in _ENDINGS)
 
 
 def launch_of(current: Launch, variant: Variant, log: Path, *, beside: bool) -> Launch:
@@ -46,7 +40,7 @@ def launch_of(current: Launch, variant: Variant, log: Path, *, beside: bool) -> 
     if beside and cores and environ.get(_BIND) == ",".join(map(str, cores)):
         cores = choose_cores(sorted(os.sched_getaffinity(0)), set(cores))
         environ = {**environ, _BIND: ",".join(map(str, cores))}
-    name = next(one for one in candidate_names(current.name) if one != log.stem)
+    name = next(one for one in serving.candidate_names(current.name) if one != log.stem)
     return replace(
         current,
         name=name,

@@ -20,7 +20,6 @@ from engines.inside.trimtab_inside.sockets import prepare_directory
 from engines.launch import Launch, spawn
 from engines.startup import Started, has_served, why_it_ended
 from engines.supervisor.backoff import Backoff
-from engines.supervisor.candidate import candidate_names
 from engines.supervisor.client import socket_of
 from engines.supervisor.desk import SupervisorDesk
 from engines.supervisor.order import Order
@@ -134,7 +133,7 @@ class Supervisor:
 
     def _undo_unfinished(self, engine: Started) -> None:
         """End what a swap has left whose supervisor was killed; the old engine serves on."""
-        for name in candidate_names(self._launch.name):
+        for name in serving.candidate_names(self._launch.name):
             if serving.find_serving(name) is None:
                 continue
             self._say(f"rolling back the swap that a killed supervisor left: ending {name}")

@@ -1,10 +1,16 @@
 """Discovery on real processes that look like vLLM from outside."""
 
+import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from engines import lifetime, serving
 from engines.discovery import EngineInfo, find_engines, probe
+from engines.orphans import end_orphans, find_orphans
 from engines.processes import engine_of, engine_trees, orphans
 from engines.procfs import Process, descendants, processes
 from store.errors import BadInput, EngineUnreachable
@@ -24,6 +30,13 @@ def found(engine: FakeEngine) -> EngineInfo:
 
 def cores_of(engine: FakeEngine) -> tuple[Process, ...]:
     return next(tree for tree in engine_trees() if tree.root.pid == engine.pid).cores
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.05)
 
 
 def pids() -> list[int | None]:
@@ -227,6 +240,30 @@ def test_nonsense_is_bad_input(url: str) -> None:
         probe(url)
     assert "sesame" not in str(error.value)
     assert str(error.value).isprintable()
+
+
+def test_what_a_dead_api_server_leaves_is_named_and_ended(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, "m") as engine:
+        below = {p.pid for p in descendants(engine.pid, processes())}
+        assert below
+        os.kill(engine.pid, signal.SIGKILL)
+        wait_until(lambda: bool(below & {one.pid for one in find_orphans()}))
+        found = [one for one in find_orphans() if one.pid in below]
+        assert all((one.memory_bytes or 0) > 1 << 20 for one in found)
+        assert {one.pid for one in found} <= {one.pid for one in end_orphans()}
+        assert not below & set(processes())
+
+
+def test_an_engine_that_is_to_take_over_is_not_listed(tmp_path: Path) -> None:
+    with fake_engine(tmp_path / "engine", "m") as engine:
+        ticks = lifetime.start_ticks(engine.pid)
+        assert ticks is not None
+        one = serving.Serving("chat.next", engine.pid, ticks, engine.url, "m", "log")
+        assert engine.pid in {found.pid for found in find_engines()}
+        serving.save(one)
+        assert engine.pid not in {found.pid for found in find_engines()}
+        serving.rename("chat.next", "chat")
+        assert "chat" in {found.name for found in find_engines()}
 
 
 def test_no_orphans_among_living_engines(tmp_path: Path) -> None:
