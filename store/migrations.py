@@ -6,8 +6,8 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from store.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
-from store.views import VIEWS
+from store.schema import APPLICATION_ID, SCHEMA_VERSION, SWAPS, TABLES
+from store.views import VIEWS, VIEWS_OF_SWAPS
 
 _migrations = Migrations("trimtab")
 
@@ -16,6 +16,13 @@ _migrations = Migrations("trimtab")
 def create(db: Database) -> None:
     """Make the tables and views of version 1."""
     for statement in (*TABLES, *VIEWS.values()):
+        db.conn.execute(statement)
+
+
+@_migrations()
+def add_swaps(db: Database) -> None:
+    """Make what version 2 has more: swaps and their evidence."""
+    for statement in (*SWAPS, *VIEWS_OF_SWAPS.values()):
         db.conn.execute(statement)
 
 

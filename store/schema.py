@@ -24,7 +24,7 @@ from store.reading import MAXIMA, READING_COLUMNS
 APPLICATION_ID = 0x5472_696D
 """SQLite's application_id of a ledger: "Trim" in ASCII."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """SQLite's user_version of a ledger this program writes."""
 
 MINUTE_MS = 60_000
@@ -280,3 +280,24 @@ TABLES: tuple[str, ...] = (
     _SNAPSHOTS,
 )
 """The statements that make an empty ledger, in order."""
+
+SWAPS: tuple[str, ...] = (
+    """
+CREATE TABLE swaps (
+  id TEXT PRIMARY KEY,
+  engine_id INTEGER NOT NULL REFERENCES engines (id),
+  ts_ms INTEGER NOT NULL,
+  variant TEXT NOT NULL,
+  strategy TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  who TEXT NOT NULL DEFAULT '',
+  why TEXT NOT NULL DEFAULT '',
+  took_s REAL,
+  waited_s REAL,
+  evidence TEXT NOT NULL CHECK (json_valid(evidence))
+) STRICT, WITHOUT ROWID
+""",
+    "CREATE INDEX swaps_by_engine ON swaps (engine_id, ts_ms)",
+)
+"""What version 2 adds."""

@@ -141,6 +141,16 @@ SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, kind, text, ts_ms
 FROM events JOIN engines ON engines.id = events.engine_id
 """
 
+_SWAPS = f"""
+CREATE VIEW v_swaps AS
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, variant, strategy, outcome, reason,
+  who, why, took_s, waited_s, swaps.id AS swap_id, evidence, ts_ms
+FROM swaps JOIN engines ON engines.id = swaps.engine_id
+"""
+
+VIEWS_OF_SWAPS: dict[str, str] = {"v_swaps": _SWAPS}
+"""What version 2 adds."""
+
 VIEWS: dict[str, str] = {
     "v_readings": _READINGS,
     "v_runs": _RUNS,

@@ -24,7 +24,7 @@ from engines.supervisor.client import socket_of
 from engines.supervisor.desk import SupervisorDesk
 from engines.supervisor.order import Order
 from engines.supervisor.swap import Swap
-from engines.supervisor.telling import tell_ledger
+from engines.supervisor.telling import tell_result, tell_step
 from store.errors import TrimtabError
 
 TURN_S = 0.2
@@ -121,6 +121,7 @@ class Supervisor:
         self._state = "swapping"
         self._swap = Swap(order, (self._launch, engine), self._listener, self._tell)
         self._launch, running = self._swap.run()
+        tell_result(order, self._launch, self._swap.result)
         self._keep(self._launch)
         self._state, self._serving_since = "serving", time.monotonic()
         return running
@@ -129,7 +130,7 @@ class Supervisor:
         """Say a step of the swap, here and in the ledger's event log."""
         self._say(f"swap: {step}: {text}")
         assert self._swap is not None
-        tell_ledger(self._swap.order.db, self._launch.url, f"swap {step}: {text}")
+        tell_step(self._swap.order, self._launch, f"{step}: {text}")
 
     def _undo_unfinished(self, engine: Started) -> None:
         """End what a swap has left whose supervisor was killed; the old engine serves on."""

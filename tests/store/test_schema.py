@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
-from store import changes, events, knobs, snapshots
+from store import changes, events, knobs, snapshots, swaps
+from store.engines import find_engine
 from store.ledger import Ledger
+from store.migrations import _migrations
 from store.reading import READING_COLUMNS
 from store.records import Change, Event, KnobState
-from store.schema import SCHEMA_VERSION
+from store.schema import APPLICATION_ID, SCHEMA_VERSION
 from store.tables import TABLES
-from store.views import VIEWS
+from store.views import VIEWS, VIEWS_OF_SWAPS
 from tests.store.synthetic import Engine, Second, make_engine
 
 
@@ -46,6 +51,27 @@ def test_migrating_what_is_migrated_changes_nothing(tmp_path: Path) -> None:
     with Ledger.open(path) as ledger:
         assert ledger.conn.execute("SELECT sql FROM sqlite_master").fetchall() == before
         assert ledger.conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+
+
+def test_a_ledger_of_version_1_is_raised_and_keeps_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        database = Database(connection, recursive_triggers=False, execute_plugins=False)
+        _migrations.apply(database, stop_before="add_swaps")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO engines (url, name) VALUES ('http://h:1', 'chat')")
+    with Ledger.open(path) as ledger:
+        row = find_engine(ledger, "http://h:1")
+        assert row is not None
+        assert row.name == "chat"
+        assert ledger.conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+        swaps.record(ledger, row.id, swaps.SwapRow("a", 5, "int4", "overlap", "done"))
+        swap = swaps.SwapRow("b", 9, "fp8", "stop-start", "rolled back", evidence={"steps": [1]})
+        swaps.record(ledger, row.id, swap)
+        swaps.record(ledger, row.id, swap)
+        assert [one.id for one in swaps.recent(ledger, row.id, 9)] == ["b", "a"]
+        assert swaps.recent(ledger, row.id, 1) == [swap]
 
 
 def test_readings_are_looked_up_by_their_key_alone(engine: Engine) -> None:
@@ -122,13 +148,13 @@ def test_the_small_views(engine: Engine) -> None:
 
 
 def test_every_view_names_its_engine_and_its_time(engine: Engine) -> None:
-    for view in VIEWS:
+    for view in VIEWS | VIEWS_OF_SWAPS:
         cursor = engine.ledger.conn.execute(f"SELECT * FROM {view} LIMIT 0")
         assert {"engine", "ts_ms"} <= {column[0] for column in cursor.description}
 
 
 def test_every_exported_table_is_a_view() -> None:
-    assert {f"v_{table}" for table in TABLES} == set(VIEWS)
+    assert {f"v_{table}" for table in TABLES} == set(VIEWS | VIEWS_OF_SWAPS)
 
 
 def test_a_time_range_of_a_view_reads_by_key(engine: Engine) -> None:

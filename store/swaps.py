@@ -1,0 +1,65 @@
+"""Swaps of an engine: what was asked, what came of it, and the evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from store.ledger import Ledger
+
+_COLUMNS = "id, ts_ms, variant, strategy, outcome, reason, who, why, took_s, waited_s, evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRow:
+    """A swap that is over. `outcome` is `done` or `rolled back`; `took_s` seconds from the plan to
+    the end, `waited_s` those in which new connections waited; `evidence` holds the steps, what
+    differed and the quality verdict, as JSON values."""
+
+    id: str
+    ts_ms: int
+    variant: str
+    strategy: str
+    outcome: str
+    reason: str = ""
+    who: str = ""
+    why: str = ""
+    took_s: float | None = None
+    waited_s: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record(ledger: Ledger, engine_id: int, swap: SwapRow) -> None:
+    """Keep a swap, on the disk when this returns; one that is there already stays as it is."""
+    with ledger.transaction(durable=True):
+        ledger.conn.execute(
+            f"INSERT OR IGNORE INTO swaps (engine_id, {_COLUMNS}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                engine_id,
+                swap.id,
+                swap.ts_ms,
+                swap.variant,
+                swap.strategy,
+                swap.outcome,
+                swap.reason,
+                swap.who,
+                swap.why,
+                swap.took_s,
+                swap.waited_s,
+                json.dumps(dict(swap.evidence)),
+            ),
+        )
+
+
+def recent(ledger: Ledger, engine_id: int, limit: int) -> list[SwapRow]:
+    """The last `limit` swaps of an engine, newest first."""
+    rows = ledger.conn.execute(
+        f"SELECT {_COLUMNS} FROM swaps WHERE engine_id = ? ORDER BY ts_ms DESC, id LIMIT ?",
+        (engine_id, limit),
+    )
+    names = _COLUMNS.split(", ")
+    found = (dict(zip(names, row, strict=True)) for row in rows)
+    return [SwapRow(**one | {"evidence": json.loads(one["evidence"])}) for one in found]
