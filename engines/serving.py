@@ -96,6 +96,11 @@ def rename(name: str, new_name: str) -> None:
         _path(name).unlink(missing_ok=True)
 
 
+def forget(name: str) -> None:
+    """Let go of an engine that has ended."""
+    _path(check_name(name)).unlink(missing_ok=True)
+
+
 def list_serving() -> list[Serving]:
     """Every engine we started that lives, by name."""
     found = (_read(path) for path in sorted(_directory().glob("*.json")))

@@ -119,7 +119,13 @@ class Supervisor:
 
     def _do_swap(self, order: Order, engine: Started) -> Started:
         self._state = "swapping"
-        self._swap = Swap(order, (self._launch, engine), self._listener, self._tell)
+        self._swap = Swap(
+            order,
+            (self._launch, engine),
+            self._listener,
+            self._tell,
+            called_off=lambda: self._drain_s is not None,
+        )
         self._launch, running = self._swap.run()
         tell_result(order, self._launch, self._swap.result)
         self._keep(self._launch)
@@ -174,6 +180,7 @@ class Supervisor:
 
     def _give_up(self, why: str) -> None:
         self._state = "given up"
+        serving.forget(self._launch.name)
         self._say(f"GIVEN UP: {why}. Connections to {self._launch.url} are refused from now on")
 
     def _stop(self, drain_s: float) -> None:

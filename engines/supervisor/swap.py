@@ -42,8 +42,16 @@ Running = tuple[Launch, Started]
 class Swap:
     """One swap; `result` tells of it, also while it runs."""
 
-    def __init__(self, order: Order, running: Running, listener: socket, say: Say) -> None:
+    def __init__(
+        self,
+        order: Order,
+        running: Running,
+        listener: socket,
+        say: Say,
+        called_off: Callable[[], bool],
+    ) -> None:
         self.order = order
+        self._called_off = called_off
         self._launch, engine = running
         self._old = Candidate(engine)
         self._listener = listener
@@ -141,6 +149,8 @@ class Swap:
         said: list[str] = []
 
         def report(phase: Phase) -> None:
+            if self._called_off():
+                raise NotAchieved("the engine is to stop: the swap is called off")
             if phase.text not in said:
                 said.append(phase.text)
                 self._say("start", phase.text)
@@ -185,6 +195,8 @@ class Swap:
         """Let the old engine serve as before."""
         if strategy == "overlap":
             self._old.front.open()
+            return
+        if self._called_off():
             return
         self._say("roll back", "starting the old engine again")
         self._old = Candidate(spawn(self._launch, self._listener))

@@ -145,6 +145,7 @@ def test_an_engine_that_never_serves_is_given_up_and_says_why(stub: Path) -> Non
     wait_until(lambda: "GIVEN UP" in said("sup-d"))
     assert "ValueError: the model is not there" in said("sup-d")
     wait_until(lambda: client.status("sup-d") is None)
+    assert list((stub.parents[2] / "data" / "serving").iterdir()) == []
 
 
 def test_sigterm_to_the_keeper_stops_the_engine(stub: Path) -> None:
