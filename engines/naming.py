@@ -19,10 +19,7 @@ _LONGEST = 60
 
 def given_name(pid: int) -> str | None:
     """The name under which trimtab started the engine with this PID."""
-    try:
-        return next((serving.name for serving in list_serving() if serving.pid == pid), None)
-    except OSError:
-        return None  # a name is no reason not to show an engine
+    return next((serving.name for serving in list_serving() if serving.pid == pid), None)
 
 
 def default_name(model: str | None, url: str) -> str:

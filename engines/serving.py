@@ -102,8 +102,12 @@ def forget(name: str) -> None:
 
 
 def list_serving() -> list[Serving]:
-    """Every engine we started that lives, by name."""
-    found = (_read(path) for path in sorted(_directory().glob("*.json")))
+    """Every engine we started that lives, by name; none where the list may not be read."""
+    try:
+        paths = sorted(_directory().glob("*.json"))
+    except OSError:
+        return []
+    found = (_read(path) for path in paths)
     return [s for s in found if s is not None and lifetime.is_alive(s.pid, s.start_ticks)]
 
 

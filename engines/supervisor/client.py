@@ -16,7 +16,7 @@ from engines import serving
 from engines.channel import Channel
 from engines.outputs import clean_line
 from engines.provision.places import log_file
-from engines.wire import ControlLost
+from engines.wire import ControlLost, ControlRefused
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engines.supervisor.order import Order
 
 BEGIN_S = 20.0
+NOTICE_S = 2.0
 _POLL_S = 0.1
 _SILENT = 50
 
@@ -85,7 +86,7 @@ def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[s
     The swap goes on when we are interrupted. Raises `ControlRefused` where it cannot begin now,
     `NotAchieved` where the supervisor is gone.
     """
-    Channel(socket_of(name)).ask({"op": "swap", "order": order.to_json()})
+    _begin_swap(name, order)
     shown, silent = 0, 0
     while silent < _SILENT:
         time.sleep(_POLL_S)
@@ -104,6 +105,20 @@ def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[s
         "another one takes over and goes back to the old engine",
         f"see {log_file(f'{name}-supervisor')}",
     )
+
+
+def _begin_swap(name: str, order: Order) -> None:
+    """Hand the order over; a supervisor may notice later than we that its engine serves."""
+    until = time.monotonic() + NOTICE_S
+    while True:
+        try:
+            Channel(socket_of(name)).ask({"op": "swap", "order": order.to_json()})
+        except ControlRefused as error:
+            if error.code != "not now" or time.monotonic() >= until:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def stop(

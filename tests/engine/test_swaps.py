@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -90,9 +90,10 @@ def swap(
     variant: Variant,
     strategy: Strategy,
     start_s: float = 300,
+    limits: Thresholds = LOOSE,
 ) -> dict[str, Any]:
     order = Order(
-        uuid.uuid4().hex, variant, strategy, start_s=start_s, who="tests", thresholds=LOOSE
+        uuid.uuid4().hex, variant, strategy, start_s=start_s, who="tests", thresholds=limits
     )
     result = client.swap(engine.name, order, print)
     found = probe(engine.url)
@@ -135,6 +136,11 @@ def test_there_and_back_under_load(engine: LiveEngine) -> None:
         (Variant("odd", MODEL, ("--kv-cache-dtype", "bogus")), 300, "bogus"),
         (Variant("slow", MODEL, ("--max-num-seqs", "64")), 2, "does not answer after 2 s"),
         (
+            Variant("dies", MODEL, environment={"VLLM_CPU_OMP_THREADS_BIND": "nonsense"}),
+            300,
+            "the engine ended while starting",
+        ),
+        (
             Variant(
                 "nothing",
                 MODEL,
@@ -144,14 +150,20 @@ def test_there_and_back_under_load(engine: LiveEngine) -> None:
             "quantised 0 layers: it changed nothing",
         ),
     ],
-    ids=["path is missing", "arguments are rejected", "never healthy", "changes nothing"],
+    ids=[
+        "path is missing",
+        "arguments are rejected",
+        "never healthy",
+        "dies while loading",
+        "changes nothing",
+    ],
 )
 def test_what_does_not_hold_is_rolled_back_under_load(
     engine: LiveEngine, variant: Variant, start_s: float, reason: str
 ) -> None:
     before = engine.pid
     if variant.model == MODEL:
-        variant = Variant(variant.name, model(MODEL), variant.arguments)
+        variant = replace(variant, model=model(MODEL))
     with traffic(engine, clients=2) as seen:
         result = swap(engine, variant, "overlap", start_s=start_s)
         done = seen.done
@@ -159,6 +171,19 @@ def test_what_does_not_hold_is_rolled_back_under_load(
     assert result["outcome"] == "rolled back"
     assert reason in result["reason"]
     assert engine.pid == before
+    assert seen.failed == []
+
+
+def test_a_worse_engine_is_rolled_back(engine: LiveEngine) -> None:
+    before = engine.pid
+    variant = Variant("int4", model("tiny-int4"), ("--dtype", "half"))
+    with traffic(engine, clients=2) as seen:
+        result = swap(engine, variant, "stop-start", limits=Thresholds())
+    assert result["outcome"] == "rolled back"
+    assert "its quality fails: log-likelihood changed by" in result["reason"]
+    assert result["evidence"]["quality"]["outcome"] == "fail"
+    assert engine.pid != before  # started again with the old command
+    assert engine.complete("The harbour", 4)["usage"]["completion_tokens"] == 4
     assert seen.failed == []
 
 
