@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from engines.channel import DEADLINE_S, Channel
+from engines.inside.trimtab_inside.sockets import directory
 from engines.wire import (
     items,
     knob_value,
@@ -39,7 +40,7 @@ class Hello:
 
 def socket_path(pid: int, uid: int) -> Path:
     """Where an EngineCore process `pid` run by `uid` has its socket, if it has one."""
-    return Path(f"/tmp/trimtab-{uid}/{pid}.sock")  # noqa: S108 - see trimtab_inside.sockets
+    return directory(uid) / f"{pid}.sock"
 
 
 class PluginClient:

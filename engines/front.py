@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.channel import DEADLINE_S, Channel
+from engines.inside.trimtab_inside.sockets import directory
 from engines.wire import strange, text, whole
 
 
@@ -23,7 +24,7 @@ class FrontState:
 
 def front_path(pid: int, uid: int) -> Path:
     """Where the API server `pid` run by `uid` is asked, if a supervisor gave it its address."""
-    return Path(f"/tmp/trimtab-{uid}/{pid}-front.sock")  # noqa: S108 - see trimtab_inside.sockets
+    return directory(uid) / f"{pid}-front.sock"
 
 
 class Front:

@@ -81,6 +81,16 @@ class Launch:
     log_only: bool = False
     gives_way: bool = False
 
+    @property
+    def serve_at(self) -> int:
+        """Where `serve` stands in the command."""
+        return self.command.index("serve")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What follows `vllm serve`."""
+        return self.command[self.serve_at + 1 :]
+
 
 def start(spec: LaunchSpec) -> Started:
     """Start an engine and write down that it is ours; returns at once. Raises as `prepare` and
@@ -142,7 +152,6 @@ def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool =
     if launch.gives_way and not held:
         give_way(process.pid)
     ticks = lifetime.start_ticks(process.pid) or 0
-    words = launch.command[launch.command.index("serve") :]
     serving.save(
         serving.Serving(
             name=launch.name,
@@ -151,7 +160,7 @@ def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool =
             url=launch.url,
             model=launch.model,
             log=str(log_path),
-            arguments=redact_arguments(words),
+            arguments=redact_arguments(launch.command[launch.serve_at :]),
             cores=launch.cores,
             started_ms=now_ms(),
         )

@@ -7,10 +7,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines import http, lifetime
 from engines.outputs import clean_line
 from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.serving import Serving
 
 PHASES: tuple[tuple[str, str], ...] = (
     ("Resolved architecture", "model recognised"),
@@ -39,6 +43,18 @@ class Started:
     url: str
     log_path: Path
     log_only: bool = False
+
+
+def started_as(serving: Serving, *, log_only: bool) -> Started:
+    """An engine of ours that was started before, to be followed and asked as if just now."""
+    return Started(
+        serving.name,
+        serving.pid,
+        serving.start_ticks,
+        serving.url,
+        Path(serving.log),
+        log_only,
+    )
 
 
 @dataclass(frozen=True, slots=True)

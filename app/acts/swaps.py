@@ -31,7 +31,9 @@ class Plan:
     @property
     def strategy(self) -> Strategy:
         """What `auto` would come to."""
-        return "overlap" if self.estimate.verdict == "fits beside" else "stop-start"
+        from engines.supervisor.order import strategy_for
+
+        return strategy_for(self.estimate)
 
     def lines(self, engine: EngineInfo) -> list[str]:
         """For a person."""

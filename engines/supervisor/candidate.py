@@ -33,8 +33,7 @@ def launch_of(current: Launch, variant: Variant, log: Path, *, beside: bool) -> 
     `log` is that of the engine that runs, which the new one must not write to. With `beside` a CPU
     engine is bound to other cores, as both run for a while.
     """
-    at = current.command.index("serve")
-    arguments = merged_arguments(current.command[at + 1 :], variant)
+    arguments = merged_arguments(current.arguments, variant)
     environ: Mapping[str, str] = {**current.environ, **variant.environment}
     cores = current.cores
     if beside and cores and environ.get(_BIND) == ",".join(map(str, cores)):
@@ -44,7 +43,7 @@ def launch_of(current: Launch, variant: Variant, log: Path, *, beside: bool) -> 
     return replace(
         current,
         name=name,
-        command=(*current.command[: at + 1], *arguments),
+        command=(*current.command[: current.serve_at + 1], *arguments),
         environ=environ,
         cores=cores,
     )
@@ -59,10 +58,9 @@ def check_arguments(launch: Launch) -> None:
     if not python.name.startswith("python") or shutil.which(str(python)) is None:
         return
     script = Path(__file__).with_name("check_arguments.py")
-    words = launch.command[launch.command.index("serve") + 1 :]
     try:
         done = subprocess.run(
-            [str(python), str(script), *words],
+            [str(python), str(script), *launch.arguments],
             env=dict(launch.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -101,6 +99,6 @@ class Candidate:
     def end(self, drain_s: float) -> None:
         """Stop it, its requests first; nothing if it has ended."""
         try:
-            serving.stop(self.started.name, drain_s=drain_s, grace_s=serving.GRACE_S)
+            serving.stop(self.started.name, drain_s=drain_s)
         except NotAchieved:
             serving.end_orphans(self.started.name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engines import serving
 from engines.channel import Channel
+from engines.inside.trimtab_inside.sockets import directory
 from engines.outputs import clean_line
 from engines.provision.places import log_file
 from engines.wire import ControlLost, ControlRefused
@@ -32,7 +33,7 @@ _SILENT = 50
 
 def socket_of(name: str) -> Path:
     """Where the supervisor of the engine of this name is asked by its own user."""
-    return Path(f"/tmp/trimtab-{os.geteuid()}/supervisor-{name}.sock")  # noqa: S108 - 0700, checked
+    return directory(os.geteuid()) / f"supervisor-{name}.sock"
 
 
 def start_supervised(spec: LaunchSpec) -> Started:
@@ -41,7 +42,7 @@ def start_supervised(spec: LaunchSpec) -> Started:
     Raises as `launch.prepare` does, and `NotAchieved` where the supervisor did not begin.
     """
     from engines.launch import prepare
-    from engines.startup import Started
+    from engines.startup import started_as
 
     launch = prepare(spec)
     log = log_file(f"{launch.name}-supervisor")
@@ -62,8 +63,7 @@ def start_supervised(spec: LaunchSpec) -> Started:
     while time.monotonic() < until and keeper.poll() is None:
         one = serving.find_serving(launch.name)
         if one is not None:
-            log_path = Path(one.log)
-            return Started(one.name, one.pid, one.start_ticks, one.url, log_path, launch.log_only)
+            return started_as(one, log_only=launch.log_only)
         time.sleep(_POLL_S)
     raise NotAchieved(
         f"{launch.name} was not started",

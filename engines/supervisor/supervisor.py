@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from engines import lifetime, serving
@@ -18,7 +17,7 @@ from engines.front import Front, front_path
 from engines.inside.trimtab_inside.server import Server
 from engines.inside.trimtab_inside.sockets import prepare_directory
 from engines.launch import Launch, spawn
-from engines.startup import Started, has_served, why_it_ended
+from engines.startup import Started, has_served, started_as, why_it_ended
 from engines.supervisor.backoff import Backoff
 from engines.supervisor.client import socket_of
 from engines.supervisor.desk import SupervisorDesk
@@ -113,9 +112,7 @@ class Supervisor:
         if one is None:
             return None
         self._say(f"found process {one.pid}, which a supervisor before this one started")
-        return Started(
-            one.name, one.pid, one.start_ticks, one.url, Path(one.log), self._launch.log_only
-        )
+        return started_as(one, log_only=self._launch.log_only)
 
     def _do_swap(self, order: Order, engine: Started) -> Started:
         self._state = "swapping"

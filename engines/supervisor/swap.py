@@ -26,7 +26,7 @@ from engines.quality.scoring import Scores
 from engines.startup import Phase, Started
 from engines.supervisor.candidate import Candidate, check_arguments, launch_of
 from engines.supervisor.evidence import Evidence, evidence_of
-from engines.supervisor.order import Order, Strategy
+from engines.supervisor.order import Order, Strategy, strategy_for
 from engines.supervisor.verify import scores_of, verify
 from engines.variants import estimate, read_weights
 from engines.variants.places import model_place
@@ -57,7 +57,6 @@ class Swap:
         self._listener = listener
         self._say_to = say
         self._began = time.monotonic()
-        self._step = ""
         self._closed_at: float | None = None
         self._lines: list[dict[str, Any]] = []
         self.result: dict[str, Any] = {
@@ -136,7 +135,7 @@ class Swap:
             raise NotAchieved("it does not fit", found.reason)
         if self.order.strategy != "auto":
             return self.order.strategy
-        return "overlap" if found.verdict == "fits beside" else "stop-start"
+        return strategy_for(found)
 
     def _stop_old(self) -> None:
         self._say("drain", f"process {self._old.started.pid} finishes what it has; others wait")
@@ -213,11 +212,9 @@ class Swap:
         )
 
     def _evidence(self, launch: Launch, started: Started) -> Evidence:
-        words = launch.command[launch.command.index("serve") + 1 :]
-        return evidence_of(words, started.log_path)
+        return evidence_of(launch.arguments, started.log_path)
 
     def _say(self, step: str, text: str) -> None:
-        self._step = step
         at_s = round(time.monotonic() - self._began, 1)
         self._lines.append({"at_s": at_s, "step": step, "text": text})
         self._say_to(step, text)
