@@ -1,7 +1,7 @@
 """What a change did: the time before it against the time after it, growing as blocks complete.
 
-    before = up to span_ms before the change, not reaching into what an earlier change did
-    after  = from settle_ms past the change until now, the next change, or span_ms later
+    before = up to span_ms before the change began, not reaching into what an earlier change did
+    after  = from settle_ms past the change until now, the beginning of the next, or span_ms later
 
 Changes within `settle_ms` of each other (several knobs set at once) are one act: nothing can tell
 their effects apart.
@@ -96,7 +96,7 @@ def _spans(
 ) -> _Spans:
     """Both spans in whole blocks, so that they move only when a block completes."""
     block_ms, span_ms, settle_ms = sizes
-    reach = span_ms + 2 * settle_ms
+    reach = span_ms + 2 * settle_ms + _took(change)
     others = [
         other
         for other in list_changes(ledger, engine_id, change.ts_ms - reach, change.ts_ms + reach)
@@ -104,7 +104,7 @@ def _spans(
     ]
     first, last, together = _act(change, others, settle_ms)
     earlier = [other.ts_ms + settle_ms for other in others if other.ts_ms < first]
-    later = [other.ts_ms for other in others if other.ts_ms > last]
+    later = [other.ts_ms - _took(other) for other in others if other.ts_ms > last]
     since = max([first - span_ms, *earlier])
     start = last + settle_ms
     until = min([now_ms - LAG_MS, start + span_ms, *later])
@@ -119,13 +119,18 @@ def _spans(
 
 def _act(change: Change, others: list[Change], settle_ms: int) -> tuple[int, int, tuple[str, ...]]:
     """First and last instant of the act a change belongs to, and the other knobs in it."""
-    first = last = change.ts_ms
+    first, last = change.ts_ms - _took(change), change.ts_ms
     knobs: list[str] = []
     for other in sorted(others, key=lambda other: abs(other.ts_ms - change.ts_ms)):
         if first - settle_ms <= other.ts_ms <= last + settle_ms:
-            first, last = min(first, other.ts_ms), max(last, other.ts_ms)
+            first, last = min(first, other.ts_ms - _took(other)), max(last, other.ts_ms)
             knobs.append(other.knob)
     return first, last, tuple(sorted(set(knobs)))
+
+
+def _took(change: Change) -> int:
+    """Milliseconds from a change's beginning to its effect: a swap's may be a minute."""
+    return 0 if change.took_ms is None else round(change.took_ms)
 
 
 def _whole(length_ms: int, block_ms: int) -> int:

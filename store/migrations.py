@@ -6,8 +6,8 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from store.schema import APPLICATION_ID, SCHEMA_VERSION, SWAPS, TABLES
-from store.views import VIEWS, VIEWS_OF_SWAPS
+from store.schema import APPLICATION_ID, SCHEMA_VERSION, STARTS, SWAPS, TABLES
+from store.views import VIEWS, VIEWS_OF_STARTS, VIEWS_OF_SWAPS
 
 _migrations = Migrations("trimtab")
 
@@ -23,6 +23,13 @@ def create(db: Database) -> None:
 def add_swaps(db: Database) -> None:
     """Make what version 2 has more: swaps and their evidence."""
     for statement in (*SWAPS, *VIEWS_OF_SWAPS.values()):
+        db.conn.execute(statement)
+
+
+@_migrations()
+def add_starts(db: Database) -> None:
+    """Make what version 3 has more: how long starts took."""
+    for statement in (*STARTS, *VIEWS_OF_STARTS.values()):
         db.conn.execute(statement)
 
 

@@ -11,6 +11,8 @@ from store.reading import Bounds
 Control = Literal["live", "swap", "observe"]
 KnobKind = Literal["live", "swap"]
 KnobValue = bool | int
+VARIANT = "variant"
+"""The knob of a change that was a swap; its values are names of variants."""
 Outcome = Literal["applied", "refused", "put back", "failed"]
 Cause = Literal["set", "undo", "lease", "found"]
 """Why a knob moved: a person set it, took it back, its lease ran out, or it was found moved
@@ -84,19 +86,19 @@ class KnobState:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One audited knob change. `id` is made by whoever asks (a UUID4 as text), so that the same
-    change told by the engine and by the asker is one row.
+    """One audited change of a knob, or of the variant by a swap. `id` is made by whoever asks (a
+    UUID4 as text), so that the same change told by the engine and by the asker is one row.
 
     `ts_ms` is when it took effect (or was refused), `took_ms` the engine's own time from received
-    to applied, `per_engine` the outcome in each EngineCore by its label, `undoes` the change
-    taken back.
+    to applied (of a swap: all of it), `per_engine` the outcome in each EngineCore by its label,
+    `undoes` the change taken back.
     """
 
     id: str
     ts_ms: int
     knob: str
-    from_value: KnobValue | None
-    to_value: KnobValue | None
+    from_value: KnobValue | str | None
+    to_value: KnobValue | str | None
     outcome: Outcome
     cause: Cause
     who: str
@@ -117,8 +119,8 @@ class Event:
     text: str
 
 
-def format_value(value: KnobValue | None) -> str:
-    """A knob's value as people type and read it: on, off, a whole number, or – when unknown."""
+def format_value(value: KnobValue | str | None) -> str:
+    """A knob's value as people type and read it: on, off, a number, a name, or – when unknown."""
     if value is None:
         return "–"
     if isinstance(value, bool):

@@ -24,7 +24,7 @@ from store.reading import MAXIMA, READING_COLUMNS
 APPLICATION_ID = 0x5472_696D
 """SQLite's application_id of a ledger: "Trim" in ASCII."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """SQLite's user_version of a ledger this program writes."""
 
 MINUTE_MS = 60_000
@@ -301,3 +301,20 @@ CREATE TABLE swaps (
     "CREATE INDEX swaps_by_engine ON swaps (engine_id, ts_ms)",
 )
 """What version 2 adds."""
+
+STARTS: tuple[str, ...] = (
+    """
+CREATE TABLE starts (
+  id INTEGER PRIMARY KEY,
+  engine_id INTEGER NOT NULL REFERENCES engines (id),
+  ts_ms INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  command TEXT NOT NULL,
+  beside INTEGER NOT NULL CHECK (beside IN (0, 1)),
+  took_s REAL NOT NULL,
+  phases TEXT NOT NULL CHECK (json_valid(phases))
+) STRICT
+""",
+    "CREATE INDEX starts_by_model ON starts (model, ts_ms)",
+)
+"""What version 3 adds."""

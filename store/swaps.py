@@ -9,14 +9,20 @@ from typing import Any
 
 from store.ledger import Ledger
 
+RUNNING = "running"
 _COLUMNS = "id, ts_ms, variant, strategy, outcome, reason, who, why, took_s, waited_s, evidence"
+_LATEST = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[2:])
 
 
 @dataclass(frozen=True, slots=True)
 class SwapRow:
-    """A swap that is over. `outcome` is `done` or `rolled back`; `took_s` seconds from the plan to
-    the end, `waited_s` those in which new connections waited; `evidence` holds the steps, what
-    differed and the quality verdict, as JSON values."""
+    """A swap, begun at `ts_ms`. `outcome` is `running`, `done` or `rolled back`; `took_s` seconds
+    from the plan to the end, `waited_s` those in which new connections waited.
+
+    `evidence` holds JSON values: `steps` (each `at_s`, `step`, `text`); `start`, that of the new
+    engine, once it began (`model`, `command`, `beside`, `at_s`, `phases`, as in `store.starts`);
+    `evidence`, once it is verified: `old`, `new`, `quality`, `refused`.
+    """
 
     id: str
     ts_ms: int
@@ -32,11 +38,12 @@ class SwapRow:
 
 
 def record(ledger: Ledger, engine_id: int, swap: SwapRow) -> None:
-    """Keep a swap, on the disk when this returns; one that is there already stays as it is."""
+    """Keep a swap, on the disk when this returns; one that is over stays as it is."""
     with ledger.transaction(durable=True):
         ledger.conn.execute(
-            f"INSERT OR IGNORE INTO swaps (engine_id, {_COLUMNS}) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO swaps (engine_id, {_COLUMNS}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            f"ON CONFLICT (id) DO UPDATE SET {_LATEST} WHERE outcome = 'running'",
             (
                 engine_id,
                 swap.id,

@@ -28,6 +28,7 @@ _VIEWS = {
     "knobs": _View("v_knobs", "ts_ms, knob", "ts_ms"),
     "events": _View("v_events", "ts_ms", "ts_ms"),
     "swaps": _View("v_swaps", "ts_ms", "ts_ms"),
+    "starts": _View("v_starts", "ts_ms", "ts_ms"),
     "runs": _View("v_runs", "run_id"),
     "snapshots": _View("v_snapshots", "made_utc"),
 }

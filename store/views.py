@@ -151,6 +151,15 @@ FROM swaps JOIN engines ON engines.id = swaps.engine_id
 VIEWS_OF_SWAPS: dict[str, str] = {"v_swaps": _SWAPS}
 """What version 2 adds."""
 
+_STARTS = f"""
+CREATE VIEW v_starts AS
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, model, beside, took_s, phases, ts_ms
+FROM starts JOIN engines ON engines.id = starts.engine_id
+"""
+
+VIEWS_OF_STARTS: dict[str, str] = {"v_starts": _STARTS}
+"""What version 3 adds."""
+
 VIEWS: dict[str, str] = {
     "v_readings": _READINGS,
     "v_runs": _RUNS,

@@ -100,7 +100,7 @@ def control_of(engine: EngineInfo) -> Sequence[Path]:
 def _restore(ledger: Ledger, run_id: int, engine: EngineInfo, last: Change, why: str) -> Change:
     from engines.knobs import set_knob
 
-    assert last.from_value is not None
+    assert isinstance(last.from_value, int)  # True and False are, too
     change = set_knob(
         engine.sockets,
         last.knob,

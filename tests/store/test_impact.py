@@ -9,7 +9,7 @@ from typing import Literal
 from store.changes import record
 from store.impact import LAG_MS, SETTLE_MS, Impact, impact, impact_key
 from store.prices import PriceBook
-from store.records import Change
+from store.records import VARIANT, Change
 from tests.store.synthetic import START_MS, Engine, Second, make_engine
 
 PRICES = PriceBook({"H100": 3.6})
@@ -149,3 +149,33 @@ def test_an_engine_just_found_has_a_short_before(tmp_path: Path) -> None:
     assert found.comparison is not None
     assert found.comparison.windows[0].from_ms == START_MS
     assert found.comparison.verdict == "too few blocks"
+
+
+def test_what_comes_before_a_swap_ends_where_it_began(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 100, 10)
+    began = engine.ms
+    busy(engine, 40, 3)
+    made = Change(
+        "s", engine.ms, VARIANT, "start", "int4", "applied", "set", "me", took_ms=40_000.0
+    )
+    record(engine.ledger, engine.run_id, made)
+    busy(engine, 103, 20)
+    found = seen(engine, made)
+    assert found.before.to_ms == began
+    assert found.after.from_ms == made.ts_ms + SETTLE_MS
+    assert found.blocks == (10, 10)
+
+
+def test_what_comes_after_a_change_ends_where_a_swap_begins(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    made = change(engine)
+    busy(engine, 35, 20)
+    began = engine.ms
+    busy(engine, 30, 3)
+    swap = Change("s", engine.ms, VARIANT, None, "int4", "applied", "set", "me", took_ms=30_000.0)
+    record(engine.ledger, engine.run_id, swap)
+    found = seen(engine, made)
+    assert found.after.to_ms <= began
+    assert found.blocks == (6, 3)

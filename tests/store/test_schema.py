@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
-from store import changes, events, knobs, snapshots, swaps
+from store import changes, events, knobs, snapshots, starts, swaps
 from store.engines import find_engine
 from store.ledger import Ledger
 from store.migrations import _migrations
@@ -18,7 +19,7 @@ from store.reading import READING_COLUMNS
 from store.records import Change, Event, KnobState
 from store.schema import APPLICATION_ID, SCHEMA_VERSION
 from store.tables import TABLES
-from store.views import VIEWS, VIEWS_OF_SWAPS
+from store.views import VIEWS, VIEWS_OF_STARTS, VIEWS_OF_SWAPS
 from tests.store.synthetic import Engine, Second, make_engine
 
 
@@ -72,6 +73,20 @@ def test_a_ledger_of_version_1_is_raised_and_keeps_its_rows(tmp_path: Path) -> N
         swaps.record(ledger, row.id, swap)
         assert [one.id for one in swaps.recent(ledger, row.id, 9)] == ["b", "a"]
         assert swaps.recent(ledger, row.id, 1) == [swap]
+        assert starts.alike(ledger, "m", "k", beside=False) == []
+
+
+def test_a_running_swap_is_brought_up_to_date_until_it_is_over(engine: Engine) -> None:
+    running = swaps.SwapRow("a", 5, "int4", "auto", "running", evidence={"steps": [1]})
+    for row in (
+        running,
+        replace(running, strategy="overlap", evidence={"steps": [1, 2]}),
+        replace(running, strategy="overlap", outcome="done", took_s=9.0),
+        replace(running, outcome="rolled back"),
+    ):
+        swaps.record(engine.ledger, engine.engine_id, row)
+    (found,) = swaps.recent(engine.ledger, engine.engine_id, 9)
+    assert (found.outcome, found.strategy, found.took_s) == ("done", "overlap", 9.0)
 
 
 def test_readings_are_looked_up_by_their_key_alone(engine: Engine) -> None:
@@ -148,13 +163,13 @@ def test_the_small_views(engine: Engine) -> None:
 
 
 def test_every_view_names_its_engine_and_its_time(engine: Engine) -> None:
-    for view in VIEWS | VIEWS_OF_SWAPS:
+    for view in VIEWS | VIEWS_OF_SWAPS | VIEWS_OF_STARTS:
         cursor = engine.ledger.conn.execute(f"SELECT * FROM {view} LIMIT 0")
         assert {"engine", "ts_ms"} <= {column[0] for column in cursor.description}
 
 
 def test_every_exported_table_is_a_view() -> None:
-    assert {f"v_{table}" for table in TABLES} == set(VIEWS | VIEWS_OF_SWAPS)
+    assert {f"v_{table}" for table in TABLES} == set(VIEWS | VIEWS_OF_SWAPS | VIEWS_OF_STARTS)
 
 
 def test_a_time_range_of_a_view_reads_by_key(engine: Engine) -> None:
