@@ -29,6 +29,11 @@ def plugin_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return added
 
 
+def assignments(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """`NAME=value` for each variable that gives an engine with this environment its live knobs."""
+    return tuple(f"{name}={value}" for name, value in plugin_environment(environ).items())
+
+
 def front_environment(descriptor: int, *, held: bool) -> dict[str, str]:
     """The variables that make an API server take from an inherited listening socket, or hold."""
     return {"TRIMTAB_LISTEN_FD": str(descriptor), "TRIMTAB_HOLD": "1" if held else "0"}

@@ -131,7 +131,8 @@ def descendants(root: int, table: Mapping[int, Process]) -> list[Process]:
     return found
 
 
-def _status_field(pid: int, name: str) -> list[str] | None:
+def status_field(pid: int, name: str) -> list[str] | None:
+    """The words after `name` (with its colon) in /proc/PID/status; None where there are none."""
     for line in (read_text(f"/proc/{pid}/status") or "").splitlines():
         if line.startswith(name):
             return line.split()[1:]
@@ -140,13 +141,13 @@ def _status_field(pid: int, name: str) -> list[str] | None:
 
 def user_id(pid: int) -> int | None:
     """The effective user of a process."""
-    field = _status_field(pid, "Uid:")
+    field = status_field(pid, "Uid:")
     return int(field[1]) if field and len(field) > 1 else None
 
 
 def inner_pid(pid: int) -> int:
     """The PID a process knows itself by: another one inside a container."""
-    field = _status_field(pid, "NSpid:")
+    field = status_field(pid, "NSpid:")
     return int(field[-1]) if field else pid
 
 

@@ -35,7 +35,7 @@ def command_(*, pythonpath: bool, as_json: bool, db: Path | None) -> None:
     """
     from app.settings import default_db_path, load_settings
     from engines.doctor import examine
-    from engines.inside_path import INSIDE
+    from engines.inside_path import INSIDE, assignments
 
     if pythonpath:
         print_json({"pythonpath": str(INSIDE)}) if as_json else print_line(str(INSIDE))
@@ -47,7 +47,8 @@ def command_(*, pythonpath: bool, as_json: bool, db: Path | None) -> None:
     else:
         for check in checks:
             print_line(check_line(check))
-        print_line(f"live knobs in an engine of yours: PYTHONPATH={INSIDE} vllm serve MODEL")
+        words = " ".join(assignments({}))
+        print_line(f"live knobs in an engine of yours: {words} vllm serve MODEL")
     failed = [check.name for check in checks if check.ok is False]
     if failed:
         end_with(NotAchieved(f"To mend: {', '.join(failed)}"))

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "record": "Record engines into the ledger without a screen.",
     "export": "Write the ledger as CSV, JSON lines or Prometheus text.",
     "serve": "Start vLLM with the live knobs loaded.",
+    "adopt": "Put a running engine under trimtab's supervisor.",
     "stop": "Stop an engine that `serve` started.",
     "traffic": "Send load to an engine when there are no users.",
     "provision": "Make the engine environment and the demo models; safe to repeat.",

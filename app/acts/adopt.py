@@ -1,0 +1,96 @@
+"""What a person is shown before an engine is adopted; no secret of its command or environment."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from engines.plain import printable
+from engines.redact import redact_arguments, redact_environment
+
+if TYPE_CHECKING:
+    from engines.adoption.plan import AdoptionPlan
+
+LONGEST_VALUE = 120
+# fmt: off
+_MATTERS = (
+    "VLLM_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HF_", "HUGGING", "TRANSFORMERS_", "TORCH",
+    "PYTORCH_", "NCCL_", "GLOO_", "OMP_", "MKL_", "KMP_", "LD_", "PYTHON", "VIRTUAL_ENV",
+    "CONDA_", "PATH", "TMPDIR", "LMCACHE_", "TRIMTAB_",
+)
+# fmt: on
+"""How the names of variables begin that change how vLLM runs."""
+
+
+def shown_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables without secrets, those first that change how vLLM runs."""
+    redacted = redact_environment(environ)
+    ordered = sorted(redacted, key=lambda name: (not name.startswith(_MATTERS), name))
+    return {printable(name): printable(redacted[name], LONGEST_VALUE) for name in ordered}
+
+
+def plan_json(plan: AdoptionPlan) -> dict[str, Any]:
+    """The plan for a program."""
+    origin = plan.origin
+    return {
+        "name": plan.launch.name,
+        "url": plan.launch.url,
+        "pid": origin.pid,
+        "restarts": plan.restarts,
+        "command": [printable(word, 1000) for word in redact_arguments(origin.command)],
+        "directory": printable(origin.directory, 1000),
+        "environment": shown_environment(origin.environ),
+        "added": shown_environment(_added(plan)),
+        "connections": "refused" if plan.why_refused else "wait" if plan.restarts else "served",
+        "why_refused": plan.why_refused,
+    }
+
+
+def plan_lines(plan: AdoptionPlan) -> list[str]:
+    """The plan for a person."""
+    told = plan_json(plan)
+    lines = [
+        f"{told['name']}: process {told['pid']} at {told['url']}",
+        f"command      {shlex.join(told['command'])}",
+        f"directory    {told['directory']}",
+        *_table("environment", told["environment"]),
+        *_table("added", told["added"]),
+    ]
+    if not plan.restarts:
+        return [*lines, "it is taken over as it runs: no restart, nobody notices"]
+    if plan.why_refused:
+        wait = (
+            "connections  refused from its end until the new one listens, as its socket cannot be "
+            f"had ({plan.why_refused}): run it as root, or allow it with kernel.yama.ptrace_scope=0"
+        )
+    else:
+        wait = "connections  wait in the queue while it restarts; none is refused"
+    lines += [wait, "requests     what runs is finished first, as far as --drain allows"]
+    if plan.origin.output is not None:
+        from engines.provision.places import log_file
+
+        lines.append(
+            f"output       no more to {printable(plan.origin.output)}, but to "
+            f"{log_file(plan.launch.name)}"
+        )
+    if plan.script is not None:
+        words = shlex.join(redact_arguments(plan.script.arguments))
+        lines.append(
+            f"beware       {printable(words)} (PID {plan.script.pid}) started it: if it would "
+            "start it again, end it first"
+        )
+    return lines
+
+
+def _added(plan: AdoptionPlan) -> dict[str, str]:
+    before = plan.origin.environ
+    return {name: v for name, v in plan.launch.environ.items() if before.get(name) != v}
+
+
+def _table(title: str, variables: Mapping[str, str]) -> list[str]:
+    heads = [title, *([""] * len(variables))]
+    return [
+        f"{head:11}  {name}={value}"
+        for head, (name, value) in zip(heads, variables.items(), strict=False)
+    ]

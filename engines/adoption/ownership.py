@@ -1,0 +1,204 @@
+"""Whom a running engine belongs to, and what to add there where it is not ours to restart."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines import procfs
+from engines.inside_path import INSIDE, assignments
+from engines.plain import printable
+from engines.procfs import Process, ancestors
+from engines.redact import redact_arguments
+
+_CONTAINERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("Kubernetes pod", re.compile(r"kubepods\S*?pod([0-9a-f][0-9a-f_-]{10,})")),
+    ("Podman container", re.compile(r"libpod-(?:conmon-)?([0-9a-f]{12})")),
+    ("Docker container", re.compile(r"docker[-/]([0-9a-f]{12})")),
+    ("containerd container", re.compile(r"cri-containerd[-:]([0-9a-f]{12})")),
+    ("CRI-O container", re.compile(r"crio-([0-9a-f]{12})")),
+    ("LXC container", re.compile(r"lxc(?:\.payload)?[./]([\w.-]+)")),
+    ("nspawn container", re.compile(r"machine\.slice/machine-(.+?)\.scope")),
+    ("nspawn container", re.compile(r"systemd-nspawn@(.+?)\.service")),
+    ("containerd container", re.compile(r"/containerd/\S*?([0-9a-f]{12})")),
+)
+_JOB = re.compile(r"slurm\S*?/job_(\d+)")
+_USER_MANAGER = re.compile(r"user@\d+\.service")
+_ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
+_MANAGERS = frozenset(
+    {"supervisord", "runsv", "runsvdir", "s6-supervise", "s6-svscan", "supervise", "circusd"}
+    | {"monit", "god", "honcho", "foreman"}
+)
+_PM2 = "PM2 v"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an engine is not restarted by us: a line each for what, why, and what to add there."""
+
+    what: str
+    why: str
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of systemd; `user` where it is one of a user's own manager."""
+
+    name: str
+    user: bool
+
+    @property
+    def systemctl(self) -> str:
+        """The command that manages it."""
+        return "systemctl --user" if self.user else "systemctl"
+
+
+def container_in(cgroup: str) -> str | None:
+    """The container that the text of /proc/PID/cgroup names: its kind and the start of its id."""
+    for kind, pattern in _CONTAINERS:
+        if found := pattern.search(cgroup):
+            return f"{kind} {found[1][:36]}"
+    return None
+
+
+def unit_in(cgroup: str) -> Unit | None:
+    """The service that the text of /proc/PID/cgroup names; None for a login's or terminal's scope,
+    which no manager starts again."""
+    for line in cgroup.splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number != "0" and controllers != "name=systemd":
+            continue
+        parts = path.split("/")
+        named = [part for part in parts if part.endswith((".service", ".scope"))]
+        if named and named[-1].endswith(".service") and not _USER_MANAGER.fullmatch(named[-1]):
+            user = any(_USER_MANAGER.fullmatch(part) for part in parts)
+            return Unit(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), named[-1]), user)
+    return None
+
+
+def job_in(cgroup: str) -> str | None:
+    """The batch job that the text of /proc/PID/cgroup names."""
+    found = _JOB.search(cgroup)
+    return f"Slurm job {found[1]}" if found else None
+
+
+def manager_among(above: Iterable[Process]) -> Process | None:
+    """A process that would start the engine again when it ends, among those above it."""
+    for process in above:
+        words = {Path(word).name for word in process.arguments[:2]}
+        if process.comm in _MANAGERS or words & _MANAGERS or process.comm.startswith(_PM2):
+            return process
+    return None
+
+
+def refusal(pid: int, arguments: Sequence[str], environ: Mapping[str, str]) -> Refusal | None:
+    """Why the engine `pid` may not be taken over, None where it may.
+
+    `arguments` are those after `vllm serve`, `environ` its variables, as far as they can be read.
+    """
+    theirs = procfs.read_text(f"/proc/{pid}/cgroup") or ""
+    ours = procfs.read_text("/proc/self/cgroup") or ""
+    container = container_in(theirs)
+    if container is not None and container != container_in(ours):
+        return _in_container(pid, container, arguments)
+    if (unit := unit_in(theirs)) is not None and unit != unit_in(ours):
+        return _in_service(pid, unit, arguments, environ)
+    if (job := job_in(theirs)) is not None and job != job_in(ours):
+        what = f"PID {pid} runs in {job}"
+        why = "outside of the job it would have neither its GPUs nor its limits"
+        return Refusal(what, why, _elsewhere("in the job's script", arguments, environ))
+    for kind in ("mnt", "pid"):
+        if not same_namespace(pid, kind):
+            return _in_container(pid, "a container or sandbox", arguments)
+    return _another_users(pid) or _managed(pid, arguments, environ)
+
+
+def same_namespace(pid: int, kind: str) -> bool:
+    """Whether a process shares our namespace of this kind. True when unknown."""
+    try:
+        there, here = (os.readlink(f"/proc/{one}/ns/{kind}") for one in (pid, "self"))  # noqa: PTH115
+    except OSError:
+        return True
+    return there == here
+
+
+def _in_container(pid: int, name: str, arguments: Sequence[str]) -> Refusal:
+    return Refusal(
+        f"PID {pid} runs in {name}",
+        "what started that container would start it again, or end with it",
+        (
+            f"live knobs: give the container  -v {INSIDE}:{INSIDE}:ro -e PYTHONPATH={INSIDE}",
+            f"swaps: let its command be  {serve_command(arguments)}  with trimtab in its image",
+        ),
+    )
+
+
+def _in_service(
+    pid: int, unit: Unit, arguments: Sequence[str], environ: Mapping[str, str]
+) -> Refusal:
+    lines = [f"Environment={shlex.quote(word)}" for word in assignments(environ)]
+    return Refusal(
+        f"PID {pid} belongs to {printable(unit.name)}",
+        "systemd would start it again, or end what we start",
+        (
+            f"live knobs from its next start: {unit.systemctl} edit {shlex.quote(unit.name)}",
+            "    [Service]",
+            *(f"    {line}" for line in lines),
+            "swaps: let the unit start trimtab (docs/trimtab@.service is a whole example)",
+            "    [Service]",
+            "    Type=notify",
+            "    KillMode=mixed",
+            "    ExecStart=",
+            f"    ExecStart={serve_command(arguments)}",
+        ),
+    )
+
+
+def _another_users(pid: int) -> Refusal | None:
+    owner = procfs.user_id(pid)
+    if owner is None or owner == os.geteuid():
+        return None
+    try:
+        name = printable(pwd.getpwuid(owner).pw_name)
+    except KeyError:
+        name = f"#{owner}"
+    return Refusal(
+        f"PID {pid} runs as {name}",
+        "it would run as somebody else afterwards",
+        (f"run it as that user: sudo -u {shlex.quote(name)} trimtab adopt …",),
+    )
+
+
+def _managed(pid: int, arguments: Sequence[str], environ: Mapping[str, str]) -> Refusal | None:
+    manager = manager_among(list(ancestors(pid))[1:])
+    if manager is None:
+        return None
+    name = printable(manager.comm)
+    return Refusal(
+        f"{name} (PID {manager.pid}) started PID {pid}",
+        "it would start it again",
+        _elsewhere(f"in the configuration of {name}", arguments, environ),
+    )
+
+
+def _elsewhere(where: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
+    words = " ".join(shlex.quote(word) for word in assignments(environ))
+    return (
+        f"live knobs: {where} add the environment  {words}",
+        f"swaps: {where} let the command be  {serve_command(arguments)}",
+    )
+
+
+def serve_command(arguments: Sequence[str]) -> str:
+    """How trimtab would serve the same, as typed in a shell; without secrets."""
+    words = [printable(word) for word in redact_arguments(arguments)]
+    if words[:1] == ["--model"] and len(words) > 1:
+        words = words[1:]
+    return shlex.join(["trimtab", "serve", *words])

@@ -1,0 +1,178 @@
+"""What it takes to put a running engine under a supervisor, or why that cannot be."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engines import serving
+from engines.adoption.origin import Origin, read_environ, read_origin
+from engines.adoption.orphaned import is_orphaned
+from engines.adoption.ownership import Refusal, refusal
+from engines.adoption.sockets import Held, why_not_beside
+from engines.arguments import read_arguments
+from engines.inside_path import plugin_environment
+from engines.launch import Launch, free_name
+from engines.location import locate
+from engines.priority import NICE
+from engines.processes import EngineTree, engine_trees, serve_arguments
+from engines.procfs import Process, ancestors
+from engines.serving import Serving
+from engines.variants.flags import cut
+from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.discovery import EngineInfo
+
+_PART_OF_MORE = {
+    "headless": "--headless: it serves nothing by itself",
+    "data-parallel-rank": "it is one rank of a data-parallel deployment",
+    "data-parallel-start-rank": "it is one node of a data-parallel deployment",
+    "data-parallel-external-lb": "it is one rank of a data-parallel deployment",
+    "data-parallel-hybrid-lb": "it is one node of a data-parallel deployment",
+    "node-rank": "it is one node of several",
+}
+_SHELLS = frozenset({"sh", "bash", "zsh", "dash", "fish", "ksh"})
+
+
+class Refused(NotAchieved):
+    """The engine is not ours to restart; `advice` is what to add where it belongs, line by line."""
+
+    def __init__(self, found: Refusal) -> None:
+        super().__init__(found.what, found.why, "; ".join(line.strip() for line in found.advice))
+        self.advice = found.advice
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionPlan:
+    """How an engine is adopted. `launch` is what its supervisor is given. `restarts` is False for
+    an engine of trimtab's that lost its keeper: it is taken over as it runs. `why_refused` says why
+    connections are refused meanwhile, '' where they wait. `script` is what started it, where that
+    may start it again."""
+
+    launch: Launch = field(repr=False)
+    origin: Origin
+    held: Held
+    restarts: bool
+    why_refused: str = ""
+    script: Process | None = None
+    serving: Serving | None = None
+
+
+def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> AdoptionPlan:
+    """The plan for an engine as discovery found it; `name` is what to call it.
+
+    Raises `NotAchieved` where it cannot be adopted, its subclass `Refused` where it belongs to
+    somebody else, `BadInput` for a name that is taken.
+    """
+    tree = _tree(engine)
+    pid = tree.root.pid
+    one = next((one for one in serving.list_serving() if one.pid == pid), None)
+    if one is not None and is_orphaned(one):
+        return _as_it_runs(one, _held(tree), db)
+    found = refusal(pid, tree.launch or (), read_environ(pid) or {})
+    if found is not None:
+        raise Refused(found)
+    held = _held(tree)
+    origin = read_origin(pid)
+    _check_alone(origin, tree)
+    launch = Launch(
+        name=free_name(name, engine.name),
+        model=engine.model or engine.name,
+        command=origin.command,
+        environ={**origin.environ, **plugin_environment(origin.environ)},
+        address=(held.host, held.port),
+        url=engine.url,
+        log_only=read_arguments(tree.launch or ()).tls,
+        db=None if db is None else str(db),
+        directory=origin.directory,
+    )
+    return AdoptionPlan(launch, origin, held, True, why_not_beside(held), _script(tree.root))
+
+
+def _as_it_runs(one: Serving, held: Held, db: Path | None) -> AdoptionPlan:
+    """The plan for an engine of ours that lost its keeper: its launch, read back from itself."""
+    origin = read_origin(one.pid)
+    nice = origin.conditions.nice
+    launch = Launch(
+        name=one.name,
+        model=one.model,
+        command=origin.command,
+        environ=origin.environ,
+        address=(held.host, held.port),
+        url=one.url,
+        cores=one.cores,
+        log_only=read_arguments(serve_arguments(origin.command) or ()).tls,
+        gives_way=nice == NICE,
+        db=None if db is None else str(db),
+        directory=origin.directory,
+    )
+    # It gives way by itself, its supervisor must not.
+    own = os.getpriority(os.PRIO_PROCESS, 0) if nice == NICE else nice
+    conditions = replace(origin.conditions, nice=own)
+    return AdoptionPlan(launch, replace(origin, conditions=conditions), held, False, serving=one)
+
+
+def _tree(engine: EngineInfo) -> EngineTree:
+    from engines.supervisor.client import status
+
+    if engine.pid is None:
+        raise NotAchieved(f"{engine.name} cannot be adopted", engine.reason)
+    for one in serving.list_serving():
+        if one.pid == engine.pid and status(one.name) is not None:
+            raise NotAchieved(
+                f"{one.name} is under trimtab's supervisor already", "", "`trimtab swap` changes it"
+            )
+    tree = next((one for one in engine_trees() if one.root.pid == engine.pid), None)
+    if tree is None:
+        raise NotAchieved(f"{engine.name} has ended")
+    if tree.launch is None:
+        raise NotAchieved(
+            f"{engine.name} cannot be adopted",
+            "vLLM runs inside another program, whose command line is not vLLM's",
+            "start it by `trimtab serve` instead",
+        )
+    return tree
+
+
+def _held(tree: EngineTree) -> Held:
+    """The socket of an engine's address; raises `NotAchieved` where it has none of ours to take."""
+    pid = tree.root.pid
+    location = locate(tree)
+    if location is None or not location.listeners:
+        why = location.problem if location is not None else "it serves no address by itself"
+        raise NotAchieved(
+            f"PID {pid} cannot be adopted", why or "its listening socket cannot be seen"
+        )
+    listener = location.listeners[0]
+    pids = (pid, *(one.pid for one in tree.api_servers))
+    return Held(pids, listener.inode, listener.address, listener.port)
+
+
+def _check_alone(origin: Origin, tree: EngineTree) -> None:
+    """Raise `NotAchieved` for one part of a deployment that is more than this command."""
+    names = {flag.name: flag.words for flag in cut(tree.launch or ())}
+    why = next((why for name, why in _PART_OF_MORE.items() if name in names), None)
+    executors = (
+        names.get("distributed-executor-backend", ()),
+        names.get("data-parallel-backend", ()),
+    )
+    on_ray = any("ray" in " ".join(words).lower() for words in executors)
+    if on_ray or any(name.startswith("RAY_JOB_") for name in origin.environ):
+        why = "Ray runs it: its workers are started, and ended, elsewhere"
+    if why is not None:
+        raise NotAchieved(
+            f"PID {tree.root.pid} cannot be adopted", why, "restart the whole by `trimtab serve`"
+        )
+
+
+def _script(root: Process) -> Process | None:
+    """The script that started it, as far as one can be told from a person's shell."""
+    above = list(ancestors(root.pid))[1:2]
+    if not above or above[0].pid == 1:
+        return None
+    words = above[0].arguments
+    is_shell = bool(words) and Path(words[0]).name.lstrip("-") in _SHELLS
+    return above[0] if is_shell and any(word[:1] != "-" for word in words[1:]) else None
