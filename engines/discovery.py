@@ -21,6 +21,7 @@ from engines.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.processes import engine_trees
 from engines.procfs import read_process
 from engines.redact import redact_arguments
+from engines.supervisor.client import supervised_as
 from store.errors import EngineUnreachable
 from store.records import Control, RunInfo
 
@@ -36,7 +37,8 @@ class EngineInfo:
 
     `url` is its base address; one that cannot be reached over TCP has another scheme than http.
     `reason` says what limits `control`. `arguments` is the whole command line without secrets,
-    `sockets` the plugin's, one per EngineCore. Fields that cannot be known are None or empty.
+    `sockets` the plugin's, one per EngineCore, `supervisor` the name by which a supervisor of
+    trimtab's has it, so that it can be swapped. Fields that cannot be known are None or empty.
     """
 
     url: str
@@ -50,6 +52,7 @@ class EngineInfo:
     started_ms: int | None = None
     arguments: tuple[str, ...] = ()
     sockets: tuple[Path, ...] = ()
+    supervisor: str | None = None
 
     def run_info(self) -> RunInfo:
         """What the ledger keeps of this life of the engine."""
@@ -141,23 +144,28 @@ def _without_shadows(found: list[Location]) -> list[Location]:
 
 def _insides(
     found: Sequence[Location], deadline_s: float
-) -> list[tuple[PluginControl, tuple[str, ...]]]:
-    """What the plugin allows in each engine, and the GPUs each holds."""
+) -> list[tuple[PluginControl, str | None, tuple[str, ...]]]:
+    """What the plugin allows in each engine, its supervisor, and the GPUs each holds."""
     pids = [location.tree.root.pid for location in found]
     with ThreadPoolExecutor(len(found)) as beside:
         controls = beside.map(
             lambda place: confirm(plugin_control(place.tree), min(1.0, deadline_s)), found
         )
+        supervisors = beside.map(supervised_as, pids)
         unknown: dict[int, list[gpus.GpuHold]] = {pid: [] for pid in pids}
         held = gpus.within(deadline_s, lambda: gpus.holds(pids), unknown)
         return [
-            (control, tuple(f"GPU {hold.index}: {hold.device.name}" for hold in held[pid]))
-            for control, pid in zip(controls, pids, strict=True)
+            (control, name, tuple(f"GPU {hold.index}: {hold.device.name}" for hold in held[pid]))
+            for control, name, pid in zip(controls, supervisors, pids, strict=True)
         ]
 
 
 def _describe(
-    location: Location, answer: Answer, inside: PluginControl, held: tuple[str, ...]
+    location: Location,
+    answer: Answer,
+    inside: PluginControl,
+    supervisor: str | None,
+    held: tuple[str, ...],
 ) -> EngineInfo:
     root = location.tree.root
     model = answer.model or printable(location.launch.shown_model or "") or None
@@ -182,6 +190,7 @@ def _describe(
             printable(text, LONGEST_ARGUMENT) for text in redact_arguments(root.arguments)
         ),
         sockets=sockets,
+        supervisor=supervisor,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from engines.launch_command import (
 )
 from engines.plain import printable
 from engines.priority import give_way
+from engines.processes import serve_arguments
 from engines.provision.environment import MODEL_NAMES
 from engines.provision.models import resolve_model
 from engines.provision.places import log_file
@@ -50,6 +51,10 @@ __all__ = [
     "wait_healthy",
 ]
 
+AS_STARTED = "start"
+"""The variant of an engine that was never swapped."""
+BEFORE = "before"
+"""What the variant of a swap back is called while nobody knows which that is."""
 _PORTS_TRIED = 100
 
 
@@ -57,19 +62,22 @@ _PORTS_TRIED = 100
 class LaunchSpec:
     """What to serve. `model` is a demo model's name, a directory, or a hub name already on this
     host; `arguments` go to vLLM as they are; `python` is that of a vLLM environment, the
-    provisioned one if None; `environ` is this process's if None."""
+    provisioned one if None; `environ` is this process's if None; `db` the ledger that its
+    supervisor tells of its life, none if None."""
 
     model: str
     name: str | None = None
     arguments: tuple[str, ...] = ()
     python: Path | None = None
     environ: Mapping[str, str] | None = None
+    db: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """An engine ready to be started. `address` is where it listens, `url` where it is reached from
-    here, `gives_way` whether its watchers go before it."""
+    here, `gives_way` whether its watchers go before it, `variant` the name of the variant it became
+    by the swap `swap_id`, `db` the ledger that is told of its life (a path)."""
 
     name: str
     model: str
@@ -80,11 +88,15 @@ class Launch:
     cores: tuple[int, ...] = ()
     log_only: bool = False
     gives_way: bool = False
+    variant: str = AS_STARTED
+    swap_id: str | None = None
+    db: str | None = None
+    directory: str | None = None
 
     @property
     def serve_at(self) -> int:
-        """Where `serve` stands in the command."""
-        return self.command.index("serve")
+        """Where the word before vLLM's arguments stands: `serve`, or the module's name."""
+        return len(self.command) - len(serve_arguments(self.command) or ()) - 1
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -106,7 +118,7 @@ def prepare(spec: LaunchSpec) -> Launch:
     """
     model = resolve_model(spec.model)
     vllm = find_vllm(spec.python)
-    name = _free_name(spec)
+    name = free_name(spec.name, spec.model)
     arguments, secrets = take_secrets(spec.arguments)
     told = read_arguments([model, *arguments])
     host = flag_value(arguments, "host") or LOCALHOST
@@ -134,6 +146,7 @@ def prepare(spec: LaunchSpec) -> Launch:
         log_only=told.tls or told.unix_socket is not None,
         # Nobody's production, and its watchers share the host with it.
         gives_way=vllm.is_cpu and spec.model in MODEL_NAMES,
+        db=None if spec.db is None else str(spec.db),
     )
 
 
@@ -148,7 +161,7 @@ def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool =
     if listener is not None:
         environ |= front_environment(listener.fileno(), held=held)
     log_path = log_file(launch.name)
-    process = _spawn(launch.command, environ, log_path, listener)
+    process = _spawn(launch, environ, log_path, listener)
     if launch.gives_way and not held:
         give_way(process.pid)
     ticks = lifetime.start_ticks(process.pid) or 0
@@ -169,7 +182,7 @@ def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool =
 
 
 def _spawn(
-    command: Sequence[str],
+    launch: Launch,
     environ: Mapping[str, str],
     log_path: Path,
     listener: socket.socket | None,
@@ -186,7 +199,8 @@ def _spawn(
         ) from None
     try:
         process = subprocess.Popen(
-            command,
+            launch.command,
+            cwd=launch.directory,
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=subprocess.STDOUT,
@@ -196,7 +210,7 @@ def _spawn(
         )
     except OSError as error:
         raise NotAchieved(
-            f"cannot start {command[0]}",
+            f"cannot start {launch.command[0]}",
             error.strerror or "",
             "run `trimtab provision`, or name another environment",
         ) from None
@@ -206,23 +220,32 @@ def _spawn(
     return process
 
 
-def _free_name(spec: LaunchSpec) -> str:
-    """The name asked for, or one made of the model's that no living engine has."""
-    if spec.name is not None:
-        if spec.name.endswith(serving.CANDIDATE):
+def free_name(asked: str | None, model: str) -> str:
+    """The name asked for, or one made of the model's that no living engine has.
+
+    Raises `BadInput` for one that is taken or kept for engines that are to take over.
+    """
+    if asked is not None:
+        if asked.endswith(serving.CANDIDATE):
             raise BadInput(
-                f"{spec.name} cannot be a name",
+                f"{asked} cannot be a name",
                 f"names that end in {' or '.join(serving.CANDIDATE)} are those of engines that are "
                 "to take over",
             )
-        if serving.find_serving(spec.name) is not None:
+        running = serving.find_serving(asked)
+        if running is not None:
+            from engines.adoption.orphaned import is_orphaned
+
+            lost = is_orphaned(running)
             raise BadInput(
-                f"an engine named {spec.name} already runs",
-                "",
-                f"choose another --name, or `trimtab stop {spec.name}`",
+                f"an engine named {asked} already runs",
+                "it has lost its supervisor" if lost else "",
+                f"`trimtab adopt {asked}` takes it over as it runs"
+                if lost
+                else f"choose another --name, or `trimtab stop {asked}`",
             )
-        return spec.name
-    base = Path(spec.model).name
+        return asked
+    base = Path(model).name
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in base)
     stem = stem.lstrip("._-")[:50] or "engine"
     stem = stem.replace(".next", "-next").replace(".other", "-other")

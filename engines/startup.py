@@ -82,7 +82,7 @@ def wait_healthy(
     An engine that is only slow is left running: whoever started it decides.
     """
     began = time.monotonic()
-    log = _LogPhases(started.log_path)
+    log = LogPhases(started.log_path)
     while True:
         index = log.advance()
         elapsed = time.monotonic() - began
@@ -104,7 +104,7 @@ def wait_healthy(
 
 def has_served(log: Path) -> bool:
     """Whether the engine that writes this log has got so far as to take requests."""
-    return _LogPhases(log).advance() == len(PHASES)
+    return LogPhases(log).advance() == len(PHASES)
 
 
 def _answers(url: str) -> bool:
@@ -115,7 +115,7 @@ def _answers(url: str) -> bool:
     return True
 
 
-class _LogPhases:
+class LogPhases:
     """Reads what is new in a growing log and knows the furthest phase in it."""
 
     def __init__(self, path: Path) -> None:
@@ -124,6 +124,7 @@ class _LogPhases:
         self._index = 0
 
     def advance(self) -> int:
+        """Read on; the index of the furthest phase, 0 before the first."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)

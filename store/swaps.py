@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,12 +61,23 @@ def record(ledger: Ledger, engine_id: int, swap: SwapRow) -> None:
         )
 
 
+def get(ledger: Ledger, swap_id: str) -> SwapRow | None:
+    """The swap with this id."""
+    rows = ledger.conn.execute(f"SELECT {_COLUMNS} FROM swaps WHERE id = ?", (swap_id,))
+    return next(_rows(rows), None)
+
+
 def recent(ledger: Ledger, engine_id: int, limit: int) -> list[SwapRow]:
     """The last `limit` swaps of an engine, newest first."""
     rows = ledger.conn.execute(
         f"SELECT {_COLUMNS} FROM swaps WHERE engine_id = ? ORDER BY ts_ms DESC, id LIMIT ?",
         (engine_id, limit),
     )
+    return list(_rows(rows))
+
+
+def _rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[SwapRow]:
     names = _COLUMNS.split(", ")
-    found = (dict(zip(names, row, strict=True)) for row in rows)
-    return [SwapRow(**one | {"evidence": json.loads(one["evidence"])}) for one in found]
+    for row in rows:
+        told = dict(zip(names, row, strict=True))
+        yield SwapRow(**told | {"evidence": json.loads(told["evidence"])})

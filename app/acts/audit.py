@@ -6,7 +6,7 @@ import getpass
 import os
 from typing import TYPE_CHECKING
 
-from store.clock import now_ms
+from store.formats import format_took
 from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:
@@ -24,24 +24,10 @@ def who() -> str:
     return f"{name} from {origin}" if origin else name
 
 
-def run_of(ledger: Ledger, engine: EngineInfo) -> int:
-    """The run of the ledger that this life of the engine is, opened if no recorder has seen it."""
-    from store.engines import find_engine, upsert_engine
-    from store.runs import latest_run, open_run
-
-    with ledger.transaction():
-        known = find_engine(ledger, engine.url)
-        engine_id = known.id if known else upsert_engine(ledger, engine.url, engine.name)
-        latest = latest_run(ledger, engine_id)
-        if latest is not None and latest.info.pid == engine.pid:
-            return latest.id
-        return open_run(ledger, engine_id, engine.run_info(), now_ms())
-
-
 def describe(change: Change) -> str:
     """A change as one line: knob, old and new value, and how long it took."""
     line = f"{change.knob}: {format_value(change.from_value)} -> {format_value(change.to_value)}"
-    took = "" if change.took_ms is None else f"  ({change.took_ms:.1f} ms)"
+    took = "" if change.took_ms is None else f"  ({format_took(change.took_ms)})"
     if change.outcome != "applied":
         return f"{line}  {change.outcome}: {change.reason}"
     lease = f"  falls back in {change.lease_s:g} s" if change.lease_s else ""

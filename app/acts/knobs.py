@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.acts.audit import keep, run_of, who
+from app.acts.audit import keep, who
+from engines.current_run import run_of
 from store.errors import NotAchieved
 from store.records import Change, KnobValue, format_value
 
@@ -63,23 +64,24 @@ def set_one(
     return change
 
 
-def undo(ledger: Ledger, engine: EngineInfo, *, why: str = "") -> Change:
-    """Take back the last applied change of this run that still stands; raises NotAchieved."""
+def last_standing(ledger: Ledger, engine: EngineInfo) -> Change | None:
+    """The newest applied change of this run that nobody has taken back."""
     from engines.knobs import read_journal
     from engines.ledger_writes import record_changes
     from store.changes import last_undoable
     from store.engines import find_engine
 
-    sockets = control_of(engine)
     run_id = run_of(ledger, engine)
     row = find_engine(ledger, engine.url)
     if row is not None:
         # Without a recorder nobody else tells the ledger of a lease that ran out.
-        record_changes(ledger, row.id, run_id, read_journal(sockets, {}))
-    last = last_undoable(ledger, run_id)
-    if last is None or last.from_value is None:
-        raise NotAchieved(f"There is no change of {engine.name} to take back")
-    change = _restore(ledger, run_id, engine, last, why)
+        record_changes(ledger, row.id, run_id, read_journal(control_of(engine), {}))
+    return last_undoable(ledger, run_id)
+
+
+def take_back(ledger: Ledger, engine: EngineInfo, last: Change, why: str) -> Change:
+    """Give a knob the value that it had before `last`; raises NotAchieved where it is refused."""
+    change = _restore(ledger, run_of(ledger, engine), engine, last, why)
     if change.outcome != "applied":
         raise _refused(change, put_back=False)
     return change

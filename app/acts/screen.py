@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.acts.knobs import set_one, undo
+from app.acts.knobs import set_one
 from app.acts.snapshots import take_snapshot
+from app.acts.undo import undo
 from engines.discovery import EngineInfo, probe
 from store.engines import find_engine
 from store.errors import NotAchieved

@@ -25,6 +25,7 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
     control   live     knobs change while it serves
               swap     only a restart changes anything
               observe  it can only be watched
+    An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
     from app.cli.choose import live_engines
 
@@ -61,6 +62,7 @@ def engine_json(one: EngineInfo) -> dict[str, object]:
         "vllm_version": one.vllm_version,
         "control": one.control,
         "reason": one.reason,
+        "supervisor": one.supervisor,
         "gpus": list(one.gpus),
         "started": iso(one.started_ms),
     }
@@ -73,7 +75,7 @@ def _row(one: EngineInfo) -> tuple[str, ...]:
         one.model or UNKNOWN,
         str(one.pid or UNKNOWN),
         one.vllm_version or UNKNOWN,
-        one.control,
+        one.control if one.supervisor is None else f"{one.control}, supervised",
         ", ".join(one.gpus) or UNKNOWN,
         clock(one.started_ms),
     )

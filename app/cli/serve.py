@@ -17,7 +17,7 @@ from app.cli.options import command, common, duration_option
 from app.durations import format_duration
 from app.output import clean, print_json, print_line, say
 from app.readiness import notify
-from store.errors import NotAchieved
+from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
     from engines.launch import Phase, Started
@@ -61,12 +61,13 @@ def command_(
     from engines.launch import LaunchSpec, StartFailed, wait_healthy
     from engines.supervisor.client import start_supervised
 
-    del db
     arguments = (*vllm_arguments, *(("--port", str(port)) if port else ()))
     stop = threading.Event()
     for number in _END:
         signal.signal(number, lambda *_: stop.set())
-    started = start_supervised(LaunchSpec(model, name=name, arguments=arguments, python=python))
+    started = start_supervised(
+        LaunchSpec(model, name=name, arguments=arguments, python=python, db=_ledger_path(db))
+    )
     say(f"Starting {started.name} as process {started.pid}; its log is {started.log_path}")
     try:
         wait_healthy(started, timeout, _until(stop, phase_lines()))
@@ -83,6 +84,18 @@ def command_(
     if not detach:
         notify("READY=1")
         _follow(started, stop)
+
+
+def _ledger_path(db: Path | None) -> Path | None:
+    """The ledger that is told of the engine's life; one that cannot be had keeps none from it."""
+    from app.cli.options import open_ledger
+
+    try:
+        with open_ledger(db) as ledger:
+            return ledger.path
+    except TrimtabError as error:
+        say(f"The engine's life is not kept: {error}")
+        return None
 
 
 def phase_lines() -> Callable[[Phase], None]:

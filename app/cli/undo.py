@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.options import api_key_option, command, common, engine_option, open_ledger
+from app.cli.swapping import say_step, strategy_option
 from app.output import print_json, print_line
+
+if TYPE_CHECKING:
+    from engines.supervisor.order import Strategy
 
 
 @command("undo")
 @click.option("--why", default="", metavar="TEXT", help="The reason, kept with the change.")
+@strategy_option
 @engine_option
 @api_key_option
 @common
 def command_(
     *,
     why: str,
+    strategy: Strategy,
     engine: str | None,
     api_key: str | None,
     as_json: bool,
     db: Path | None,
 ) -> None:
-    """Take back the last change of a knob that still stands.
+    """Take back the last change that still stands, of a knob or by a swap.
 
-    Called again, it takes back the one before.
+    Called again, it takes back the one before. A swap that runs is called off; one that is done is
+    taken back by another swap, to the exact command that served before.
     """
     from app.acts import describe, undo
     from app.cli.choose import live_engine
@@ -33,7 +41,13 @@ def command_(
 
     chosen = live_engine(engine, api_key)
     with open_ledger(db) as ledger:
-        change = undo(ledger, chosen, why=why)
+        change = undo(
+            ledger,
+            chosen,
+            why=why,
+            strategy=strategy,
+            on_step=say_step,
+        )
     if as_json:
         print_json(change_json(change))
     else:

@@ -1,4 +1,6 @@
-"""The keeper: reads a `Launch` as JSON on its standard input and keeps it supervised.
+"""The keeper: reads a `Memory` as JSON on its standard input and keeps its launch supervised.
+
+A second line tells of an engine that runs already (`engines/adoption/beginning.py`).
 
 It does nothing but hold the listening socket and wait, so that there is little to go wrong in it.
 The supervisor is a fork of it: one that was killed is followed by another, which finds the engine
@@ -7,30 +9,34 @@ as it is and takes it over. It ends with the supervisor's exit status.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import sys
 import time
-from dataclasses import asdict
 from functools import partial
 
-from engines.launch import Launch
+from engines.adoption.beginning import beginning_from_line
+from engines.adoption.sockets import BACKLOG
+from engines.adoption.takeover import Adoption
+from engines.supervisor.memory import Memory, from_line, to_line
 from engines.supervisor.supervisor import Supervisor
 
-BACKLOG = 4096
-"""Connections that wait while no engine accepts; the kernel may hold it lower (somaxconn)."""
 PAUSE_S = 0.5
 
 
 def main() -> int:
     """Keep until the supervisor ends by itself."""
-    launch = read_launch(sys.stdin.read())
+    line, *more = sys.stdin.read().splitlines()
+    memory = from_line(line)
+    adoption: Adoption | None = None
     try:
-        listener = listen(launch.address)
+        if more:
+            listener, adoption = beginning_from_line(more[0]).take_on()
+        else:
+            listener = listen(memory.launch.address)
     except OSError as error:
-        sys.stderr.write(f"cannot listen on {launch.url}: {error.strerror}\n")
+        sys.stderr.write(f"cannot listen on {memory.launch.url}: {error.strerror}\n")
         return 1
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     while True:
@@ -38,13 +44,16 @@ def main() -> int:
         child = os.fork()
         if child == 0:
             os.close(reader)
-            os._exit(Supervisor(launch, listener, partial(write_launch, writer)).run())
+            keep = partial(write_memory, writer)
+            os._exit(Supervisor(memory, listener, keep, adoption).run())
         os.close(writer)
         _pass_on(child)
-        # After a swap another launch is in force. The pipe ends with the supervisor.
-        with os.fdopen(reader, encoding="utf-8") as launches:
-            for line in launches:
-                launch = read_launch(line)
+        # The pipe ends with the supervisor, perhaps in the midst of a line.
+        with os.fdopen(reader, encoding="utf-8") as lines:
+            for line in lines:
+                if line.endswith("\n"):
+                    memory = from_line(line)
+                    adoption = None  # it has come to its end
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
             return os.WEXITSTATUS(status)
@@ -62,18 +71,10 @@ def _pass_on(child: int) -> None:
         signal.signal(number, tell)
 
 
-def read_launch(text: str) -> Launch:
-    """A launch as `dataclasses.asdict` and JSON wrote it."""
-    told = json.loads(text)
-    for field in ("command", "address", "cores"):
-        told[field] = tuple(told[field])
-    return Launch(**told)
-
-
-def write_launch(descriptor: int, launch: Launch) -> None:
-    """Tell the keeper what to start from now on; it carries keys, so it goes over a pipe."""
+def write_memory(descriptor: int, memory: Memory) -> None:
+    """Tell the keeper what the next supervisor is to know."""
     with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as pipe:
-        pipe.write(json.dumps(asdict(launch)) + "\n")
+        pipe.write(to_line(memory))
 
 
 def listen(address: tuple[str, int]) -> socket.socket:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines import http, serving
+from engines.arguments import read_arguments
 from engines.front import Front, front_path
 from engines.launch import Launch
 from engines.launch_command import choose_cores
@@ -27,26 +28,38 @@ CHECK_S = 180.0
 _BIND = "VLLM_CPU_OMP_THREADS_BIND"
 
 
-def launch_of(current: Launch, variant: Variant, log: Path, *, beside: bool) -> Launch:
-    """The variant's launch: the current command and environment, changed by the variant.
+def launch_of(current: Launch, variant: Variant) -> Launch:
+    """The variant's launch: the current command and environment, changed by the variant."""
+    arguments = merged_arguments(current.arguments, variant)
+    return replace(
+        current,
+        command=(*current.command[: current.serve_at + 1], *arguments),
+        environ={**current.environ, **variant.environment},
+        variant=variant.name,
+    )
+
+
+def variant_of(launch: Launch) -> Variant:
+    """A launch as the variant that it is, to be shown and estimated."""
+    arguments = launch.arguments
+    model = read_arguments(arguments).model or launch.model
+    rest = arguments[1:] if arguments[:1] == (model,) else arguments
+    return Variant(launch.variant, model, rest, launch.environ, "start")
+
+
+def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) -> Launch:
+    """A launch under a name of its own, to take over from `current`.
 
     `log` is that of the engine that runs, which the new one must not write to. With `beside` a CPU
     engine is bound to other cores, as both run for a while.
     """
-    arguments = merged_arguments(current.arguments, variant)
-    environ: Mapping[str, str] = {**current.environ, **variant.environment}
-    cores = current.cores
-    if beside and cores and environ.get(_BIND) == ",".join(map(str, cores)):
-        cores = choose_cores(sorted(os.sched_getaffinity(0)), set(cores))
+    environ: Mapping[str, str] = launch.environ
+    cores = launch.cores
+    if beside and {*cores} & {*current.cores} and environ.get(_BIND) == ",".join(map(str, cores)):
+        cores = choose_cores(sorted(os.sched_getaffinity(0)), {*current.cores})
         environ = {**environ, _BIND: ",".join(map(str, cores))}
     name = next(one for one in serving.candidate_names(current.name) if one != log.stem)
-    return replace(
-        current,
-        name=name,
-        command=(*current.command[: current.serve_at + 1], *arguments),
-        environ=environ,
-        cores=cores,
-    )
+    return replace(launch, name=name, environ=environ, cores=cores)
 
 
 def check_arguments(launch: Launch) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from engines.wire import ControlLost, ControlRefused
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.launch import LaunchSpec
+    from engines.launch import Launch, LaunchSpec
     from engines.startup import Started
     from engines.supervisor.order import Order
 
@@ -45,6 +44,21 @@ def start_supervised(spec: LaunchSpec) -> Started:
     from engines.startup import started_as
 
     launch = prepare(spec)
+    keeper = start_keeper(launch)
+    until = time.monotonic() + BEGIN_S
+    while time.monotonic() < until and keeper.poll() is None:
+        one = serving.find_serving(launch.name)
+        if one is not None:
+            return started_as(one, log_only=launch.log_only)
+        time.sleep(_POLL_S)
+    raise why_not_begun(launch.name)
+
+
+def start_keeper(launch: Launch, beginning: str = "", *descriptors: int) -> subprocess.Popen[bytes]:
+    """Start the keeper of an engine, in a session of its own. `beginning` is the line that tells it
+    of an engine that runs already (`engines/adoption`), for which it inherits `descriptors`."""
+    from engines.supervisor.memory import Memory, to_line
+
     log = log_file(f"{launch.name}-supervisor")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -54,19 +68,20 @@ def start_supervised(spec: LaunchSpec) -> Started:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=descriptors,
         )
     assert keeper.stdin is not None
     # The environment carries keys: over a pipe nobody else reads it.
-    keeper.stdin.write(json.dumps(asdict(launch)).encode())
+    keeper.stdin.write((to_line(Memory(launch)) + beginning).encode())
     keeper.stdin.close()
-    until = time.monotonic() + BEGIN_S
-    while time.monotonic() < until and keeper.poll() is None:
-        one = serving.find_serving(launch.name)
-        if one is not None:
-            return started_as(one, log_only=launch.log_only)
-        time.sleep(_POLL_S)
-    raise NotAchieved(
-        f"{launch.name} was not started",
+    return keeper
+
+
+def why_not_begun(name: str) -> NotAchieved:
+    """What to raise where a supervisor did not begin: the last line of its log."""
+    log = log_file(f"{name}-supervisor")
+    return NotAchieved(
+        f"{name} was not started",
         clean_line(log.read_text(errors="replace").strip().rpartition("\n")[2]),
         f"see {log}",
     )
@@ -80,18 +95,36 @@ def status(name: str) -> dict[str, Any] | None:
         return None
 
 
+def supervised_as(pid: int | None) -> str | None:
+    """What the supervisor of the engine with this topmost process calls it; None without one.
+
+    Never raises: one that is too busy to answer is one.
+    """
+    name = next((one.name for one in serving.list_serving() if one.pid == pid), None)
+    if name is None:
+        return None
+    with contextlib.suppress(ControlRefused):
+        return None if status(name) is None else name
+    return name
+
+
 def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[str, Any]:
     """Let the supervisor of an engine swap it, and follow to the end; its result.
 
     The swap goes on when we are interrupted. Raises `ControlRefused` where it cannot begin now,
     `NotAchieved` where the supervisor is gone.
     """
-    _begin_swap(name, order)
+    begin_swap(name, order)
+    return follow_swap(name, order.id, on_step)
+
+
+def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) -> dict[str, Any]:
+    """Follow a swap that has begun to its end; its result. Raises as `swap` does."""
     shown, silent = 0, 0
     while silent < _SILENT:
         time.sleep(_POLL_S)
         told = (status(name) or {}).get("swap")
-        if not isinstance(told, dict) or told.get("id") != order.id:
+        if not isinstance(told, dict) or told.get("id") != swap_id:
             silent += 1
             continue
         silent = 0
@@ -107,8 +140,11 @@ def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[s
     )
 
 
-def _begin_swap(name: str, order: Order) -> None:
-    """Hand the order over; a supervisor may notice later than we that its engine serves."""
+def begin_swap(name: str, order: Order) -> None:
+    """Hand an order over; the supervisor does the rest. Raises `ControlRefused` where it cannot
+    begin now, `ControlLost` where nobody supervises.
+    """
+    # It may notice later than we that its engine serves.
     until = time.monotonic() + NOTICE_S
     while True:
         try:
@@ -119,6 +155,14 @@ def _begin_swap(name: str, order: Order) -> None:
             time.sleep(_POLL_S)
         else:
             return
+
+
+def call_off(name: str) -> None:
+    """Let the swap that runs go back, where it has not taken over yet; returns at once.
+
+    Raises `ControlRefused` where none runs.
+    """
+    Channel(socket_of(name)).ask({"op": "call off"})
 
 
 def stop(

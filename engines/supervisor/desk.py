@@ -42,10 +42,15 @@ class SupervisorDesk:
             self._supervisor.ask_stop(_seconds(message.get("drain_s")))
             return {}
         if op == "swap":
-            if not self._supervisor.ask_swap(_order(message.get("order"))):
-                raise BadRequest("not now", "the engine does not serve, or is being swapped")
+            why_not = self._supervisor.ask_swap(_order(message.get("order")))
+            if why_not:
+                raise BadRequest("not now", why_not)
             return {}
-        raise BadRequest("op", "ops are hello, status, stop, swap")
+        if op == "call off":
+            if not self._supervisor.ask_call_off():
+                raise BadRequest("not now", "no swap runs")
+            return {}
+        raise BadRequest("op", "ops are hello, status, stop, swap, call off")
 
 
 def _order(found: Any) -> Order:

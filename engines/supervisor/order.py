@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from engines.quality.thresholds import Thresholds
 from engines.variants import Estimate, Variant
+from store.clock import now_ms
 
 Strategy = Literal["auto", "overlap", "stop-start"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -16,14 +17,15 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A swap to `variant`. Each start and each drain has its own limit in seconds.
+    """A swap to `variant`, or back to what served before the last one if that is None. Each start
+    and each drain has its own limit in seconds.
 
     With `keep` an engine that fails verification is taken all the same. `texts` is the user's file
     of texts for the quality check, the built-in ones if None; `db` the ledger to tell.
     """
 
     id: str
-    variant: Variant
+    variant: Variant | None
     strategy: Strategy = "auto"
     start_s: float = 600.0
     drain_s: float = 60.0
@@ -33,6 +35,7 @@ class Order:
     thresholds: Thresholds = field(default_factory=Thresholds)
     texts: Path | None = None
     db: Path | None = None
+    asked_ms: int = field(default_factory=now_ms)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -49,13 +52,14 @@ def strategy_for(found: Estimate) -> Strategy:
 
 def order_from_json(told: Mapping[str, Any]) -> Order:
     """What `to_json` wrote; raises ValueError, TypeError or KeyError for anything else."""
-    variant = dict(told["variant"])
-    variant["arguments"] = tuple(map(str, variant["arguments"]))
+    variant = told["variant"]
     if told["strategy"] not in STRATEGIES:
         raise ValueError("strategy is auto, overlap or stop-start")
     return Order(
         id=str(told["id"]),
-        variant=Variant(**variant),
+        variant=None
+        if variant is None
+        else Variant(**variant | {"arguments": tuple(map(str, variant["arguments"]))}),
         strategy=told["strategy"],
         start_s=float(told["start_s"]),
         drain_s=float(told["drain_s"]),
@@ -65,4 +69,5 @@ def order_from_json(told: Mapping[str, Any]) -> Order:
         thresholds=Thresholds(**told["thresholds"]),
         texts=None if told["texts"] is None else Path(told["texts"]),
         db=None if told["db"] is None else Path(told["db"]),
+        asked_ms=int(told["asked_ms"]),
     )

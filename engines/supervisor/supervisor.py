@@ -10,20 +10,32 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
 
 from engines import lifetime, serving
+from engines.adoption.takeover import FRUITLESS, Adoption
 from engines.front import Front, front_path
 from engines.inside.trimtab_inside.server import Server
 from engines.inside.trimtab_inside.sockets import prepare_directory
 from engines.launch import Launch, spawn
-from engines.startup import Started, has_served, started_as, why_it_ended
+from engines.startup import Started, started_as, why_it_ended
 from engines.supervisor.backoff import Backoff
 from engines.supervisor.client import socket_of
 from engines.supervisor.desk import SupervisorDesk
+from engines.supervisor.memory import Memory
 from engines.supervisor.order import Order
-from engines.supervisor.swap import Swap
-from engines.supervisor.telling import tell_result, tell_step
+from engines.supervisor.start_watch import StartWatch
+from engines.supervisor.swap import Swap, Wiring
+from engines.supervisor.telling import (
+    interrupted,
+    tell_change,
+    tell_event,
+    tell_interrupted,
+    tell_start,
+    tell_swap,
+)
 from store.errors import TrimtabError
 
 TURN_S = 0.2
@@ -35,15 +47,23 @@ class Supervisor:
     """One engine's; `run` returns when the engine is stopped (0) or given up (1)."""
 
     def __init__(
-        self, launch: Launch, listener: socket.socket, keep: Callable[[Launch], None]
+        self,
+        memory: Memory,
+        listener: socket.socket,
+        keep: Callable[[Memory], None],
+        adoption: Adoption | None = None,
     ) -> None:
-        self._launch = launch
+        self._memory = memory
         self._listener = listener
-        self._keep = keep
+        self._keep_memory = keep
+        self._adoption = adoption
         self._order: Order | None = None
-        self._swap: Swap | None = None
+        unfinished = memory.swapping
+        self._swapped = None if unfinished is None else interrupted(unfinished)
+        self._call_off = False
         self._backoff = Backoff()
         self._engine: Started | None = None
+        self._watch: StartWatch | None = None
         self._serving_since: float | None = None
         self._drain_s: float | None = None
         self._stopped: dict[str, Any] | None = None
@@ -63,31 +83,54 @@ class Supervisor:
         finally:
             control.stop()
 
+    # What it is asked
+
     def status(self) -> dict[str, Any]:
         """What it does now, for whoever asks."""
-        if self._stopped is not None:
+        adopted = None if self._adoption is None else self._adoption.result
+        if self._stopped is not None or (adopted and adopted["outcome"] in FRUITLESS):
             self._told.set()
+        before = self._memory.before
         return {
             "state": self._state,
             "supervisor": os.getpid(),
             "pid": None if self._engine is None else self._engine.pid,
             "failures": self._backoff.failures,
             "stopped": self._stopped,
-            "swap": None if self._swap is None else self._swap.result,
+            "variant": self._launch.variant,
+            "before": before[-1].variant if before else None,
+            "swap": self._swapped,
+            "adoption": adopted,
         }
 
-    def ask_swap(self, order: Order) -> bool:
-        """Begin a swap soon; False while the engine does not serve or another swap runs."""
+    def ask_swap(self, order: Order) -> str:
+        """Begin a swap soon; why not where it cannot be."""
         if self._state != "serving" or self._order is not None or self._drain_s is not None:
-            return False
+            return "the engine does not serve, or is being swapped"
+        if order.variant is None and not self._memory.before:
+            return "no swap of this engine can be taken back"
+        self._call_off = False
         self._order = order
-        return True
+        return ""
+
+    def ask_call_off(self) -> bool:
+        """Let the swap that runs go back; False where none does."""
+        self._call_off = self._order is not None
+        return self._call_off
 
     def ask_stop(self, drain_s: float) -> None:
         """Stop the engine soon, its requests first, and end."""
         self._drain_s = drain_s
 
+    # What it does
+
+    @property
+    def _launch(self) -> Launch:
+        return self._memory.launch
+
     def _supervise(self) -> int:
+        if self._adoption is not None and not self._adopt(self._adoption):
+            return 1
         engine = self._engine = self._found() or self._start()
         self._undo_unfinished(engine)
         while self._drain_s is None:
@@ -99,12 +142,24 @@ class Supervisor:
             if self._order is not None:
                 engine = self._engine = self._do_swap(self._order, engine)
                 self._order = None
-            if self._serving_since is None and has_served(engine.log_path):
-                self._serving_since, self._state = time.monotonic(), "serving"
-                self._say(f"process {engine.pid} serves at {engine.url}")
+            if self._serving_since is None and self._watch is not None and self._watch.serves():
+                self._serves(engine, self._watch)
             time.sleep(TURN_S)
         self._stop(self._drain_s)
         return 0
+
+    def _adopt(self, adoption: Adoption) -> bool:
+        """Take over an engine that somebody else started; False where that came to nothing."""
+        self._state = "adopting"
+        started = adoption.run(
+            self._launch, lambda step, text: self._say(f"adopt: {step}: {text}")
+        )
+        if started is None:
+            self._state = "given up"
+            self._told.wait(TELL_S)
+            return False
+        self._remember(self._memory)
+        return True
 
     def _found(self) -> Started | None:
         """The engine that a supervisor before this one left."""
@@ -112,28 +167,63 @@ class Supervisor:
         if one is None:
             return None
         self._say(f"found process {one.pid}, which a supervisor before this one started")
-        return started_as(one, log_only=self._launch.log_only)
+        started = started_as(one, log_only=self._launch.log_only)
+        self._watch = StartWatch(started, whole=False)
+        return started
+
+    def _start(self) -> Started:
+        self._serving_since, self._state = None, "starting"
+        started = spawn(self._launch, self._listener)
+        self._watch = StartWatch(started)
+        self._say(f"started process {started.pid}")
+        return started
+
+    def _serves(self, engine: Started, watch: StartWatch) -> None:
+        self._serving_since, self._state = time.monotonic(), "serving"
+        self._say(f"process {engine.pid} serves at {engine.url}")
+        if self._memory.swapping is not None:
+            self._told_unfinished()
+        elif watch.whole:
+            tell_start(
+                self._db,
+                self._launch,
+                beside=len(serving.list_serving()) > 1,
+                took_s=watch.elapsed_s,
+                phases=watch.phases,
+            )
+
+    # Swaps
 
     def _do_swap(self, order: Order, engine: Started) -> Started:
         self._state = "swapping"
-        self._swap = Swap(
-            order,
-            (self._launch, engine),
-            self._listener,
-            self._tell,
-            called_off=lambda: self._drain_s is not None,
-        )
-        self._launch, running = self._swap.run()
-        tell_result(order, self._launch, self._swap.result)
-        self._keep(self._launch)
+        old = self._launch
+        self._remember(replace(self._memory, swapping=order))
+        before = self._memory.before[-1] if order.variant is None else None
+        wiring = Wiring(self._listener, self._tell, self._interrupted)
+        swap = Swap(order, (old, engine), wiring, before=before)
+        self._swapped = swap.result
+        launch, running = swap.run()
+        if launch is not old:
+            self._remember(self._memory.swapped_to(launch))
+            # The keeper knows of it first: a supervisor killed in between starts the new command.
+            serving.rename(running.name, launch.name)
+            running = replace(running, name=launch.name)
+            undoes = old.swap_id if order.variant is None else None
+            tell_change(order, old, launch, swap.result["took_s"], undoes)
+        self._remember(replace(self._memory, swapping=None, taken_over=False))
         self._state, self._serving_since = "serving", time.monotonic()
         return running
 
-    def _tell(self, step: str, text: str) -> None:
-        """Say a step of the swap, here and in the ledger's event log."""
-        self._say(f"swap: {step}: {text}")
-        assert self._swap is not None
-        tell_step(self._swap.order, self._launch, f"{step}: {text}")
+    def _interrupted(self) -> Literal["", "stop", "call off"]:
+        if self._drain_s is not None:
+            return "stop"
+        return "call off" if self._call_off else ""
+
+    def _tell(self, text: str) -> None:
+        """Say a step of the swap, here and in the ledger."""
+        self._say(f"swap: {text}", quiet=True)
+        if self._order is not None and self._swapped is not None:
+            tell_swap(self._order, self._launch, self._swapped, text)
 
     def _undo_unfinished(self, engine: Started) -> None:
         """End what a swap has left whose supervisor was killed; the old engine serves on."""
@@ -146,11 +236,21 @@ class Supervisor:
             with contextlib.suppress(TrimtabError):
                 serving.stop(name, drain_s=serving.DRAIN_S)
 
-    def _start(self) -> Started:
-        self._serving_since, self._state = None, "starting"
-        started = spawn(self._launch, self._listener)
-        self._say(f"started process {started.pid}")
-        return started
+    def _told_unfinished(self) -> None:
+        """Say what became of the swap in which the supervisor before this one was killed."""
+        order = self._memory.swapping
+        assert order is not None
+        outcome, reason = "rolled back", "its supervisor was killed in the midst"
+        if self._memory.taken_over:
+            outcome, reason = "done", ""
+        self._swapped = tell_interrupted(order, self._launch, outcome, reason)
+        self._remember(replace(self._memory, swapping=None, taken_over=False))
+
+    def _remember(self, memory: Memory) -> None:
+        self._memory = memory
+        self._keep_memory(memory)
+
+    # Ends
 
     def _crashed(self, engine: Started) -> Started | None:
         """Start the engine again after a pause; None if it is given up or to stop."""
@@ -200,7 +300,14 @@ class Supervisor:
         self._state = "stopped"
         self._told.wait(TELL_S)
 
-    def _say(self, text: str) -> None:
+    @property
+    def _db(self) -> Path | None:
+        return None if self._launch.db is None else Path(self._launch.db)
+
+    def _say(self, text: str, *, quiet: bool = False) -> None:
+        """A line in the supervisor's log, and in the ledger's event log unless `quiet`."""
         with contextlib.suppress(OSError):
             sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self._launch.name}: {text}\n")
             sys.stderr.flush()
+        if not quiet:
+            tell_event(self._db, self._launch, "supervisor", text)

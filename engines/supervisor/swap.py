@@ -12,56 +12,73 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from socket import socket
-from typing import Any
+from typing import Any, Literal
 
-from engines import serving
 from engines.discovery import probe
 from engines.knobs import read_knobs, set_knob
 from engines.launch import Launch, spawn
 from engines.priority import give_way
 from engines.quality.asking import Asker, over_socket
 from engines.quality.scoring import Scores
+from engines.redact import redact_arguments
 from engines.startup import Phase, Started
-from engines.supervisor.candidate import Candidate, check_arguments, launch_of
+from engines.supervisor.candidate import (
+    Candidate,
+    as_candidate,
+    check_arguments,
+    launch_of,
+    variant_of,
+)
 from engines.supervisor.evidence import Evidence, evidence_of
 from engines.supervisor.order import Order, Strategy, strategy_for
+from engines.supervisor.telling import start_key, tell_start
 from engines.supervisor.verify import scores_of, verify
 from engines.variants import estimate, read_weights
 from engines.variants.places import model_place
 from store.errors import NotAchieved, TrimtabError
 from store.records import KnobState
 
-Say = Callable[[str, str], None]
-"""Told a step and a line about it."""
-
 Running = tuple[Launch, Started]
 
 
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a swap has of its supervisor: the address, somebody to tell each line to, and the way to
+    ask whether it is to go on."""
+
+    listener: socket
+    say: Callable[[str], None]
+    interrupted: Callable[[], Literal["", "stop", "call off"]]
+
+
 class Swap:
-    """One swap; `result` tells of it, also while it runs."""
+    """One swap; `result` tells of it, also while it runs.
+
+    It goes back to `before`, if that is given, instead of to the variant of the order.
+    """
 
     def __init__(
-        self,
-        order: Order,
-        running: Running,
-        listener: socket,
-        say: Say,
-        called_off: Callable[[], bool],
+        self, order: Order, running: Running, wiring: Wiring, *, before: Launch | None = None
     ) -> None:
         self.order = order
-        self._called_off = called_off
         self._launch, engine = running
+        self._goes_back = before is not None
+        if before is not None:
+            self._variant, self._target = variant_of(before), before
+        else:
+            assert order.variant is not None
+            self._variant = order.variant
+            self._target = launch_of(self._launch, order.variant)
         self._old = Candidate(engine)
-        self._listener = listener
-        self._say_to = say
+        self._wiring = wiring
         self._began = time.monotonic()
         self._closed_at: float | None = None
         self._lines: list[dict[str, Any]] = []
         self.result: dict[str, Any] = {
             "id": order.id,
-            "variant": order.variant.name,
+            "variant": self._variant.name,
             "strategy": order.strategy,
             "outcome": "running",
             "reason": "",
@@ -70,7 +87,10 @@ class Swap:
         }
 
     def run(self) -> Running:
-        """Do it, or leave things as they were."""
+        """Do it, or leave things as they were.
+
+        Of what was swapped to the launch has the engine's name already, the engine not yet.
+        """
         try:
             running = self._swap()
         except TrimtabError as error:
@@ -80,33 +100,26 @@ class Swap:
         return running
 
     def _swap(self) -> Running:
-        order = self.order
-        strategy = self._strategy()
-        self.result["strategy"] = strategy
-        launch = launch_of(
-            self._launch,
-            order.variant,
-            self._old.started.log_path,
-            beside=strategy == "overlap",
+        strategy = self.result["strategy"] = self._strategy()
+        launch = as_candidate(
+            self._target, self._launch, self._old.started.log_path, beside=strategy == "overlap"
         )
         self._say("check", "asking vLLM whether it takes the arguments")
         check_arguments(launch)
-        old_evidence = self._evidence(self._launch, self._old.started)
+        old_evidence = evidence_of(self._launch.arguments, self._old.started.log_path)
         knobs = read_knobs(self._old.knob_sockets())
         self._say("measure", "the old engine's quality")
-        before = scores_of(self._ask(self._old), order, self._launch.model)
+        before = scores_of(self._ask(self._old), self.order, self._launch.model)
+        self._go_on()
         if strategy == "stop-start":
             self._stop_old()
         try:
-            new = self._start(launch)
+            new = self._start(launch, beside=strategy == "overlap")
             try:
                 self._verify(new, launch, old_evidence, before)
                 self._carry_over(new, knobs)
-                self._say("take over", f"process {new.started.pid} takes connections")
-                new.front.open()
-                if launch.gives_way:
-                    give_way(new.started.pid)
-                self._opened()
+                self._go_on()
+                self._take_over(new, launch)
             except TrimtabError:
                 self._say("roll back", f"ending process {new.started.pid}")
                 new.end(0)
@@ -116,17 +129,14 @@ class Swap:
             raise
         if strategy == "overlap":
             self._say("drain", f"process {self._old.started.pid} finishes what it has")
-            self._old.end(order.drain_s)
-        serving.rename(launch.name, self._launch.name)
-        name = self._launch.name
-        return replace(launch, name=name), replace(new.started, name=name)
+            self._old.end(self.order.drain_s)
+        return replace(launch, name=self._launch.name), new.started
 
     def _strategy(self) -> Strategy:
         """How to swap; raises `NotAchieved` for a model that is not there or does not fit."""
-        variant = self.order.variant
-        self._say(
-            "plan", f"to {variant.name}: {variant.model} {' '.join(variant.arguments)}".strip()
-        )
+        variant = self._variant
+        words = " ".join((variant.model, *redact_arguments(variant.arguments)))
+        self._say("plan", f"{'back ' if self._goes_back else ''}to {variant.name}: {words}")
         weights = read_weights(model_place(variant.model))
         if weights.problem:
             raise NotAchieved(f"{variant.model} cannot be served", weights.problem)
@@ -142,16 +152,24 @@ class Swap:
         self._closed_at = time.monotonic()
         self._old.end(self.order.drain_s)
 
-    def _start(self, launch: Launch) -> Candidate:
-        new = Candidate(spawn(launch, self._listener, held=True))
+    def _start(self, launch: Launch, *, beside: bool) -> Candidate:
+        new = Candidate(spawn(launch, self._wiring.listener, held=True))
+        began = time.monotonic()
+        model, command = start_key(launch)
+        phases: dict[str, float] = {}
+        self.result["start"] = {
+            "model": model,
+            "command": command,
+            "beside": beside,
+            "at_s": self._elapsed(),
+            "phases": phases,
+        }
         self._say("start", f"process {new.started.pid}")
-        said: list[str] = []
 
         def report(phase: Phase) -> None:
-            if self._called_off():
-                raise NotAchieved("the engine is to stop: the swap is called off")
-            if phase.text not in said:
-                said.append(phase.text)
+            self._go_on()
+            if phase.index and phase.text not in phases:
+                phases[phase.text] = round(phase.elapsed_s, 1)
                 self._say("start", phase.text)
 
         try:
@@ -159,6 +177,8 @@ class Swap:
         except TrimtabError:
             new.end(0)
             raise
+        took_s = round(time.monotonic() - began, 1)
+        tell_start(self.order.db, launch, beside=beside, took_s=took_s, phases=phases)
         return new
 
     def _verify(self, new: Candidate, launch: Launch, old: Evidence, before: Scores | None) -> None:
@@ -168,16 +188,20 @@ class Swap:
             self.order,
             self._launch.model,
             old=old,
-            new=self._evidence(launch, new.started),
+            new=evidence_of(launch.arguments, new.started.log_path),
             before=before,
         )
         self.result["evidence"] = found.to_json()
         quality = found.quality
         self._say("verify", f"quality {quality.outcome}: {'; '.join(quality.reasons) or 'as good'}")
-        if found.refused and not self.order.keep:
-            raise NotAchieved(found.refused)
-        if found.refused:
+        if not found.refused:
+            return
+        if self._goes_back:
+            self._say("verify", f"it served before, so it is taken: {found.refused}")
+        elif self.order.keep:
             self._say("verify", f"kept all the same, as asked: {found.refused}")
+        else:
+            raise NotAchieved(found.refused)
 
     def _carry_over(self, new: Candidate, knobs: list[KnobState]) -> None:
         """Give the new engine the live values that the old one had been set to."""
@@ -190,17 +214,32 @@ class Swap:
             except TrimtabError as error:
                 self._say("take over", f"{knob.name} stays at its start value: {error.what}")
 
+    def _take_over(self, new: Candidate, launch: Launch) -> None:
+        self._say("take over", f"process {new.started.pid} takes connections")
+        new.front.open()
+        if launch.gives_way:
+            give_way(new.started.pid)
+        self._opened()
+
     def _restore(self, strategy: Strategy) -> None:
         """Let the old engine serve as before."""
         if strategy == "overlap":
             self._old.front.open()
             return
-        if self._called_off():
+        if self._wiring.interrupted() == "stop":
             return
         self._say("roll back", "starting the old engine again")
-        self._old = Candidate(spawn(self._launch, self._listener))
+        self._old = Candidate(spawn(self._launch, self._wiring.listener))
         self._old.wait_healthy(self.order.start_s, lambda _: None)
         self._opened()
+
+    def _go_on(self) -> None:
+        """Raises `NotAchieved` where the swap is not to go on."""
+        why = self._wiring.interrupted()
+        if why == "stop":
+            raise NotAchieved("the engine is to stop: the swap is called off")
+        if why:
+            raise NotAchieved("it was called off")
 
     def _opened(self) -> None:
         if self._closed_at is not None:
@@ -211,18 +250,13 @@ class Swap:
             engine.front.http_path(), api_key=self._launch.environ.get("VLLM_API_KEY")
         )
 
-    def _evidence(self, launch: Launch, started: Started) -> Evidence:
-        return evidence_of(launch.arguments, started.log_path)
+    def _elapsed(self) -> float:
+        return round(time.monotonic() - self._began, 1)
 
     def _say(self, step: str, text: str) -> None:
-        at_s = round(time.monotonic() - self._began, 1)
-        self._lines.append({"at_s": at_s, "step": step, "text": text})
-        self._say_to(step, text)
+        self._lines.append({"at_s": self._elapsed(), "step": step, "text": text})
+        self._wiring.say(f"{step}: {text}")
 
     def _end(self, outcome: str, reason: str) -> None:
-        self.result |= {
-            "outcome": outcome,
-            "reason": reason,
-            "took_s": round(time.monotonic() - self._began, 1),
-        }
-        self._say(outcome, reason or f"{self.order.variant.name} serves")
+        self.result |= {"outcome": outcome, "reason": reason, "took_s": self._elapsed()}
+        self._say(outcome, reason or f"{self._variant.name} serves")

@@ -1,0 +1,63 @@
+"""What must outlive a supervisor that is killed: its keeper holds it, and starts the next with it.
+
+It goes over pipes only and is never written down: launches carry keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from engines.launch import Launch
+from engines.supervisor.order import Order, order_from_json
+
+_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The launch in force, those that finished swaps left behind (oldest first), the order of a
+    swap that runs, and whether its new engine has taken over."""
+
+    launch: Launch
+    before: tuple[Launch, ...] = ()
+    swapping: Order | None = None
+    taken_over: bool = False
+
+    def swapped_to(self, launch: Launch) -> Memory:
+        """When the swap that runs has come to `launch`."""
+        assert self.swapping is not None
+        if self.swapping.variant is None:
+            return replace(self, launch=launch, before=self.before[:-1], taken_over=True)
+        launch = replace(launch, swap_id=self.swapping.id)
+        before = (*self.before, self.launch)[-_KEPT:]
+        return replace(self, launch=launch, before=before, taken_over=True)
+
+
+def to_line(memory: Memory) -> str:
+    """One line of JSON."""
+    told = {
+        "launch": asdict(memory.launch),
+        "before": [asdict(launch) for launch in memory.before],
+        "swapping": None if memory.swapping is None else memory.swapping.to_json(),
+        "taken_over": memory.taken_over,
+    }
+    return json.dumps(told) + "\n"
+
+
+def from_line(line: str) -> Memory:
+    """What `to_line` wrote."""
+    told = json.loads(line)
+    return Memory(
+        _launch(told["launch"]),
+        tuple(_launch(one) for one in told["before"]),
+        None if told["swapping"] is None else order_from_json(told["swapping"]),
+        told["taken_over"] is True,
+    )
+
+
+def _launch(told: Mapping[str, Any]) -> Launch:
+    tuples = {name: tuple(told[name]) for name in ("command", "address", "cores")}
+    return Launch(**{**told, **tuples})

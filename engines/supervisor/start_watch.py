@@ -1,0 +1,29 @@
+"""How far a start has got, as its log tells, and when it got there."""
+
+from __future__ import annotations
+
+import time
+
+from engines.startup import PHASES, LogPhases, Started
+
+
+class StartWatch:
+    """Follows one start; cheap to ask again and again. `whole`: from its beginning."""
+
+    def __init__(self, started: Started, *, whole: bool = True) -> None:
+        self.whole = whole
+        self._log = LogPhases(started.log_path)
+        self._began = time.monotonic()
+        self.phases: dict[str, float] = {}
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return round(time.monotonic() - self._began, 1)
+
+    def serves(self) -> bool:
+        """Whether it has got so far as to take requests."""
+        index = self._log.advance()
+        if index:
+            self.phases.setdefault(PHASES[index - 1][1], self.elapsed_s)
+        return index == len(PHASES)
