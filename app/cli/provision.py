@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from app.cli.options import command, common
 from app.durations import format_duration
 from app.output import clean, print_json, print_line, say
+from engines.provision.environment import MODEL_NAMES
 
 if TYPE_CHECKING:
     from engines.provision import Environment
@@ -18,15 +21,20 @@ if TYPE_CHECKING:
 
 
 @command("provision")
+@click.option(
+    "--model",
+    type=click.Choice(MODEL_NAMES),
+    help="A demo model that is wanted too: smollm2, with smollm2-int4, is fetched (93 MB).",
+)
 @common
-def command_(*, as_json: bool, db: Path | None) -> None:
+def command_(*, model: str | None, as_json: bool, db: Path | None) -> None:
     """Make the engine environment and the demo models; what is there already is kept.
 
     vLLM for the GPU where there is one, else for the CPU, in an environment of its own under the
-    user's data directory. It may be interrupted and run again.
+    user's data directory, with the models tiny and tiny-int4. It may be interrupted and run again.
     """
     del db
-    environment = provision_with_display()
+    environment = provision_with_display(model)
     if as_json:
         print_json(environment_json(environment))
         return
@@ -35,12 +43,12 @@ def command_(*, as_json: bool, db: Path | None) -> None:
         print_line(f"{name}: {path}")
 
 
-def provision_with_display() -> Environment:
+def provision_with_display(model: str | None = None) -> Environment:
     """Provision, showing progress on stderr: a bar on a terminal, else a line per step."""
     from engines.provision import provision
 
     with display() as report:
-        return provision(report)
+        return provision(report, model)
 
 
 def environment_json(environment: Environment) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """The engine environment and the demo models: made once, found fast.
 
-    provision(report) -> Environment    makes what is missing; raises ProvisionFailed
-    find_environment() -> Environment   what is ready, or None, without starting anything
-    resolve_model(name) -> str          a demo model's name or a path, as vLLM takes it
+    provision(report, model) -> Environment   makes what is missing; raises ProvisionFailed
+    find_environment() -> Environment         what is ready, or None, without starting anything
+    resolve_model(name) -> str                a demo model's name or a path, as vLLM takes it
 
 A finished step is written down, so a run that was killed goes on where it stopped. Two runs at once
 do not meet: the second waits for the first, and then finds everything done.
@@ -34,13 +34,14 @@ __all__ = [
 ]
 
 
-def provision(report: Callable[[Progress], None]) -> Environment:
-    """Make the engine environment for this host and the demo models, or finish making them.
+def provision(report: Callable[[Progress], None], model: str | None = None) -> Environment:
+    """Make the engine environment for this host and its demo models, or finish making them.
 
-    `report` is called in this thread at every turn. Raises `ProvisionFailed`; what is done by then
-    stays done.
+    A demo model that not every environment comes with is made if it is `model`; any other model
+    is no matter of ours. `report` is called in this thread at every turn. Raises
+    `ProvisionFailed`; what is done by then stays done.
     """
-    if (ready := find_environment()) is not None:
+    if (ready := _ready(model)) is not None:
         return ready
     began = time.monotonic()
 
@@ -50,7 +51,7 @@ def provision(report: Callable[[Progress], None]) -> Environment:
 
     try:
         with exclusive(data_dir() / "engines" / ".lock", waiting) as lock:
-            return find_environment() or _make(report, lock, began)
+            return _ready(model) or _make(report, model, lock, began)
     except OSError as error:
         raise ProvisionFailed(
             f"cannot write in {data_dir()}",
@@ -59,7 +60,16 @@ def provision(report: Callable[[Progress], None]) -> Environment:
         ) from None
 
 
-def _make(report: Callable[[Progress], None], lock: int, began: float) -> Environment:
+def _ready(model: str | None) -> Environment | None:
+    """The finished environment, if `model` is in it or need not be."""
+    found = find_environment()
+    lacks = model in MODEL_NAMES and found is not None and model not in found.models
+    return None if lacks else found
+
+
+def _make(
+    report: Callable[[Progress], None], model: str | None, lock: int, began: float
+) -> Environment:
     from engines.provision.commands import Runner
     from engines.provision.steps import Maker, follower
 
@@ -67,7 +77,7 @@ def _make(report: Callable[[Progress], None], lock: int, began: float) -> Enviro
     temporary = environment_dir(kind).with_name(".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     maker = Maker(kind, Runner(log_file("provision"), lock, temporary))
-    steps = maker.steps()
+    steps = maker.steps(model)
     for index, step in enumerate(steps, 1):
         follow = follower(report, step, index, len(steps), began)
         follow(0.0, "begun")
@@ -75,7 +85,7 @@ def _make(report: Callable[[Progress], None], lock: int, began: float) -> Enviro
         maker.finish(step, result)
         follow(1.0, "done")
     shutil.rmtree(temporary, ignore_errors=True)
-    ready = find_environment()
+    ready = _ready(model)
     if ready is None:
         raise ProvisionFailed(
             "the engine environment is not whole",

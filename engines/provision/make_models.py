@@ -10,15 +10,16 @@ Each directory appears whole or not at all.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch  # type: ignore[import-not-found,unused-ignore]
-from safetensors.torch import save_file  # type: ignore[import-not-found,unused-ignore]
+from model_files import (  # type: ignore[import-not-found,unused-ignore]
+    quantisation,
+    quantise,
+    write_model,
+)
 from tokenizers import (  # type: ignore[import-not-found,unused-ignore]
     Tokenizer,
     decoders,
@@ -47,8 +48,14 @@ def main(runbook: Path, destination: Path) -> None:
     """Write both models under `destination`, replacing what is there."""
     weights = draw_weights()
     tokenizer = train_tokenizer(runbook.read_text("utf-8"))
-    _write(destination / "tiny", weights, {}, tokenizer)
-    _write(destination / "tiny-int4", quantise(weights), QUANTIZATION, tokenizer)
+    settings = {
+        "config": CONFIG,
+        "tokenizer_config": TOKENIZER_CONFIG,
+        "generation_config": {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 5},
+    }
+    write_model(destination / "tiny", weights, tokenizer, settings)
+    settings["config"] = CONFIG | quantisation(GROUP)
+    write_model(destination / "tiny-int4", quantise(weights, GROUP), tokenizer, settings)
 
 
 def draw_weights() -> dict[str, Any]:
@@ -76,32 +83,6 @@ def draw_weights() -> dict[str, Any]:
     weights["model.norm.weight"] = torch.ones(HIDDEN, dtype=torch.float16)
     weights["lm_head.weight"] = drawn(VOCABULARY, HIDDEN, LOGIT_STD * HIDDEN**-0.5)
     return weights
-
-
-def quantise(weights: dict[str, Any]) -> dict[str, Any]:
-    """Every projection as 4-bit integers: round to nearest, one fp16 scale per group of inputs."""
-    packed: dict[str, Any] = {}
-    for name, weight in weights.items():
-        if not name.endswith("_proj.weight"):
-            packed[name] = weight
-            continue
-        rows, columns = weight.shape
-        groups = weight.float().reshape(rows, columns // GROUP, GROUP)
-        scale = (groups.abs().amax(dim=2, keepdim=True) / 7.5).to(torch.float16)
-        levels = torch.clamp(torch.round(groups / scale.float()), -8, 7)
-        stem = name.removesuffix("weight")
-        packed[f"{stem}weight_packed"] = _pack(levels.reshape(rows, columns).to(torch.int64))
-        packed[f"{stem}weight_scale"] = scale.reshape(rows, columns // GROUP).contiguous()
-        packed[f"{stem}weight_shape"] = torch.tensor([rows, columns], dtype=torch.int64)
-    return packed
-
-
-def _pack(levels: Any) -> Any:
-    """Eight 4-bit levels (offset by 8) to an int32, the first in the lowest bits."""
-    rows, columns = levels.shape
-    nibbles = (levels + 8).reshape(rows, columns // 8, 8)
-    words = (nibbles << (4 * torch.arange(8))).sum(dim=2)
-    return torch.where(words >= 2**31, words - 2**32, words).to(torch.int32)
 
 
 def train_tokenizer(text: str) -> Any:
@@ -145,31 +126,6 @@ CONFIG: dict[str, object] = {
     "torch_dtype": "float16",
 }
 
-QUANTIZATION: dict[str, object] = {
-    "quantization_config": {
-        "quant_method": "compressed-tensors",
-        "format": "pack-quantized",
-        "quantization_status": "compressed",
-        "ignore": ["lm_head"],
-        "kv_cache_scheme": None,
-        "config_groups": {
-            "group_0": {
-                "targets": ["Linear"],
-                "input_activations": None,
-                "output_activations": None,
-                "weights": {
-                    "num_bits": 4,
-                    "type": "int",
-                    "symmetric": True,
-                    "strategy": "group",
-                    "group_size": GROUP,
-                    "dynamic": False,
-                },
-            }
-        },
-    }
-}
-
 TOKENIZER_CONFIG: dict[str, object] = {
     "tokenizer_class": "PreTrainedTokenizerFast",
     "bos_token": SPECIAL_TOKENS[0],
@@ -179,26 +135,6 @@ TOKENIZER_CONFIG: dict[str, object] = {
     "clean_up_tokenization_spaces": False,
     "chat_template": CHAT_TEMPLATE,
 }
-
-
-def _write(
-    directory: Path, weights: dict[str, Any], extra: dict[str, object], tokenizer: Any
-) -> None:
-    """Write one model beside its place, then rename it there."""
-    making = directory.with_name(f".{directory.name}.{os.getpid()}")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
-    save_file(weights, str(making / "model.safetensors"), metadata={"format": "pt"})
-    tokenizer.save(str(making / "tokenizer.json"))
-    for name, content in (
-        ("config.json", CONFIG | extra),
-        ("tokenizer_config.json", TOKENIZER_CONFIG),
-        ("generation_config.json", {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 5}),
-    ):
-        (making / name).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    if directory.exists():
-        shutil.rmtree(directory)
-    making.rename(directory)
 
 
 if __name__ == "__main__":

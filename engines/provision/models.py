@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from engines.plain import printable
-from engines.provision.environment import MODEL_NAMES, made_models
+from engines.provision.environment import MODEL_NAMES, SMOLLM2, made_models
 from store.errors import BadInput, NotAchieved
 
 
@@ -19,8 +19,11 @@ def resolve_model(name_or_path: str) -> str:
     if name_or_path in MODEL_NAMES and not Path(name_or_path).is_dir():
         models = made_models()
         if name_or_path not in models:
+            asking = " --model smollm2" if name_or_path in SMOLLM2 else ""
             raise NotAchieved(
-                f"the demo model {name_or_path} is not made yet", "", "run `trimtab provision`"
+                f"the demo model {name_or_path} is not made yet",
+                "",
+                f"run `trimtab provision{asking}`",
             )
         return str(models[name_or_path])
     path = Path(name_or_path).expanduser()

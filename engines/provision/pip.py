@@ -39,12 +39,16 @@ class Pip:
         indexes: Sequence[str] = (),
         expected: int,
         follow: Follow,
+        aside: Path | None = None,
     ) -> None:
         """Install requirements; raises `ProvisionFailed`.
 
         `indexes` are asked besides the configured ones; `expected` is about how many packages come.
+        With `aside` they alone are put in this directory, and the environment stays as it is.
         """
         extra = [part for index in indexes for part in ("--extra-index-url", index)]
+        if aside is not None:
+            extra += ["--no-deps", "--target", str(aside)]
         self._runner.run(
             doing,
             [*self._command("install"), *self._progress_flags(), *extra, *requirements],

