@@ -22,7 +22,7 @@ STATUS_EVERY_S = 10.0
 
 @command("traffic")
 @click.argument("url")
-@click.option("--preset", metavar="NAME", help="A named load to begin with: demo, chat.")
+@click.option("--preset", metavar="NAME", help="A named load to begin with: demo, light, chat.")
 @click.option("--concurrency", type=int, help="Clients that each wait for their answer.")
 @click.option("--rate", type=float, help="Requests a second, whatever the engine does.")
 @duration_option("--think", text="A client's mean pause after an answer.")

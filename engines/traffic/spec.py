@@ -71,6 +71,12 @@ PRESETS: dict[str, TrafficSpec] = {
         shared_prefix_tokens=1_040,  # just above 8 blocks of 128 tokens: whole blocks are cached
         output_lengths=(32, 64, 96, 128),
     ),
+    "light": TrafficSpec(  # for an engine of a hundred tokens per second
+        concurrency=8,
+        think_s=0.05,
+        shared_prefix_tokens=272,  # just above 2 blocks of 128 tokens
+        output_lengths=(16, 32, 48),
+    ),
     "chat": TrafficSpec(concurrency=8, think_s=1.0, output_lengths=(64, 128, 256), stream=True),
 }
 
