@@ -1,7 +1,7 @@
 """Start `vllm serve` with the live knobs loaded, in a session of its own that outlives us.
 
 launch = prepare(LaunchSpec("tiny"))       everything checked, nothing started
-started = spawn(launch)                    `start` does both
+started = spawn(launch)                    its process, and its file among those we serve
 wait_healthy(started, on_phase=...)
 """
 
@@ -47,7 +47,6 @@ __all__ = [
     "Started",
     "prepare",
     "spawn",
-    "start",
     "wait_healthy",
 ]
 
@@ -102,12 +101,6 @@ class Launch:
     def arguments(self) -> tuple[str, ...]:
         """What follows `vllm serve`."""
         return self.command[self.serve_at + 1 :]
-
-
-def start(spec: LaunchSpec) -> Started:
-    """Start an engine and write down that it is ours; returns at once. Raises as `prepare` and
-    `spawn` do."""
-    return spawn(prepare(spec))
 
 
 def prepare(spec: LaunchSpec) -> Launch:

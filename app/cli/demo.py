@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 @command("demo")
-@click.option("--model", default="tiny", show_default=True, help="What to serve.")
+@click.option(
+    "--model",
+    default="tiny",
+    show_default=True,
+    help="What to serve: smollm2, a small model that was really trained, or a directory.",
+)
 @click.option("--tour", is_flag=True, help="Turn the knobs without a person, also on a terminal.")
 @common
 def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
@@ -43,7 +48,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     touring = tour or as_json or not (sys.stdin.isatty() and sys.stdout.isatty())
     prepare(slow_link=settings.slow_link)
     with (
-        rig(model, phase_lines()) as running,
+        rig(model, phase_lines(), path) as running,
         recording(
             path, [running.engine], named=True, every_s=settings.every, api_key=None
         ) as recorder,

@@ -1,7 +1,7 @@
 """Stops what the demo started when the demo is gone, however it went.
 
     guardian = Guardian()          starts `python -m app.demo.guardian`, in a session of its own
-    guardian.watch_engine(name)    an engine that `engines.launch` started
+    guardian.watch_engine(name)    an engine of ours, with its supervisor
     guardian.watch_process(pid)    any other child
     guardian.dismiss()             all is stopped already; it ends and touches nothing
 
@@ -17,7 +17,8 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from engines import lifetime, serving
+from engines import lifetime
+from engines.supervisor import client
 from store.errors import TrimtabError
 
 DRAIN_S = 3.0
@@ -61,7 +62,7 @@ class Guardian:
 def stop_engine(name: str) -> None:
     """Stop a demo's engine; nothing if it has ended."""
     with contextlib.suppress(TrimtabError):
-        serving.stop(name, drain_s=DRAIN_S)
+        client.stop(name, drain_s=DRAIN_S)
 
 
 def guard(lines: Iterable[str]) -> None:

@@ -16,11 +16,13 @@ from app import paths
 from app.demo.guardian import Guardian, stop_engine
 from app.output import say
 from engines import serving
+from engines.provision.environment import TINY
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
     from engines.launch import Phase
+    from engines.provision import Environment
 
 START_S = 600.0
 LAST_ANSWERS_S = 15.0
@@ -29,12 +31,12 @@ LAST_ANSWERS_S = 15.0
 class Traffic:
     """`trimtab traffic` as a child process, in a session of its own; its report is in a file."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, preset: str) -> None:
         self._report = paths.log_path("demo-traffic")
         self._report.parent.mkdir(parents=True, exist_ok=True)
         with self._report.open("wb") as report, self._report.with_suffix(".err").open("wb") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "app", "traffic", url, "--preset", "demo", "--json"],
+                [sys.executable, "-m", "app", "traffic", url, "--preset", preset, "--json"],
                 stdin=subprocess.DEVNULL,
                 stdout=report,
                 stderr=log,
@@ -68,26 +70,30 @@ class Rig:
 
 
 @contextmanager
-def rig(model: str, on_phase: Callable[[Phase], None]) -> Iterator[Rig]:
-    """Serve `model` on a free port with demo traffic; all of it ends with the block or with us."""
+def rig(model: str, on_phase: Callable[[Phase], None], db: Path) -> Iterator[Rig]:
+    """Serve `model` on a free port with demo traffic; all of it ends with the block or with us.
+
+    The engine has a supervisor, which tells the ledger `db` of its life, so that it can be swapped.
+    """
     from app.cli.provision import provision_with_display
     from engines.discovery import probe
-    from engines.launch import LaunchSpec, start, wait_healthy
+    from engines.launch import LaunchSpec, wait_healthy
+    from engines.supervisor.client import start_supervised
 
-    environment = provision_with_display()
+    environment = provision_with_display(model)
     _end_like_a_program()
     guardian = Guardian()
     name = _free_name()
     guardian.watch_engine(name)
     traffic: Traffic | None = None
     try:
-        started = start(LaunchSpec(model, name=name))
+        started = start_supervised(LaunchSpec(model, name=name, db=db))
         say(f"Starting vLLM {environment.version} as {name}; its log is {started.log_path}")
         wait_healthy(started, START_S, on_phase)
         engine = probe(started.url)
         if engine.control != "live":
             raise NotAchieved("The engine started without its live knobs", engine.reason)
-        traffic = Traffic(started.url)
+        traffic = Traffic(started.url, _preset(model, environment))
         guardian.watch_process(traffic.pid)
         yield Rig(engine, traffic, environment.python)
     finally:
@@ -96,6 +102,11 @@ def rig(model: str, on_phase: Callable[[Phase], None]) -> Iterator[Rig]:
             traffic.stop()
         stop_engine(name)
         guardian.dismiss()
+
+
+def _preset(model: str, environment: Environment) -> str:
+    """The load for a model: a CPU has enough to do with little for one that was really trained."""
+    return "demo" if environment.kind == "gpu" or model in TINY else "light"
 
 
 def _free_name() -> str:

@@ -15,7 +15,15 @@ from pathlib import Path
 import pytest
 
 from engines import lifetime, serving
-from engines.launch import LaunchSpec, Phase, Started, StartFailed, start, wait_healthy
+from engines.launch import (
+    LaunchSpec,
+    Phase,
+    Started,
+    StartFailed,
+    prepare,
+    spawn,
+    wait_healthy,
+)
 from engines.launch_command import (
     Vllm,
     choose_cores,
@@ -96,7 +104,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def launch(stub: Path, *arguments: str, **told: object) -> Started:
     environ = {**os.environ, "STUB": json.dumps({"lines": LINES, **told}), "PAGE": PAGE}
     spec = LaunchSpec(str(stub.parent.parent / "model"), None, arguments, stub, environ)
-    return start(spec)
+    return spawn(prepare(spec))
 
 
 def first_line(started: Started) -> dict[str, dict[str, str]]:
@@ -300,13 +308,13 @@ def test_a_free_port_is_taken_unless_one_is_asked_for(stub: Path) -> None:
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "x" * 65, "a\n", "-x"])
 def test_a_name_that_is_no_file_name_is_refused(stub: Path, name: str) -> None:
     with pytest.raises(BadInput):
-        start(LaunchSpec(str(stub.parent.parent / "model"), name=name, python=stub))
+        prepare(LaunchSpec(str(stub.parent.parent / "model"), name=name, python=stub))
 
 
 def test_a_missing_python_is_told(stub: Path) -> None:
     model = str(stub.parent.parent / "model")
     with pytest.raises(NotAchieved, match="does not exist"):
-        start(LaunchSpec(model, python=stub.with_name("nothing")))
+        prepare(LaunchSpec(model, python=stub.with_name("nothing")))
 
 
 def test_the_users_arguments_win_over_the_defaults() -> None:

@@ -19,7 +19,12 @@ from engines.provision.places import log_file
 from engines.startup import Started
 from engines.supervisor import client
 from engines.supervisor.backoff import PAUSES_S, STABLE_S, Backoff
+from engines.supervisor.order import Order
+from engines.wire import ControlLost, ControlRefused
+from store import events, starts
+from store.engines import find_engine
 from store.errors import BadInput, NotAchieved
+from store.ledger import Ledger
 
 PROGRAM = """
 import json, os, signal, socket, sys
@@ -68,7 +73,13 @@ def begin(stub: Path, name: str, **told: object) -> Started:
     environ = os.environ | {"STUB": json.dumps(told), "SECRET_KEY": "sk-very-secret"}
     model = str(stub.parents[2] / "model")
     os.environ["STUB"] = environ["STUB"]
-    return client.start_supervised(LaunchSpec(model, name=name, python=stub, environ=environ))
+    return client.start_supervised(
+        LaunchSpec(model, name=name, python=stub, environ=environ, db=ledger_of(stub))
+    )
+
+
+def ledger_of(stub: Path) -> Path:
+    return stub.parents[2] / "l.db"
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
@@ -121,6 +132,27 @@ def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Pa
     assert "ended" in said("sup-b")
     assert "starts again in 1 s" in said("sup-b")
     wait_until(lambda: state("sup-b") == "serving")
+    with Ledger.open(ledger_of(stub), readonly=True) as ledger:
+        row = find_engine(ledger, started.url)
+        assert row is not None
+        told = [event.text for event in events.recent(ledger, row.id, 20)]
+        (kept, first) = starts.alike(ledger, str(stub.parents[2] / "model"), "", beside=False)
+    assert f"process {again} serves at {started.url}" in told
+    assert "starts again in 1 s" in told
+    assert "sk-very-secret" not in str(told)
+    assert set(kept.phases) == set(first.phases) == {"serving"}
+    assert kept.command == first.command
+
+
+def test_what_cannot_be_swapped_now_is_refused(stub: Path) -> None:
+    begin(stub, "sup-f")
+    wait_until(lambda: state("sup-f") == "serving")
+    with pytest.raises(ControlRefused, match="no swap of this engine can be taken back"):
+        client.begin_swap("sup-f", Order("id", None))
+    with pytest.raises(ControlRefused, match="no swap runs"):
+        client.call_off("sup-f")
+    with pytest.raises(ControlLost):
+        client.begin_swap("sup-nobody", Order("id", None))
 
 
 def test_a_killed_supervisor_is_followed_by_one_that_takes_the_engine_over(stub: Path) -> None:

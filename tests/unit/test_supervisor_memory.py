@@ -1,0 +1,62 @@
+"""What a keeper holds for the next supervisor, over any number of swaps."""
+
+from pathlib import Path
+
+from engines.launch import AS_STARTED, Launch
+from engines.supervisor.memory import Memory, from_line, to_line
+from engines.supervisor.order import Order
+from engines.variants import Variant
+
+
+def launch(variant: str = AS_STARTED) -> Launch:
+    return Launch(
+        name="chat",
+        model="m",
+        command=("vllm", "serve", "m", "--odd", "a b\n\u2028"),
+        environ={"VLLM_API_KEY": "sk-secret"},
+        address=("127.0.0.1", 8000),
+        url="http://127.0.0.1:8000",
+        cores=(1,),
+        variant=variant,
+        db="/l.db",
+    )
+
+
+def order(name: str | None) -> Order:
+    variant = None if name is None else Variant(name, "m", ("--x", "1"), {"A": "b"})
+    return Order("id-" + (name or "back"), variant, db=Path("/l.db"), texts=Path("/t.jsonl"))
+
+
+def after(memory: Memory, name: str | None, to: str) -> Memory:
+    done = Memory(memory.launch, memory.before, order(name)).swapped_to(launch(to))
+    return Memory(done.launch, done.before)
+
+
+def test_it_comes_back_from_a_line_as_it_was() -> None:
+    memory = Memory(launch("int4"), (launch(), launch("fp8")), order("awq"), taken_over=True)
+    line = to_line(memory)
+    assert line.count("\n") == 1
+    assert from_line(line) == memory
+    assert from_line(to_line(Memory(launch()))) == Memory(launch())
+    assert from_line(to_line(Memory(launch(), (), order(None)))).swapping == order(None)
+
+
+def test_swaps_are_taken_back_one_after_the_other() -> None:
+    memory = after(after(Memory(launch()), "int4", "int4"), "fp8", "fp8")
+    assert [one.variant for one in memory.before] == [AS_STARTED, "int4"]
+    assert memory.launch.swap_id == "id-fp8"
+    memory = after(memory, None, "int4")
+    assert (memory.launch.variant, len(memory.before)) == ("int4", 1)
+    memory = after(memory, None, AS_STARTED)
+    assert (memory.launch.variant, memory.before) == (AS_STARTED, ())
+
+
+def test_it_does_not_grow_without_end() -> None:
+    memory = Memory(launch())
+    for number in range(30):
+        memory = after(memory, str(number), str(number))
+    assert [one.variant for one in memory.before] == [str(n) for n in range(21, 29)]
+
+
+def test_keys_are_not_shown() -> None:
+    assert "sk-secret" not in repr(Memory(launch()))
