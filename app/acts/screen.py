@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from app.acts.knobs import set_one
+from app.acts.knobs import last_standing, set_one, take_back
+from app.acts.offers import offers_of
 from app.acts.snapshots import take_snapshot
-from app.acts.undo import undo
+from app.acts.swaps import order_for, supervised_at, supervised_name
+from app.acts.variants import find_variant, variants_of
+from app.offer import Offers, Wanted
+from app.settings import load_settings
 from engines.discovery import EngineInfo, probe
+from engines.supervisor.client import begin_swap, call_off, status, supervised_as
 from store.engines import find_engine
 from store.errors import NotAchieved
 from store.ledger import Ledger
-from store.records import Change, KnobValue
+from store.records import VARIANT, Change, KnobValue
 
 
 class LedgerActions:
@@ -28,11 +34,50 @@ class LedgerActions:
         with Ledger.open(self._db) as ledger:
             return set_one(ledger, engine, knob, value)
 
-    def undo(self, engine_url: str) -> Change:
-        """Take back the last change; raises NotAchieved where there is none."""
+    def undo(self, engine_url: str) -> Change | None:
+        """Take back the last change of a knob; None where a swap was done after it. Raises
+        NotAchieved where there is nothing."""
         engine = self._engine(engine_url)
         with Ledger.open(self._db) as ledger:
-            return undo(ledger, engine)
+            last = last_standing(ledger, engine) if engine.sockets else None
+            if last is not None and last.knob != VARIANT:
+                return take_back(ledger, engine, last, "")
+        if _before(engine) is None:
+            raise NotAchieved(f"There is no change of {engine.name} to take back", engine.reason)
+        return None
+
+    def offers(self, engine_url: str) -> Offers:
+        """What the engine could be swapped to; raises NotAchieved where that cannot be seen."""
+        engine = self._engine(engine_url)
+        refusal = ""
+        try:
+            supervised_name(engine)
+        except NotAchieved as error:
+            refusal = str(error)
+        with Ledger.open(self._db, readonly=True) as ledger:
+            found = offers_of(engine, load_settings(), ledger, before=_before(engine))
+        return replace(found, refusal=refusal)
+
+    def swap(self, engine_url: str, wanted: Wanted) -> None:
+        """Hand the swap to the supervisor; returns when it has begun."""
+        engine = self._engine(engine_url)
+        settings = load_settings()
+        variant = None
+        if wanted.variant is not None:
+            variant = find_variant(wanted.variant, variants_of(engine, settings))
+        order = order_for(
+            variant,
+            settings,
+            db=self._db,
+            strategy=wanted.strategy,
+            keep=wanted.keep,
+            why=wanted.why,
+        )
+        begin_swap(supervised_name(engine), order)
+
+    def call_off(self, engine_url: str) -> None:
+        """Let the swap that runs go back; raises NotAchieved where none runs."""
+        call_off(supervised_at(engine_url))
 
     def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:
         """Keep the window as the snapshot `name`, in place of an earlier one."""
@@ -44,3 +89,11 @@ class LedgerActions:
 
     def _engine(self, url: str) -> EngineInfo:
         return probe(url, self._api_key)
+
+
+def _before(engine: EngineInfo) -> str | None:
+    """What a swap back would go to, as the supervisor calls it; None where there is nothing."""
+    name = supervised_as(engine.pid)
+    told = None if name is None else status(name)
+    before = None if told is None else told.get("before")
+    return before if isinstance(before, str) else None

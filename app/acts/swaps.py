@@ -8,95 +8,108 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.acts.audit import who
+from app.acts.offers import Weigher
 from app.acts.variants import find_variant, variants_of
+from app.offer import Offer, size_text
 from app.settings import Settings
+from app.time_left import waiting_text
 from engines import serving
-from engines.redact import redact_arguments
-from engines.variants import Estimate, Variant, estimate
+from engines.variants import Variant
 from store.errors import NotAchieved
-from store.formats import format_bytes
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
     from engines.supervisor.order import Order, Strategy
+    from store.ledger import Ledger
+
+START_S = 600.0
+"""How long a new engine may take to start, where nothing else is asked for."""
+DRAIN_S = 60.0
+"""How long running requests may take to finish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A variant of one engine and what it would need."""
+    """A variant of one engine, and how it weighs."""
 
     variant: Variant
-    estimate: Estimate
+    offer: Offer
 
-    @property
-    def strategy(self) -> Strategy:
-        """What `auto` would come to."""
-        from engines.supervisor.order import strategy_for
-
-        return strategy_for(self.estimate)
-
-    def lines(self, engine: EngineInfo) -> list[str]:
-        """For a person."""
-        needs = self.estimate.memory_bytes
-        words = " ".join((self.variant.model, *redact_arguments(self.variant.arguments)))
-        wait = (
-            "nobody waits: both run for a while"
-            if self.strategy == "overlap"
-            else "new connections wait in the queue until the new engine has started"
-        )
-        memory = "–" if needs is None else format_bytes(needs)
+    def lines(self, engine: EngineInfo, strategy: str) -> list[str]:
+        """For a person; `strategy` is the one asked for."""
+        offer, room = self.offer, self.offer.room
+        chosen = offer.strategy if strategy == "auto" else strategy
         return [
-            f"{engine.name} -> {self.variant.name}: {words}",
-            f"memory: {memory}, {self.estimate.verdict}: {self.estimate.reason}",
-            f"strategy: {self.strategy}; {wait}",
+            f"{engine.name} -> {offer.name}: {offer.started_with}",
+            f"memory: {size_text(room.needed)}, {room.verdict}: {room.reason}",
+            f"strategy: {chosen}; {waiting_text(chosen, offer.expected)}",
         ]
 
-    def to_json(self, engine: EngineInfo) -> dict[str, Any]:
+    def to_json(self, engine: EngineInfo, strategy: str) -> dict[str, Any]:
         """For a program."""
+        offer = self.offer
+        chosen = offer.strategy if strategy == "auto" else strategy
+        start = offer.expected.start(chosen)
         return {
             "engine": engine.name,
-            "variant": self.variant.name,
-            "model": self.variant.model,
-            "arguments": list(redact_arguments(self.variant.arguments)),
-            "memory_bytes": self.estimate.memory_bytes,
-            "verdict": self.estimate.verdict,
-            "reason": self.estimate.reason,
-            "strategy": self.strategy,
+            "variant": offer.name,
+            "model": offer.files.model,
+            "arguments": list(offer.arguments),
+            "memory_bytes": offer.room.needed,
+            "verdict": offer.room.verdict,
+            "reason": offer.room.reason,
+            "strategy": chosen,
+            "expected_start_s": None if start is None else [start.low_s, start.high_s],
         }
 
 
-def plan_of(engine: EngineInfo, name: str, settings: Settings) -> Plan:
+def plan_of(engine: EngineInfo, name: str, settings: Settings, ledger: Ledger | None) -> Plan:
     """The plan of a swap; raises `BadInput` for a variant there is not."""
     variant = find_variant(name, variants_of(engine, settings))
-    return Plan(variant, estimate(variant, engine))
+    return Plan(variant, Weigher(engine, ledger).weigh(variant))
 
 
 def supervised_name(engine: EngineInfo) -> str:
     """What the supervisor of this engine calls it; raises `NotAchieved` where it has none."""
+    from engines.supervisor.client import supervised_as
+
+    name = supervised_as(engine.pid)
+    if name is None:
+        raise NotAchieved(
+            f"{engine.name} cannot be swapped",
+            "no supervisor of trimtab's owns its address",
+            "`trimtab adopt` puts it under one; `trimtab serve` starts engines that have one",
+        )
+    return name
+
+
+def supervised_at(url: str) -> str:
+    """The name of the engine whose supervisor owns this address, also in the midst of a swap.
+
+    Raises `NotAchieved` where there is none.
+    """
     from engines.supervisor.client import status
 
     for one in serving.list_serving():
-        if one.pid == engine.pid and status(one.name) is not None:
-            return one.name
-    raise NotAchieved(
-        f"{engine.name} cannot be swapped",
-        "no supervisor of trimtab's owns its address",
-        "start it with `trimtab serve`",
-    )
+        name = one.name.removesuffix(serving.CANDIDATE[0]).removesuffix(serving.CANDIDATE[1])
+        if one.url == url and status(name) is not None:
+            return name
+    raise NotAchieved(f"No supervisor of trimtab's owns {url}")
 
 
 def order_for(
-    plan: Plan,
+    variant: Variant | None,
     settings: Settings,
     *,
-    strategy: str,
-    start_s: float,
-    drain_s: float,
-    keep: bool,
-    why: str,
     db: Path,
+    strategy: str = "auto",
+    start_s: float = START_S,
+    drain_s: float = DRAIN_S,
+    keep: bool = False,
+    why: str = "",
 ) -> Order:
-    """The order for a plan, with the quality limits of the settings."""
+    """The order of a swap to `variant` (None: back to what served before the last one), with the
+    quality limits of the settings."""
     from dataclasses import fields
     from typing import cast
 
@@ -106,7 +119,7 @@ def order_for(
     limits = {field.name: getattr(settings.quality, field.name) for field in fields(Thresholds)}
     return Order(
         id=uuid.uuid4().hex,
-        variant=plan.variant,
+        variant=variant,
         strategy=cast("Strategy", strategy),
         start_s=start_s,
         drain_s=drain_s,

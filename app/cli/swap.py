@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,7 @@ from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
+    from store.ledger import Ledger
 
 STRATEGIES = ("auto", "overlap", "stop-start")
 
@@ -64,24 +68,26 @@ def command_(
     """
     from app.acts.swaps import order_for, plan_of, supervised_name
     from app.cli.choose import live_engine
-    from app.settings import load_settings
+    from app.settings import default_db_path, load_settings
     from engines.supervisor import client
 
     chosen = live_engine(engine, api_key)
     settings = load_settings()
-    plan = plan_of(chosen, variant, settings)
+    path = db or default_db_path()
+    with known_ledger(path) as ledger:
+        plan = plan_of(chosen, variant, settings, ledger)
     if dry_run:
         if as_json:
-            print_json(plan.to_json(chosen))
+            print_json(plan.to_json(chosen, strategy))
         else:
-            for line in plan.lines(chosen):
+            for line in plan.lines(chosen, strategy):
                 print_line(line)
         return
     name = supervised_name(chosen)
-    with open_ledger(db) as ledger:
-        path = ledger.path
+    with open_ledger(path) as made:
+        path = made.path
     order = order_for(
-        plan,
+        plan.variant,
         settings,
         strategy=strategy,
         start_s=timeout,
@@ -90,10 +96,39 @@ def command_(
         why=why,
         db=path,
     )
-    result = client.swap(name, order, lambda step, text: say(f"{step:10}  {text}"))
+    result = client.swap(name, order, partial(_say_step, path, order.id))
     print_json(result) if as_json else print_line(_outcome(result, chosen))
     if result["outcome"] != "done":
         raise NotAchieved(f"{chosen.name} was not swapped", str(result["reason"]))
+
+
+@contextmanager
+def known_ledger(path: Path) -> Iterator[Ledger | None]:
+    """The ledger for reading, or None where there is none yet: a plan makes none."""
+    from store.ledger import Ledger
+
+    if not path.exists():
+        yield None
+        return
+    with Ledger.open(path, readonly=True) as ledger:
+        yield ledger
+
+
+def _say_step(path: Path, swap_id: str, step: str, text: str) -> None:
+    """A step in a line; of a start also what is left of it."""
+    left = f"  {_left(path, swap_id)}" if step == "start" else ""
+    say(f"{step:10}  {text}{left}")
+
+
+def _left(path: Path, swap_id: str) -> str:
+    from app.time_left import left_text, start_left
+    from store import swaps
+    from store.clock import now_ms
+    from store.ledger import Ledger
+
+    with Ledger.open(path, readonly=True) as ledger:
+        swap = swaps.get(ledger, swap_id)
+        return "" if swap is None else left_text(start_left(ledger, swap, now_ms()))
 
 
 def _outcome(result: dict[str, Any], engine: EngineInfo) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.options import api_key_option, command, common, engine_option
+from app.offer import size_text
 from app.output import UNKNOWN, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
-    from engines.variants import Estimate, Variant, Weights
+    from app.offer import Files, Offer
 
 
 @command("variants")
@@ -24,27 +24,18 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
     beside the running one in another quantisation, another type of KV cache, a higher limit.
     `needs` is an estimate of memory, `free` what is free now, `stopped` once the engine has ended.
     """
-    from app.acts.variants import variants_of
+    from app.acts.offers import offers_of
     from app.cli.choose import live_engine
     from app.settings import load_settings
-    from engines.variants import estimate, room_of, running_variant, weights_of
 
     del db
-    settings = load_settings()
     chosen = live_engine(engine, api_key)
-    found = variants_of(chosen, settings)
-    rooms = room_of(chosen)
-    rows = []
-    for variant in found:
-        weights = weights_of(variant, chosen)
-        rows.append((variant, weights, estimate(variant, chosen, weights=weights, rooms=rooms)))
+    offers = offers_of(chosen, load_settings(), None)
     if as_json:
-        print_json([variant_json(*row, chosen) for row in rows])
+        print_json([{**offer.to_json(), "engine": chosen.name} for offer in offers.found])
         return
-    running = running_variant(chosen)
-    if running is not None:
-        now = weights_of(running, chosen)
-        say(f"{chosen.name} runs {running.model}: {_size(now.bytes_on_disk)}, {_words(now)}")
+    now = offers.running
+    say(f"{chosen.name} runs {now.model}: {size_text(now.on_disk)}, {_words(now)}")
     print_table(
         [
             ("variant", "left"),
@@ -56,74 +47,25 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
             ("stopped", "right"),
             ("verdict", "left"),
         ],
-        [_row(*row, chosen) for row in rows],
+        [_row(offer) for offer in offers.found],
     )
-    for variant, _, told in rows:
-        say(f"{variant.name}: {variant.note}; {told.verdict}: {told.reason}")
+    for offer in offers.found:
+        say(f"{offer.name}: {offer.note}; {offer.room.verdict}: {offer.room.reason}")
 
 
-def variant_json(
-    variant: Variant, weights: Weights, told: Estimate, engine: EngineInfo
-) -> dict[str, object]:
-    """One variant as scripts read it: sizes in bytes, secrets hidden."""
-    from engines.redact import redact_arguments, redact_environment
-
-    return {
-        "name": variant.name,
-        "engine": engine.name,
-        "origin": variant.origin,
-        "note": variant.note,
-        "model": variant.model,
-        "arguments": list(redact_arguments(variant.arguments)),
-        "environment": redact_environment(variant.environment),
-        "command": list(redact_arguments(_command(variant, engine))),
-        "weights_on_disk": weights.bytes_on_disk,
-        "quantisation": weights.quantisation,
-        "dtype": _dtype(variant, weights, engine),
-        "architecture": weights.architecture,
-        "device": told.device,
-        "weights_bytes": told.weights_bytes,
-        "memory_bytes": told.memory_bytes,
-        "free_bytes": told.free_bytes,
-        "free_after_stop_bytes": told.free_after_stop_bytes,
-        "verdict": told.verdict,
-        "reason": told.reason,
-    }
-
-
-def _command(variant: Variant, engine: EngineInfo) -> tuple[str, ...]:
-    from engines.processes import serve_arguments
-    from engines.variants import merged_arguments
-
-    return merged_arguments(serve_arguments(engine.arguments) or (), variant)
-
-
-def _dtype(variant: Variant, weights: Weights, engine: EngineInfo) -> str | None:
-    """The type that the engine would compute in; `auto` follows the model's own."""
-    from engines.variants.flags import last_value
-
-    told = last_value(_command(variant, engine), "dtype")
-    return weights.dtype if told in (None, "auto") else told
-
-
-def _row(variant: Variant, weights: Weights, told: Estimate, engine: EngineInfo) -> tuple[str, ...]:
+def _row(offer: Offer) -> tuple[str, ...]:
+    files, room = offer.files, offer.room
     return (
-        variant.name,
-        _size(weights.bytes_on_disk),
-        weights.quantisation or UNKNOWN,
-        _dtype(variant, weights, engine) or UNKNOWN,
-        _size(told.memory_bytes),
-        _size(told.free_bytes),
-        _size(told.free_after_stop_bytes),
-        told.verdict,
+        offer.name,
+        size_text(files.on_disk),
+        files.quantisation or UNKNOWN,
+        files.dtype or UNKNOWN,
+        size_text(room.needed),
+        size_text(room.free),
+        size_text(room.free_after_stop),
+        room.verdict,
     )
 
 
-def _words(weights: Weights) -> str:
-    return f"{weights.quantisation or 'not quantised'}, {weights.problem or weights.dtype}"
-
-
-def _size(amount: int | None) -> str:
-    from store.formats import format_bytes
-
-    return UNKNOWN if amount is None else format_bytes(amount)
+def _words(files: Files) -> str:
+    return f"{files.quantisation or 'not quantised'}, {files.problem or files.dtype}"

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app import paths
+from app.offer import Offers, Wanted
 from app.output import say
 from app.settings import Settings, price_book
 from store.engines import list_engines
@@ -41,6 +42,18 @@ class NoActions:
     def undo(self, engine_url: str) -> Change:
         """Refuse."""
         raise NotAchieved(f"A picture of {engine_url} takes nothing back")
+
+    def offers(self, engine_url: str) -> Offers:
+        """Refuse."""
+        raise NotAchieved(f"A picture of {engine_url} is swapped to nothing")
+
+    def swap(self, engine_url: str, wanted: Wanted) -> None:
+        """Refuse."""
+        raise NotAchieved(f"A picture of {engine_url} is not swapped to {wanted.variant}")
+
+    def call_off(self, engine_url: str) -> None:
+        """Refuse."""
+        raise NotAchieved(f"A picture of {engine_url} calls nothing off")
 
     def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:
         """Refuse."""

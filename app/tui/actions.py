@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from store.records import Change, KnobValue
+
+if TYPE_CHECKING:
+    from app.offer import Offers, Wanted
 
 
 class Actions(Protocol):
@@ -15,10 +18,23 @@ class Actions(Protocol):
         """Change one knob live; the change is in the ledger when this returns."""
         ...
 
-    def undo(self, engine_url: str) -> Change:
-        """Take back the last change; NotAchieved where there is none."""
+    def undo(self, engine_url: str) -> Change | None:
+        """Take back the last change of a knob; NotAchieved where there is none, None where a swap
+        is newer, which costs time to take back and is asked for by `swap`."""
         ...
 
     def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:
         """Keep the window [from_ms, to_ms] as the snapshot `name`."""
+        ...
+
+    def offers(self, engine_url: str) -> Offers:
+        """What the engine could be swapped to, weighed now."""
+        ...
+
+    def swap(self, engine_url: str, wanted: Wanted) -> None:
+        """Hand a swap to the engine's supervisor, which does the rest; returns at once."""
+        ...
+
+    def call_off(self, engine_url: str) -> None:
+        """Let the swap that runs go back, where it has not taken over yet; returns at once."""
         ...

@@ -18,6 +18,7 @@ from app.tui.frame import Frame, Query
 from app.tui.keymap import KEYS
 from app.tui.messages import FrameReady
 from app.tui.screens.engine import EngineScreen
+from app.tui.screens.frame_screen import FrameScreen
 from app.tui.theme import TRIMTAB
 from store.clock import now_ms
 
@@ -74,7 +75,9 @@ class TrimtabApp(App[None]):
 
     @on(FrameReady)
     def _show(self, event: FrameReady) -> None:
-        self._screen.show(event.frame)
+        for screen in self.screen_stack:
+            if isinstance(screen, FrameScreen):
+                screen.show(event.frame)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key's action by its description, then Textual's own."""

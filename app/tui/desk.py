@@ -11,9 +11,11 @@ from app.tui.actions import Actions
 from app.tui.comparing import Compared, compare_now, recent_span
 from app.tui.knob_names import label, moved
 from store.errors import NotAchieved
+from store.formats import format_took
 from store.records import Change, KnobState, KnobValue, format_value
 
 if TYPE_CHECKING:
+    from app.offer import Offers, Wanted
     from app.tui.frame import Frame
     from store.prices import PriceBook
 
@@ -34,10 +36,43 @@ class Desk:
         asked = f"{label(knob.name)} {format_value(knob.value)} → {format_value(value)} requested …"
         return asked, lambda: _outcome(self._actions.set_knob(url, knob.name, value))
 
-    def undo(self, frame: Frame) -> Act:
-        """Take back the last change on the frame's engine."""
+    def undo(self, frame: Frame, *, swapped: Callable[[], None]) -> Act:
+        """Take back the last change of a knob on the frame's engine; `swapped` is called instead
+        where the last thing done is a swap."""
         url = _url(frame)
-        return "undo requested …", lambda: _outcome(self._actions.undo(url))
+
+        def work() -> str:
+            change = self._actions.undo(url)
+            if change is None:
+                swapped()
+                return "the last thing done is a swap: going back is one, too"
+            return _outcome(change)
+
+        return "undo requested …", work
+
+    def offers(self, frame: Frame) -> Offers:
+        """What the frame's engine could be swapped to; blocks."""
+        return self._actions.offers(_url(frame))
+
+    def swap(self, frame: Frame, wanted: Wanted) -> Act:
+        """Hand a swap of the frame's engine to its supervisor."""
+        url = _url(frame)
+
+        def work() -> str:
+            self._actions.swap(url, wanted)
+            return "the supervisor has taken it over"
+
+        return "handed to the supervisor …", work
+
+    def call_off(self, frame: Frame) -> Act:
+        """Call the swap that runs off."""
+        url = _url(frame)
+
+        def work() -> str:
+            self._actions.call_off(url)
+            return "called off: it goes back"
+
+        return "calling it off …", work
 
     def mark(self, frame: Frame) -> Act:
         """Keep the recent window of the frame as a snapshot named by the time."""
@@ -67,5 +102,5 @@ def _outcome(change: Change) -> str:
     if change.outcome != "applied":
         reason = f": {change.reason}" if change.reason else ""
         raise NotAchieved(f"{moved(change)} {change.outcome}{reason}")
-    took = "" if change.took_ms is None else f" in {change.took_ms:.1f} ms"
+    took = "" if change.took_ms is None else f" in {format_took(change.took_ms)}"
     return f"{moved(change)} applied{took}"

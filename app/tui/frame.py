@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from store.errors import TrimtabError
     from store.impact import Impact
     from store.metrics import MetricValue
+    from store.starts import TimeLeft
+    from store.swaps import SwapRow
 
 STALE_MS = 5_000
 """A last reading older than this is shown as the past, with its age."""
@@ -69,6 +71,8 @@ class Frame:
 
     `metrics` are those of the `range` that ends at `until_ms`, the last reading; empty before there
     are two readings. `prices` says at what price and who states it. `letters` names changes by id.
+    `swaps` are the engine's last ones, newest first; `start_left` what earlier starts tell of the
+    one in a swap that runs.
     """
 
     now_ms: int
@@ -90,6 +94,8 @@ class Frame:
     changes: tuple[Change, ...] = ()
     impact: Impact | None = None
     events: tuple[Event, ...] = ()
+    swaps: tuple[SwapRow, ...] = ()
+    start_left: TimeLeft | None = None
 
     @property
     def age_ms(self) -> int | None:
@@ -100,6 +106,11 @@ class Frame:
     def stale(self) -> bool:
         """Whether the figures are of the past rather than of now."""
         return self.age_ms is not None and self.age_ms > STALE_MS
+
+    @property
+    def swapping(self) -> SwapRow | None:
+        """The swap that runs."""
+        return next((swap for swap in self.swaps[:1] if swap.outcome == "running"), None)
 
     def knob(self, name: str) -> KnobState | None:
         """The state of one knob, where the engine has it."""

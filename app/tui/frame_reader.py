@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from app.time_left import start_left
 from app.tui.frame import Frame, Mark, Query
 from app.tui.knob_names import in_order, short
 from app.tui.series import SeriesCache
-from store import changes, engines, events, knobs, recorders, runs
+from store import changes, engines, events, knobs, recorders, runs, swaps
 from store.cost import cost_of
 from store.formats import three_digits
 from store.metrics import metrics
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _CHANGES = 60
 _EVENTS = 60
+_SWAPS = 5
 
 
 class FrameReader:
@@ -74,6 +76,8 @@ class FrameReader:
         impact = None
         if charts and applied:
             impact = self._impacts.of(ledger, engine.id, applied[-1], now_ms)
+        made = tuple(swaps.recent(ledger, engine.id, _SWAPS))
+        running = made and made[0].outcome == swaps.RUNNING
         return Frame(
             now_ms,
             query.range,
@@ -93,6 +97,8 @@ class FrameReader:
             changes=listed,
             impact=impact,
             events=tuple(events.recent(ledger, engine.id, _EVENTS)),
+            swaps=made,
+            start_left=start_left(ledger, made[0], now_ms) if running else None,
         )
 
     def _cache(self, engine_id: int, slot_ms: int) -> SeriesCache:

@@ -65,7 +65,8 @@ KEYS = (
         "Change the long prefill threshold (long_prefill_token_threshold)",
         "long",
     ),
-    Key("undo", "u", "u", "undo", "Take back the last change", "undo"),
+    Key("swap", "s", "s", "swap", "Swap the engine: variants, plan, progress, outcome", "swap"),
+    Key("undo", "u", "u", "undo", "Take back the last change or swap", "undo"),
     Key("mark", "m", "m", "mark", "Mark the last minutes as the baseline (a snapshot)", "mark"),
     Key("compare", "c", "c", "compare", "Compare the baseline with now", "compare"),
     Key("pause", "space", "space", "pause", "Freeze the view; recording goes on", "pause"),
@@ -89,11 +90,17 @@ BINDINGS = tuple(binding for key in KEYS for binding in key.bindings())
 MOVES = (
     ("up down", "Choose a knob in the list"),
     ("enter", "Change the chosen knob"),
-    ("escape", "Close a dialog"),
+    ("escape", "Close a dialog; a swap goes on"),
 )
 """Keys that widgets own, for the help."""
+SWAP_KEYS = (
+    ("k w", "Plan of a swap: keep what fails verification; a word why (s: the strategy)"),
+    ("x", "Swap screen: call the swap that runs off"),
+    ("o n", "Swap screen: the outcomes of the last swaps; the variants"),
+)
+"""Keys of the swap screen, for the help."""
 
 
 def key_table() -> list[tuple[str, str]]:
     """(key, what it does) in the order shown to people."""
-    return [(key.shown, key.description) for key in KEYS] + list(MOVES)
+    return [(key.shown, key.description) for key in KEYS] + list(MOVES + SWAP_KEYS)

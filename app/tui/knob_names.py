@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from store.records import Change, KnobState, format_value
+from store.records import VARIANT, Change, KnobState, KnobValue, format_value
 
 LABELS = {
     "enable_prefix_caching": "prefix caching",
@@ -18,6 +18,8 @@ _SHORT = {
     "max_num_batched_tokens": "budget",
     "long_prefill_token_threshold": "prefill",
 }
+_AS_STARTED = "start"
+"""What a supervisor calls the variant of an engine that was never swapped."""
 
 
 def in_order(knobs: Iterable[KnobState]) -> tuple[KnobState, ...]:
@@ -31,13 +33,23 @@ def label(knob: str) -> str:
     return LABELS.get(knob, knob)
 
 
+def variant_name(name: str) -> str:
+    """A variant as people call it."""
+    return "as started" if name == _AS_STARTED else name
+
+
 def short(change: Change) -> str:
     """A change in one or two words, for a mark on a chart."""
-    return f"{_SHORT.get(change.knob, change.knob)} {format_value(change.to_value)}"
+    value = _value(change.knob, change.to_value)
+    return value if change.knob == VARIANT else f"{_SHORT.get(change.knob, change.knob)} {value}"
 
 
 def moved(change: Change) -> str:
     """A change as from and to: batch size 8 → 32."""
-    return (
-        f"{label(change.knob)} {format_value(change.from_value)} → {format_value(change.to_value)}"
-    )
+    before, after = (_value(change.knob, one) for one in (change.from_value, change.to_value))
+    return f"{label(change.knob)} {before} → {after}"
+
+
+def _value(knob: str, value: KnobValue | str | None) -> str:
+    shown = format_value(value)
+    return variant_name(shown) if knob == VARIANT else shown

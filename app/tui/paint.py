@@ -39,6 +39,9 @@ PAINTS: dict[str, Paint] = {
     "mark": Paint(share=0.78),
     "cursor": Paint(bold=True, background="primary", background_share=0.26),
     "cursor-quiet": Paint(share=0.70, background="primary", background_share=0.26),
+    "cursor-good": Paint("success", background="primary", background_share=0.26),
+    "cursor-bad": Paint("error", background="primary", background_share=0.26),
+    "cursor-warn": Paint("warning", background="primary", background_share=0.26),
     "alarm": Paint("background", bold=True, background="error"),
     "chip": Paint("background", background="foreground", background_share=0.70),
 }

@@ -8,21 +8,28 @@ from dataclasses import dataclass, field
 
 from textual.pilot import Pilot
 
+from app.offer import Offers, Wanted
 from app.tui.app import TrimtabApp
 from app.tui.screens.engine import EngineScreen
 from app.tui.widgets.canvas import Canvas
-from store.errors import NotAchieved
+from store.errors import NotAchieved, TrimtabError
 from store.records import Change, KnobValue
 from tests.ui.seed import NOW_MS
+from tests.ui.seed_swaps import OFFERS
 
 
 @dataclass
 class RecordingActions:
-    """Keeps what is asked for. `answer` makes the outcome; `gate` holds an act until it is set."""
+    """Keeps what is asked for. `answer` makes the outcome; `gate` holds an act until it is set.
+    `offered` is what can be swapped to, or why that cannot be told; `refusal` refuses a swap;
+    `swapped` says that the last thing done is a swap."""
 
     asked: list[tuple[object, ...]] = field(default_factory=list)
     answer: Callable[[str, KnobValue], Change] | None = None
     gate: threading.Event | None = None
+    offered: Offers | TrimtabError = OFFERS
+    refusal: TrimtabError | None = None
+    swapped: bool = False
 
     def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
         self.asked.append(("set", engine_url, knob, value))
@@ -30,12 +37,29 @@ class RecordingActions:
             self.gate.wait(10)
         return (self.answer or applied)(knob, value)
 
-    def undo(self, engine_url: str) -> Change:
+    def undo(self, engine_url: str) -> Change | None:
         self.asked.append(("undo", engine_url))
+        if self.swapped:
+            return None
         raise NotAchieved("There is nothing to take back")
 
     def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:
         self.asked.append(("mark", engine_url, name, from_ms, to_ms))
+
+    def offers(self, engine_url: str) -> Offers:
+        if self.gate is not None:
+            self.gate.wait(10)
+        if isinstance(self.offered, TrimtabError):
+            raise self.offered
+        return self.offered
+
+    def swap(self, engine_url: str, wanted: Wanted) -> None:
+        self.asked.append(("swap", engine_url, wanted))
+        if self.refusal is not None:
+            raise self.refusal
+
+    def call_off(self, engine_url: str) -> None:
+        self.asked.append(("call off", engine_url))
 
 
 def applied(knob: str, value: KnobValue) -> Change:

@@ -13,8 +13,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.screen import Screen
-from textual.worker import Worker, WorkerState
 
 from app.tui.comparing import Compared
 from app.tui.desk import Desk
@@ -23,6 +21,7 @@ from app.tui.keymap import BINDINGS
 from app.tui.knob_names import label
 from app.tui.lines import outside
 from app.tui.messages import Acted, KnobChosen
+from app.tui.screens.frame_screen import FrameScreen
 from app.tui.widgets.banner import Banner
 from app.tui.widgets.chart import CHARTS, Chart
 from app.tui.widgets.event_log import EventLog
@@ -35,20 +34,16 @@ from app.tui.widgets.tiles import Tiles
 from store.errors import TrimtabError
 from store.records import KnobState
 
-WIDTHS = [(0, "-tiny"), (80, "-small"), (112, "-medium"), (168, "-large")]
-HEIGHTS = [(0, "-flat"), (24, "-short"), (36, "-tall")]
 _ACT_STAYS_MS = 6_000
 
 
-class EngineScreen(Screen[None]):
+class EngineScreen(FrameScreen):
     """Draws frames; turns keys into acts."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(BINDINGS)
 
     def __init__(self, desk: Desk, ask: Callable[[Query], None], query: Query) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = WIDTHS
-        self.VERTICAL_BREAKPOINTS = HEIGHTS
         self._desk = desk
         self._ask = ask
         self._query = query
@@ -60,9 +55,7 @@ class EngineScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
-        # Textual gives these classes with the first resize, after a whole layout without them.
-        for size, steps in ((self.app.size.width, WIDTHS), (self.app.size.height, HEIGHTS)):
-            self.add_class(max(step for step in steps if step[0] <= size)[1])
+        self.measure()
         yield Header()
         yield Banner()
         yield Tiles()
@@ -125,31 +118,13 @@ class EngineScreen(Screen[None]):
 
     # Acts
 
-    def _start(self, asked: str, work: Callable[[], str]) -> None:
-        """Tell what is asked for and do it in a thread; the outcome comes as `Acted`."""
-        self._tell(Acted("requested", asked))
-        self.run_worker(partial(self._work, work), thread=True, group="acts", exit_on_error=False)
-
-    def _work(self, work: Callable[[], str]) -> None:
-        try:
-            told = Acted("done", work())
-        except TrimtabError as error:
-            told = Acted("failed", str(error))
-        self.post_message(told)
-
-    @on(Worker.StateChanged)
-    def _worker_changed(self, event: Worker.StateChanged) -> None:
-        """An act that broke is told like one that was refused."""
-        if event.state is WorkerState.ERROR and event.worker.group in ("acts", "compare"):
-            self._tell(Acted("failed", f"not done: {event.worker.error!r}"))
-
     @on(Acted)
-    def _acted(self, event: Acted) -> None:
-        self._tell(event)
+    def _see_outcome(self, event: Acted) -> None:
         if event.phase != "requested":
             self._ask(self._query)
 
-    def _tell(self, told: Acted) -> None:
+    def tell_act(self, told: Acted) -> None:
+        """In the impact strip."""
         self._act = Act(told.phase, told.text)
         frame = self._frozen or self._frame
         if self._frame is not None:
@@ -169,7 +144,7 @@ class EngineScreen(Screen[None]):
         if knob is None:
             self._refuse(f"This engine does not offer {label(name)}{because}")
         elif knob.kind != "live":
-            self._refuse(f"{label(name)} needs a swap{because}")
+            self.action_swap()
         elif frame.engine.state != "ok":
             self._refuse(f"The engine does not answer; {label(name)} stays as it is")
         else:
@@ -181,7 +156,7 @@ class EngineScreen(Screen[None]):
         if self._frame is None or self._frame.engine is None:
             self.notify(why, severity="warning", markup=False)
         else:
-            self._tell(Acted("failed", why))
+            self.tell_act(Acted("failed", why))
 
     def action_switch(self, name: str) -> None:
         """Turn an on/off knob at once: it is live and can be taken back."""
@@ -192,7 +167,7 @@ class EngineScreen(Screen[None]):
             self._refuse(f"The value of {label(name)} is not known yet")
             return
         asked, work = self._desk.set_knob(self._frame, knob, not knob.value)
-        self._start(asked, work)
+        self.start_act(asked, work)
 
     def action_edit(self, name: str) -> None:
         """Ask for a number and set it."""
@@ -201,7 +176,7 @@ class EngineScreen(Screen[None]):
 
         def set_to(value: int | None) -> None:
             if value is not None:
-                self._start(*self._desk.set_knob(self._frame, knob, value))
+                self.start_act(*self._desk.set_knob(self._frame, knob, value))
 
         from app.tui.screens.edit_knob import EditKnob
 
@@ -218,8 +193,29 @@ class EngineScreen(Screen[None]):
             self.action_edit(knob.name)
 
     def action_undo(self) -> None:
-        """Take back the last change."""
-        self._with_engine(self._desk.undo)
+        """Take back the last change; what a swap is taken back by costs time, so ask."""
+        frame = self._frame
+        if frame is not None and frame.swapping is not None:
+            self._open_swap(call_off=True)
+        else:
+            self._with_engine(partial(self._desk.undo, swapped=self._ask_back))
+
+    def _ask_back(self) -> None:
+        """From the thread of an undo: the last thing done is a swap."""
+        self.app.call_from_thread(partial(self._open_swap, back=True))
+
+    def action_swap(self) -> None:
+        """Open the swap screen: the swap that runs, or the variants."""
+        if self._frame is None or self._frame.engine is None:
+            self._refuse("There is no engine to swap yet")
+        else:
+            self._open_swap()
+
+    def _open_swap(self, *, back: bool = False, call_off: bool = False) -> None:
+        from app.tui.screens.swap import SwapScreen
+
+        if self._frame is not None and self.is_current:
+            self.app.push_screen(SwapScreen(self._desk, self._frame, back=back, call_off=call_off))
 
     def action_mark(self) -> None:
         """Keep the recent window as a snapshot."""
@@ -234,7 +230,7 @@ class EngineScreen(Screen[None]):
         except TrimtabError as error:
             self._refuse(str(error))
             return
-        self._start(asked, work)
+        self.start_act(asked, work)
 
     def action_compare(self) -> None:
         """Compare the baseline with now, in a thread, then show it."""

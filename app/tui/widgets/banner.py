@@ -1,13 +1,23 @@
-"""The banner: one loud line, only when the figures below cannot be taken as of now."""
+"""The banner: one line, only while a swap runs or the figures below cannot be taken as of now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from app.time_left import left_text
 from app.tui.figures import ago
 from app.tui.frame import Frame
-from app.tui.lines import Line, Span, clip, outside, pad
+from app.tui.knob_names import variant_name
+from app.tui.lines import Line, Span, clip, outside, pad, spread, width_of
+from app.tui.swap_steps import elapsed_s, phase, silent_s, starting, waiting_s
 from app.tui.widgets.canvas import Canvas
+
+if TYPE_CHECKING:
+    from store.swaps import SwapRow
+
+_WIDE = 100
+"""From this width on there is room for what a swap's time left rests on."""
 
 
 class Banner(Canvas):
@@ -23,8 +33,13 @@ class Banner(Canvas):
         self.redraw()
 
     def draw(self) -> Sequence[Line]:
-        """One line in the alarm's colours across the screen, or none."""
-        trouble = None if self._frame is None else trouble_of(self._frame)
+        """One line across the screen, a trouble in the alarm's colours, or none."""
+        frame = self._frame
+        if frame is None:
+            return []
+        if frame.swapping is not None and frame.problem is None:
+            return [swap_line(frame, frame.swapping, self.size.width)]
+        trouble = trouble_of(frame)
         if trouble is None:
             return []
         word, what, remedy = trouble
@@ -32,6 +47,30 @@ class Banner(Canvas):
         room = width - len(word) - len(remedy) - 5
         text = f" {word}  {clip(what, max(20, room))}  {remedy}"
         return [(Span(pad(text, width), "alarm"),)]
+
+
+def swap_line(frame: Frame, swap: SwapRow, width: int) -> Line:
+    """A swap that runs: to which variant, what it does, since when, how long still."""
+    elapsed = elapsed_s(swap, frame.now_ms)
+    waiting, silent = waiting_s(swap, elapsed), silent_s(swap, elapsed)
+    since = _whole(elapsed) if waiting is None else f"connections wait {_whole(waiting)}"
+    left = left_text(frame.start_left) if starting(swap) else ""
+    if width < _WIDE:
+        left = left.partition(",")[0]
+    if silent is not None:
+        left = f"no word for {_whole(silent)}"
+    parts = [f"→ {outside(variant_name(swap.variant), 40)}", phase(swap), since, left]
+    told: Line = (Span(" SWAP  ", "cursor"), Span("   ".join(filter(None, parts)), "cursor"))
+    more: Line = (Span("s", "cursor"), Span(" shows it ", "cursor-quiet"))
+    shown = spread(told, more if width >= _WIDE else (), width)
+    gap = Span(" " * (width - width_of(shown)))
+    return tuple(
+        Span(text, "cursor-quiet" if role == "text" else role) for text, role in (*shown, gap)
+    )
+
+
+def _whole(seconds: float) -> str:
+    return ago(int(1000 * seconds))
 
 
 def trouble_of(frame: Frame) -> tuple[str, str, str] | None:

@@ -9,7 +9,13 @@ from app.tui.frame import Frame
 from app.tui.lines import Line, Span, clip, outside
 from app.tui.widgets.canvas import Canvas
 
-_ROLES = {"change": "mark", "status": "warn", "run": "primary", "snapshot": "money"}
+_ROLES = {
+    "change": "mark",
+    "status": "warn",
+    "run": "primary",
+    "snapshot": "money",
+    "swap": "second",
+}
 
 
 class EventLog(Canvas):

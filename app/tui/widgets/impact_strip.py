@@ -17,6 +17,7 @@ from app.tui.frame import Frame
 from app.tui.knob_names import label, moved
 from app.tui.lines import Line, Span, fit, outside, pad, spread, width_of
 from app.tui.widgets.canvas import Canvas
+from store.formats import format_took
 
 if TYPE_CHECKING:
     from store.compare import Effect
@@ -84,7 +85,7 @@ def _invitation(width: int) -> list[Line]:
 
 def _title(frame: Frame, impact: Impact, width: int, *, wide: bool) -> Line:
     change = impact.change
-    took = "" if change.took_ms is None else f"  in {change.took_ms:.1f} ms"
+    took = "" if change.took_ms is None else f"  in {format_took(change.took_ms)}"
     name = f"{frame.letters.get(change.id, '')} {outside(moved(change), 80)}".strip()
     left: Line = (
         Span("Impact  ", "strong"),

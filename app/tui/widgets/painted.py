@@ -11,8 +11,8 @@ from app.tui.widgets.canvas import Canvas
 class Painted(Canvas):
     """Shows lines."""
 
-    def __init__(self, classes: str) -> None:
-        super().__init__(classes=classes)
+    def __init__(self, classes: str | None = None, *, id: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._told: Sequence[Line] = ()
 
     def tell(self, lines: Sequence[Line]) -> None:
