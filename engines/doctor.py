@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engines import gpus, host_checks
+from engines.adoption.orphaned import list_orphaned
 from engines.checks import Check
 from engines.control import socket_path
 from engines.discovery import SILENT, find_engines
@@ -45,6 +46,7 @@ def examine(db: Path, *, deadline_s: float = 3.0) -> list[Check]:
         host_checks.process_visibility,
         host_checks.clock,
         _orphans,
+        _supervisors,
         lambda: _engines(deadline_s),
     ]
     return [check for one in checks for check in _guarded(one)]
@@ -112,6 +114,12 @@ def _orphans() -> Iterator[Check]:
         held = "memory" if orphan.memory_bytes is None else format_bytes(orphan.memory_bytes)
         what = f"PID {orphan.pid} ({printable(orphan.title)}) outlived its API server"
         yield Check("orphan", False, f"{what}: it holds {held} and serves nobody", REMEDY)
+
+
+def _supervisors() -> Iterator[Check]:
+    for one in list_orphaned():
+        what = f"{one.name} has lost its supervisor: nobody starts it again if it ends"
+        yield Check("supervisor", False, what, f"trimtab adopt {one.name}")
 
 
 def _engines(deadline_s: float) -> Iterator[Check]:

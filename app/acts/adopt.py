@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,27 +13,34 @@ from engines.redact import redact_arguments, redact_environment
 
 if TYPE_CHECKING:
     from engines.adoption.plan import AdoptionPlan
+    from store.ledger import Ledger
 
 LONGEST_VALUE = 120
-# fmt: off
-_MATTERS = (
-    "VLLM_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HF_", "HUGGING", "TRANSFORMERS_", "TORCH",
-    "PYTORCH_", "NCCL_", "GLOO_", "OMP_", "MKL_", "KMP_", "LD_", "PYTHON", "VIRTUAL_ENV",
-    "CONDA_", "PATH", "TMPDIR", "LMCACHE_", "TRIMTAB_",
+_MATTERS = re.compile(
+    "VLLM_|CUDA_|NVIDIA_|HIP_|ROCR_|HF_|HUGGING|TRANSFORMERS_|TORCH|PYTORCH_|NCCL_|GLOO_|OMP_|MKL_"
+    "|KMP_|LD_|PYTHON|VIRTUAL_ENV|CONDA_|PATH|TMPDIR|LMCACHE_|TRIMTAB_"
 )
-# fmt: on
 """How the names of variables begin that change how vLLM runs."""
 
 
 def shown_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables without secrets, those first that change how vLLM runs."""
     redacted = redact_environment(environ)
-    ordered = sorted(redacted, key=lambda name: (not name.startswith(_MATTERS), name))
+    ordered = sorted(redacted, key=lambda name: (not _MATTERS.match(name), name))
     return {printable(name): printable(redacted[name], LONGEST_VALUE) for name in ordered}
 
 
-def plan_json(plan: AdoptionPlan) -> dict[str, Any]:
-    """The plan for a program."""
+def learned_start_s(plan: AdoptionPlan, ledger: Ledger) -> float | None:
+    """Seconds that a start like this one took before, the median; None where none is known."""
+    from engines.supervisor.telling import start_key
+    from store.starts import alike
+
+    known = alike(ledger, *start_key(plan.launch), beside=False)
+    return statistics.median(one.took_s for one in known) if known else None
+
+
+def plan_json(plan: AdoptionPlan, start_s: float | None) -> dict[str, Any]:
+    """The plan for a program; `start_s` is how long the restart takes, if that is known."""
     origin = plan.origin
     return {
         "name": plan.launch.name,
@@ -44,12 +53,13 @@ def plan_json(plan: AdoptionPlan) -> dict[str, Any]:
         "added": shown_environment(_added(plan)),
         "connections": "refused" if plan.why_refused else "wait" if plan.restarts else "served",
         "why_refused": plan.why_refused,
+        "start_s": start_s,
     }
 
 
-def plan_lines(plan: AdoptionPlan) -> list[str]:
+def plan_lines(plan: AdoptionPlan, start_s: float | None) -> list[str]:
     """The plan for a person."""
-    told = plan_json(plan)
+    told = plan_json(plan, start_s)
     lines = [
         f"{told['name']}: process {told['pid']} at {told['url']}",
         f"command      {shlex.join(told['command'])}",
@@ -59,13 +69,14 @@ def plan_lines(plan: AdoptionPlan) -> list[str]:
     ]
     if not plan.restarts:
         return [*lines, "it is taken over as it runs: no restart, nobody notices"]
+    about = "as long as a start takes" if start_s is None else f"for about {start_s:.0f} s"
+    wait = f"connections  wait in the queue {about}; none is refused"
     if plan.why_refused:
         wait = (
-            "connections  refused from its end until the new one listens, as its socket cannot be "
-            f"had ({plan.why_refused}): run it as root, or allow it with kernel.yama.ptrace_scope=0"
+            "connections  some are refused when it ends, then they wait in the queue "
+            f"{about}: its socket cannot be had ({plan.why_refused}); root may, or anybody with "
+            "kernel.yama.ptrace_scope=0"
         )
-    else:
-        wait = "connections  wait in the queue while it restarts; none is refused"
     lines += [wait, "requests     what runs is finished first, as far as --drain allows"]
     if plan.origin.output is not None:
         from engines.provision.places import log_file

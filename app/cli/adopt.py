@@ -43,26 +43,26 @@ def command_(
     connections wait in the queue meanwhile. If it does not come up, the old command runs again. An
     engine of trimtab's that lost its supervisor is taken over as it runs.
     """
-    from app.acts.adopt import plan_json, plan_lines
+    from app.acts.adopt import learned_start_s, plan_json, plan_lines
     from app.cli.choose import live_engine
     from engines.adoption.begin import begin
     from engines.adoption.plan import Refused, plan_adoption
 
     chosen = live_engine(engine, api_key)
     with open_ledger(db) as ledger:
-        path = ledger.path
-    try:
-        plan = plan_adoption(chosen, name, path)
-    except Refused as error:
-        if as_json:
-            raise
-        for line in error.advice:
-            say(line)
-        raise NotAchieved(error.what, error.meaning) from None
+        try:
+            plan = plan_adoption(chosen, name, ledger.path)
+        except Refused as error:
+            if as_json:
+                raise
+            for line in error.advice:
+                say(line)
+            raise NotAchieved(error.what, error.meaning) from None
+        start_s = learned_start_s(plan, ledger)
     if dry_run and as_json:
-        print_json(plan_json(plan))
+        print_json(plan_json(plan, start_s))
     elif dry_run or not as_json:
-        for line in plan_lines(plan):
+        for line in plan_lines(plan, start_s):
             (print_line if dry_run else say)(line)
     if dry_run:
         return

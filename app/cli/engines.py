@@ -28,6 +28,7 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
     An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
     from app.cli.choose import live_engines
+    from engines.adoption.orphaned import list_orphaned
 
     del db
     found = live_engines(urls, api_key)
@@ -50,6 +51,8 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
     for one in found:
         if one.control != "live":
             say(f"{one.name}: {one.control}: {one.reason}")
+    for lost in list_orphaned():
+        say(f"{lost.name}: has lost its supervisor: trimtab adopt {lost.name} gives it another")
 
 
 def engine_json(one: EngineInfo) -> dict[str, object]:

@@ -3,7 +3,7 @@
 Connections that are idle end by themselves after 5 s (uvicorn), but a client that asks again and
 again keeps its one. Such a connection is ended between two of its requests, which clients know
 from any server that lets idle connections go. Where we may not reach into the process, the engine
-is taken to have finished once it has been without a request for `REST_S`.
+is taken to have finished once it has been without a request for `REST_S` seconds.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from engines.listeners import socket_inodes
 from store.errors import TrimtabError
 
 REST_S = 1.0
+SETTLE_S = 0.5
+"""For how long nobody may be connected: a handshake that began before may still be under way."""
 QUIET_MS = 100
 """For how long a connection must have been silent to be called idle, and a request must have run to
 be sure to be counted by the engine's metrics."""
-_POLL_S = 0.05
+_POLL_S = 0.1
 _OPEN = frozenset({"01", "08"})  # ESTABLISHED, CLOSE_WAIT
 _LISTEN = "0A"
 _INFO_BYTES = 60
@@ -133,12 +135,11 @@ def drain(
         looks = {inode: look for inode in found if (look := _look(inode, places)) is not None}
         in_flight = load.in_flight()
         owed = sum(look.owed for look in looks.values())
-        if not found and not waiting:
-            return Drained(0)
         now = time.monotonic()
-        if in_flight == 0 and not owed and not waiting:
+        nobody = not found and not waiting
+        if nobody or (in_flight == 0 and not owed and not waiting):
             idle_since = idle_since or now
-            if now - idle_since >= REST_S:
+            if now - idle_since >= (SETTLE_S if nobody else REST_S):
                 return Drained(0)
         else:
             idle_since = None

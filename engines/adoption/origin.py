@@ -56,7 +56,7 @@ class Origin:
 
     pid: int
     start_ticks: int
-    command: tuple[str, ...]
+    command: tuple[str, ...] = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
     directory: str
     conditions: Conditions

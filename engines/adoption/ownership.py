@@ -6,15 +6,18 @@ import os
 import pwd
 import re
 import shlex
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines import procfs
+from engines.arguments import read_arguments
 from engines.inside_path import INSIDE, assignments
 from engines.plain import printable
 from engines.procfs import Process, ancestors
 from engines.redact import redact_arguments
+from engines.variants.flags import cut, joined, without
 
 _CONTAINERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Kubernetes pod", re.compile(r"kubepods\S*?pod([0-9a-f][0-9a-f_-]{10,})")),
@@ -143,7 +146,8 @@ def _in_container(pid: int, name: str, arguments: Sequence[str]) -> Refusal:
 def _in_service(
     pid: int, unit: Unit, arguments: Sequence[str], environ: Mapping[str, str]
 ) -> Refusal:
-    lines = [f"Environment={shlex.quote(word)}" for word in assignments(environ)]
+    lines = [_in_unit(f"Environment={shlex.quote(word)}") for word in assignments(environ)]
+    program = shutil.which("trimtab") or "/usr/local/bin/trimtab"
     return Refusal(
         f"PID {pid} belongs to {printable(unit.name)}",
         "systemd would start it again, or end what we start",
@@ -156,7 +160,7 @@ def _in_service(
             "    Type=notify",
             "    KillMode=mixed",
             "    ExecStart=",
-            f"    ExecStart={serve_command(arguments)}",
+            f"    ExecStart={_in_unit(serve_command(arguments, program))}",
         ),
     )
 
@@ -196,9 +200,15 @@ def _elsewhere(where: str, arguments: Sequence[str], environ: Mapping[str, str])
     )
 
 
-def serve_command(arguments: Sequence[str]) -> str:
+def serve_command(arguments: Sequence[str], program: str = "trimtab") -> str:
     """How trimtab would serve the same, as typed in a shell; without secrets."""
-    words = [printable(word) for word in redact_arguments(arguments)]
-    if words[:1] == ["--model"] and len(words) > 1:
-        words = words[1:]
-    return shlex.join(["trimtab", "serve", *words])
+    model = read_arguments(arguments).model
+    options = arguments[1:] if arguments[:1] == (model,) else arguments
+    shown = redact_arguments(joined(without(cut(options), ["model"])))
+    words = (*((model,) if model else ()), *shown)
+    return shlex.join([program, "serve", *(printable(word, 1000) for word in words)])
+
+
+def _in_unit(line: str) -> str:
+    """A line as a unit file takes it: there `%` begins a specifier."""
+    return line.replace("%", "%%")

@@ -130,7 +130,10 @@ def take(held: Held) -> Taken:
 def open_beside(listener: socket.socket) -> None:
     """Listen, and have every new connection from now on."""
     host, port = listener.getsockname()[:2]
-    others = sum((one.address, one.port) == (host, port) for one in tcp_listeners())
+    own = os.fstat(listener.fileno()).st_ino  # it may listen already, for a killed supervisor
+    others = sum(
+        (one.address, one.port) == (host, port) and one.inode != own for one in tcp_listeners()
+    )
     listener.listen(BACKLOG)
     prefer(listener, others)
 

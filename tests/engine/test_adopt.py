@@ -1,0 +1,130 @@
+"""A real vLLM started by hand is put under a supervisor, and again when that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines import procfs
+from engines.adoption.begin import begin
+from engines.adoption.orphaned import list_orphaned
+from engines.adoption.plan import plan_adoption
+from engines.discovery import probe
+from engines.knobs import read_knobs, set_knob
+from engines.launch_command import find_vllm
+from engines.provision import find_environment
+from engines.provision.environment import made_models
+from engines.provision.places import log_file
+from engines.startup import Started, wait_healthy
+from engines.supervisor import client
+from store.errors import NotAchieved
+from tests.engine.conftest import MODEL, LiveEngine, Load, wait_until
+from tests.fakes.engine_trees import free_port
+
+THINK_S = 0.2
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Iterator[LiveEngine]:
+    """`vllm serve` as a person types it, with nothing of trimtab's."""
+    if find_environment() is None:
+        pytest.skip("there is no engine environment: run `trimtab provision`")
+    port = free_port()
+    log = tmp_path / "vllm.log"
+    arguments = ("--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port))
+    limits = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "1024")
+    command = (*find_vllm(None).command, "serve", str(made_models()[MODEL]), *arguments, *limits)
+    # Another core than that of the session's engine, which takes the upper one.
+    own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "0", "HF_HUB_OFFLINE": "1"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=os.environ | own, stdout=output, stderr=output
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_healthy(Started("by-hand", process.pid, _ticks(process.pid), url, log), 300)
+        yield LiveEngine("by-hand", url, process.pid, ())
+    finally:
+        for one in _below(process.pid):
+            os.kill(one, signal.SIGKILL)
+        process.kill()
+        process.wait()
+
+
+def _ticks(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def _below(pid: int) -> list[int]:
+    return [one.pid for one in procfs.descendants(pid, procfs.processes())]
+
+
+def ask_until(stop: threading.Event, engine: LiveEngine, load: Load) -> None:
+    while not stop.wait(THINK_S):
+        try:
+            engine.complete("The harbour", 16)  # a new connection each time
+            load.done += 1
+        except Exception as error:
+            load.failed.append(repr(error))
+
+
+def test_an_engine_started_by_hand_is_adopted_and_adopted_again(
+    by_hand: LiveEngine, tmp_path: Path
+) -> None:
+    name, load, stop = f"adopted-{os.getpid()}", Load(), threading.Event()
+    before = probe(by_hand.url)
+    assert (before.control, before.pid) == ("observe", by_hand.pid)
+    clients = [threading.Thread(target=ask_until, args=(stop, by_hand, load)) for _ in range(3)]
+    for thread in clients:
+        thread.start()
+    try:
+        wait_until(lambda: load.done > 6)
+        plan = plan_adoption(before, name, tmp_path / "ledger.db")
+        result = begin(plan, drain_s=60, start_s=300, on_step=print)
+        assert result["outcome"] == "done", result
+        assert result["cut"] == 0
+        after = probe(by_hand.url)
+        assert (after.control, after.pid) == ("live", result["pid"])
+        assert after.pid != by_hand.pid
+        set_knob(after.sockets, "max_num_seqs", 4, who="tests")
+        with pytest.raises(NotAchieved, match="under trimtab's supervisor already"):
+            plan_adoption(after, None, None)
+
+        kill_keeper_and_supervisor(name)
+        assert [one.name for one in list_orphaned()] == [name]
+        done = load.done
+        again = plan_adoption(probe(by_hand.url), None, tmp_path / "ledger.db")
+        assert not again.restarts
+        assert begin(again, drain_s=60, start_s=300, on_step=print)["pid"] == after.pid
+        wait_until(lambda: (client.status(name) or {}).get("state") == "serving")
+        wait_until(lambda: load.done > done + 6)
+        values = {knob.name: knob.value for knob in read_knobs(probe(by_hand.url).sockets)}
+        assert values["max_num_seqs"] == 4  # the same life
+        launch = again.launch
+        assert launch.arguments == plan.launch.arguments
+        assert launch.directory == str(tmp_path)
+        assert launch.environ["VLLM_CPU_OMP_THREADS_BIND"] == "0"
+    finally:
+        stop.set()
+        for thread in clients:
+            thread.join()
+        if client.status(name) is not None:
+            client.stop(name, drain_s=5)
+    assert load.failed == []
+    assert "found process" in log_file(f"{name}-supervisor").read_text()
+
+
+def kill_keeper_and_supervisor(name: str) -> None:
+    found = client.status(name)
+    assert found is not None
+    supervisor = procfs.read_process(found["supervisor"])
+    assert supervisor is not None
+    for pid in (supervisor.ppid, supervisor.pid):  # the keeper first: it would start another
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: client.status(name) is None)

@@ -1,0 +1,294 @@
+"""Adopting a program in the place of vLLM under load: nobody is refused, whoever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from engines import lifetime
+from engines.adoption import takeover
+from engines.adoption.begin import begin
+from engines.adoption.plan import AdoptionPlan, plan_adoption
+from engines.adoption.sockets import copy_of, open_beside, socket_descriptors, take, why_not_beside
+from engines.discovery import EngineInfo
+from engines.supervisor import client
+from tests.fakes.engine_trees import free_port
+
+PROGRAM = Path(__file__).with_name("adoption_program.py")
+PAGE = Path(__file__).parents[1] / "fixtures" / "metrics" / "vllm-0.32.0.txt"
+ODD = b"caf\xe9"
+
+
+@dataclass
+class ByHand:
+    """A program that somebody started without trimtab."""
+
+    pid: int
+    url: str
+    home: Path
+
+    def plan(self, name: str) -> AdoptionPlan:
+        return plan_adoption(EngineInfo(self.url, "stub", model="m", pid=self.pid), name, None)
+
+
+@dataclass
+class Traffic:
+    """What clients got: the PIDs that answered, and what went wrong."""
+
+    pids: list[int] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ByHand]]:
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
+    home = tmp_path / "environment"
+    (home / "bin").mkdir(parents=True)
+    shutil.copy(PROGRAM, home / "bin" / "vllm")
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(**told: object) -> ByHand:
+        port = free_port()
+        told |= {"page": str(PAGE)}
+        environ = os.environb | {b"STUB": json.dumps(told).encode(), b"ODD": ODD}
+        command = [sys.executable, "bin/vllm", "serve", "m", "--port", str(port)]
+        begun.append(subprocess.Popen(command, cwd=home, env=environ, stdout=subprocess.DEVNULL))
+        found = ByHand(begun[-1].pid, f"http://127.0.0.1:{port}", home)
+        wait_until(lambda: answers(found.url))
+        return found
+
+    yield start
+    for path in (tmp_path / "data" / "serving").glob("*.json"):
+        if client.status(path.stem) is not None:
+            client.stop(path.stem, drain_s=0)
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        ask(url)
+    except OSError:
+        return False
+    return True
+
+
+def ask(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=60) as reply:
+        told: dict[str, Any] = json.load(reply)
+        return told
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.05)
+
+
+@contextmanager
+def traffic(url: str, keeps: int = 4, renews: int = 4) -> Iterator[Traffic]:
+    """Clients that ask without pause but for a moment; some keep their connection, some never."""
+    seen, stop = Traffic(), threading.Event()
+
+    def run(keep: bool) -> None:
+        limits = httpx.Limits(max_keepalive_connections=None if keep else 0)
+        with httpx.Client(timeout=60, limits=limits, trust_env=False) as session:
+            while not stop.wait(0.15):
+                try:
+                    seen.pids.append(session.get(url).raise_for_status().json()["pid"])
+                except (httpx.HTTPError, ValueError, KeyError) as error:
+                    seen.failed.append(repr(error))
+
+    threads = [threading.Thread(target=run, args=(n < keeps,)) for n in range(keeps + renews)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: len(seen.pids) > len(threads))
+        yield seen
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def adopt(plan: AdoptionPlan, **limits: float) -> dict[str, Any]:
+    return begin(
+        plan,
+        drain_s=limits.get("drain_s", 20),
+        start_s=limits.get("start_s", 20),
+        on_step=lambda *_: None,
+    )
+
+
+def test_no_client_notices_but_by_waiting(by_hand: Callable[..., ByHand]) -> None:
+    stub = by_hand(load_s=1)
+    plan = stub.plan("ad-a")
+    assert not plan.why_refused
+    with traffic(stub.url) as seen:
+        result = adopt(plan)
+        count = len(seen.pids)
+        wait_until(lambda: len(seen.pids) > count + 16)
+    assert seen.failed == []
+    assert result["outcome"] == "done", result
+    assert result["cut"] == 0
+    assert result["waited_s"] >= 1
+    assert set(seen.pids) == {stub.pid, result["pid"]}
+    told = ask(stub.url)
+    assert told["cwd"] == str(stub.home)
+    assert bytes.fromhex(told["odd"]) == ODD
+    environ = Path(f"/proc/{result['pid']}/environ").read_bytes().split(b"\0")
+    assert any(entry.startswith(b"PYTHONPATH=") and b"inside" in entry for entry in environ)
+    # Another one that asks for the address, as a restart loop would, gets no connection.
+    taken = take(plan.held)
+    assert taken.way == "after"
+    taken.listener.close()
+
+
+def test_it_goes_on_when_whoever_asked_is_killed(by_hand: Callable[..., ByHand]) -> None:
+    stub = by_hand(load_s=1)
+    program = f"""
+from tests.fault.test_adoption import ByHand, Path, begin
+plan = ByHand({stub.pid}, {stub.url!r}, Path({str(stub.home)!r})).plan("ad-b")
+begin(plan, drain_s=20, start_s=20, on_step=lambda *_: print("step", flush=True))
+"""
+    with traffic(stub.url) as seen:
+        asking = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == b"step\n"
+        asking.kill()
+        asking.communicate()
+        wait_until(lambda: (client.status("ad-b") or {}).get("state") == "serving")
+        count = len(seen.pids)
+        wait_until(lambda: len(seen.pids) > count + 16)
+    assert seen.failed == []
+    assert seen.pids[-1] != stub.pid
+
+
+def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_on(
+    by_hand: Callable[..., ByHand],
+) -> None:
+    stub = by_hand(load_s=2)
+    killed: list[int] = []
+
+    def kill_once(step: str, _: str) -> None:
+        if step == "start" and not killed:
+            found = client.status("ad-c")
+            assert found is not None
+            killed.append(found["supervisor"])
+            os.kill(found["supervisor"], signal.SIGKILL)
+
+    with traffic(stub.url) as seen:
+        result = begin(stub.plan("ad-c"), drain_s=20, start_s=20, on_step=kill_once)
+        count = len(seen.pids)
+        wait_until(lambda: len(seen.pids) > count + 16)
+    assert killed
+    assert result["outcome"] == "done", result
+    assert seen.failed == []
+
+
+def test_the_old_command_runs_again_where_the_new_one_does_not_start(
+    by_hand: Callable[..., ByHand],
+) -> None:
+    stub = by_hand(broken=True)
+    result = adopt(stub.plan("ad-d"))
+    assert result["outcome"] == "given back"
+    assert "the plugin broke it" in result["reason"]
+    told = ask(stub.url)
+    assert told["pid"] == result["pid"] != stub.pid
+    assert told["cwd"] == str(stub.home)
+    assert bytes.fromhex(told["odd"]) == ODD
+    environ = Path(f"/proc/{told['pid']}/environ").read_bytes()
+    assert b"trimtab_inside" not in environ and b"TRIMTAB_LISTEN_FD" not in environ
+    wait_until(lambda: client.status("ad-d") is None)
+    os.kill(told["pid"], signal.SIGKILL)
+
+
+def test_requests_that_do_not_end_in_time_are_counted_as_cut(
+    by_hand: Callable[..., ByHand],
+) -> None:
+    stub = by_hand(answer_s=2)
+    asked: list[str] = []
+
+    def ask_once() -> None:
+        try:
+            asked.append(str(ask(stub.url)["pid"]))
+        except (OSError, HTTPException) as error:
+            asked.append(type(error).__name__)
+
+    client_thread = threading.Thread(target=ask_once)
+    client_thread.start()
+    plan = stub.plan("ad-e")
+    result = adopt(plan, drain_s=0.2)
+    client_thread.join()
+    assert result["outcome"] == "done"
+    assert result["cut"] == 1
+    assert asked == ["RemoteDisconnected"]
+    assert not lifetime.is_alive(stub.pid, plan.origin.start_ticks)
+
+
+def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
+    by_hand: Callable[..., ByHand], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = by_hand()
+    plan = stub.plan("ad-f")
+    held = plan.held
+    nobody = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        # A process that does not hold it, as one that may not be looked into.
+        closed = type(held)((nobody.pid,), held.inode, held.host, held.port)
+        assert why_not_beside(closed) == "the socket is gone"
+        taken = take(closed)
+        assert taken.way == "after"
+        order = takeover.Takeover(
+            stub.pid,
+            lifetime.start_ticks(stub.pid) or 0,
+            plan.origin.environ,
+            plan.origin.conditions,
+            closed,
+            drain_s=2,
+            start_s=20,
+        )
+        adoption = takeover.Adoption(order, taken)
+        steps: list[str] = []
+        started = adoption.run(plan.launch, lambda step, text: steps.append(f"{step}: {text}"))
+        assert started is not None
+        assert ask(stub.url)["pid"] == started.pid
+        assert adoption.result["way"] == "after"
+        assert any("still takes connections" in step for step in steps)
+        lifetime.send(started.pid, started.start_ticks, signal.SIGKILL)
+    finally:
+        nobody.communicate(b"\n")
+        taken.listener.close()
+
+
+def test_a_socket_of_another_process_is_the_very_socket(by_hand: Callable[..., ByHand]) -> None:
+    stub = by_hand()
+    held = stub.plan("ad-g").held
+    with copy_of(held.inode, socket_descriptors(held.pids)) as copy:
+        assert os.fstat(copy.fileno()).st_ino == held.inode
+        assert copy.getsockname() == (held.host, held.port)
+        assert not os.get_inheritable(copy.fileno())
+    taken = take(held)
+    open_beside(taken.listener)
+    with httpx.Client(trust_env=False) as session, pytest.raises(httpx.ReadTimeout):
+        session.get(stub.url, timeout=0.5)  # connected, and waiting in our queue
+    taken.listener.close()
+    assert ask(stub.url)["pid"] == stub.pid
