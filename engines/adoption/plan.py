@@ -86,7 +86,7 @@ def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> Adop
         address=(held.host, held.port),
         url=engine.url,
         log_only=read_arguments(tree.launch or ()).tls,
-        db=None if db is None else str(db),
+        db=None if db is None else str(db.absolute()),
         directory=origin.directory,
     )
     return AdoptionPlan(launch, origin, held, True, why_not_beside(held), _script(tree.root))
@@ -106,7 +106,7 @@ def _as_it_runs(one: Serving, held: Held, db: Path | None) -> AdoptionPlan:
         cores=one.cores,
         log_only=read_arguments(serve_arguments(origin.command) or ()).tls,
         gives_way=nice == NICE,
-        db=None if db is None else str(db),
+        db=None if db is None else str(db.absolute()),
         directory=origin.directory,
     )
     # It gives way by itself, its supervisor must not.

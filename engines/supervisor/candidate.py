@@ -74,6 +74,7 @@ def check_arguments(launch: Launch) -> None:
     try:
         done = subprocess.run(
             [str(python), str(script), *launch.arguments],
+            cwd=launch.directory,
             env=dict(launch.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
