@@ -20,7 +20,8 @@ from tests.ui.seed_swaps import OFFERS
 
 @dataclass
 class RecordingActions:
-    """Keeps what is asked for. `answer` makes the outcome; `gate` holds an act until it is set.
+    """Keeps what is asked for. `answer` makes the outcome; `gate` (`swap_gate` for a swap) holds an
+    act until it is set.
     `offered` is what can be swapped to, or why that cannot be told; `refusal` refuses a swap;
     `swapped` says that the last thing done is a swap."""
 
@@ -30,6 +31,7 @@ class RecordingActions:
     offered: Offers | TrimtabError = OFFERS
     refusal: TrimtabError | None = None
     swapped: bool = False
+    swap_gate: threading.Event | None = None
 
     def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
         self.asked.append(("set", engine_url, knob, value))
@@ -55,6 +57,8 @@ class RecordingActions:
 
     def swap(self, engine_url: str, wanted: Wanted) -> None:
         self.asked.append(("swap", engine_url, wanted))
+        if self.swap_gate is not None:
+            self.swap_gate.wait(10)
         if self.refusal is not None:
             raise self.refusal
 

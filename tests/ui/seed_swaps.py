@@ -176,7 +176,17 @@ def keep_change(path: Path, swap: SwapRow) -> None:
         run = latest_run(ledger, engine_id)
         assert run is not None
         end_ms = swap.ts_ms + int(1000 * swap.took_s)
-        change = Change(swap.id, end_ms, VARIANT, "start", swap.variant, "applied", "set", swap.who)
+        change = Change(
+            swap.id,
+            end_ms,
+            VARIANT,
+            "start",
+            swap.variant,
+            "applied",
+            "set",
+            swap.who,
+            took_ms=1000 * swap.took_s,
+        )
         changes.record(ledger, run.id, change)
 
 

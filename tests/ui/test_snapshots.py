@@ -9,8 +9,10 @@ import pytest
 from textual.pilot import Pilot
 
 from store.ledger import Ledger
+from store.swaps import SwapRow
+from tests.ui import seed_swaps
 from tests.ui.conftest import Open
-from tests.ui.desk import loaded
+from tests.ui.desk import loaded, shown, until
 from tests.ui.seed import IDLE, NOW_MS, Scenario, mark_unreadable, seed
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
@@ -84,3 +86,36 @@ def test_the_help(db: Path, open_app: Open, snap_compare: Any) -> None:
         await pilot.pause(0.2)
 
     assert snap_compare(open_app(db), terminal_size=(120, 40), run_before=ask)
+
+
+SWAPS: dict[str, tuple[list[SwapRow], list[tuple[str, str]]]] = {
+    "variants": ([seed_swaps.done(), seed_swaps.rolled_back()], [("s", "runs now")]),
+    "plan": ([seed_swaps.done()], [("s", "runs now"), ("down", "KV cache in"), ("enter", "now?")]),
+    "overlap": ([seed_swaps.running()], [("s", "nobody waits")]),
+    "stop-start": ([seed_swaps.waiting()], [("s", "in the queue")]),
+    "done": ([seed_swaps.done()], [("s", "runs now"), ("o", "PASS")]),
+    "rolled-back": ([seed_swaps.rolled_back()], [("s", "runs now"), ("o", "FAIL")]),
+    "banner": ([seed_swaps.running()], []),
+    "call-off": ([seed_swaps.running()], [("u", "Call the swap off?")]),
+}
+"""Swaps in the ledger, and the keys that lead to what is to be seen, each with what it shows."""
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", SWAPS)
+def test_a_swap(
+    state: str, size: tuple[int, int], db: Path, open_app: Open, snap_compare: Any
+) -> None:
+    rows, keys = SWAPS[state]
+    seed_swaps.keep(db, *rows)
+    if rows[0].outcome == "done":
+        seed_swaps.keep_change(db, rows[0])
+
+    async def see(pilot: Pilot[None]) -> None:
+        await loaded(pilot)
+        for key, text in keys:
+            await pilot.press(key)
+            await until(pilot, lambda text=text: text in shown(pilot), text)
+        await pilot.pause(0.2)
+
+    assert snap_compare(open_app(db), terminal_size=size, run_before=see)

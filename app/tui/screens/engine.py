@@ -84,7 +84,7 @@ class EngineScreen(FrameScreen):
     def show(self, frame: Frame) -> None:
         """Take a new frame; draw it unless the view is frozen or not there yet."""
         self._frame = frame
-        if not self.is_mounted:
+        if not self.drawable:
             return
         if self._frozen is None:
             self._draw(frame)
@@ -215,7 +215,9 @@ class EngineScreen(FrameScreen):
         from app.tui.screens.swap import SwapScreen
 
         if self._frame is not None and self.is_current:
-            self.app.push_screen(SwapScreen(self._desk, self._frame, back=back, call_off=call_off))
+            self.app.push_screen(
+                SwapScreen(self._desk, self._frame, self.post_message, back=back, call_off=call_off)
+            )
 
     def action_mark(self) -> None:
         """Keep the recent window as a snapshot."""

@@ -33,6 +33,12 @@ class FrameScreen(Screen[None]):
         """Tell how an act stands."""
         raise NotImplementedError
 
+    @property
+    def drawable(self) -> bool:
+        """Whether the widgets are there: not yet before they are made, nor while they are taken
+        away."""
+        return self.is_mounted and self.display
+
     def measure(self) -> None:
         """Take the classes of the size: Textual gives them with the first resize, after a whole
         layout without them."""
@@ -49,7 +55,11 @@ class FrameScreen(Screen[None]):
             told = Acted("done", work())
         except TrimtabError as error:
             told = Acted("failed", str(error))
-        self.post_message(told)
+        if not self.post_message(told):
+            self.miss_act(told)
+
+    def miss_act(self, told: Acted) -> None:
+        """From the act's thread: this screen was left before the outcome came."""
 
     @on(Worker.StateChanged)
     def _worker_changed(self, event: Worker.StateChanged) -> None:

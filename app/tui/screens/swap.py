@@ -6,7 +6,8 @@ comes back, even in another program, sees how far it is.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.message import Message
 
 from app.offer import Offers
 from app.tui import swap_words
@@ -35,13 +37,22 @@ from app.tui.widgets.variant_list import VariantList
 from store.errors import TrimtabError
 
 CHOOSE, PROGRESS, OUTCOME = "-choose", "-progress", "-outcome"
-ROLES = {"requested": "warn", "done": "good", "failed": "bad"}
+_ROLES = {"requested": "warn", "done": "good", "failed": "bad"}
+
+
+@dataclass
+class OffersRead(Message):
+    """The variants were weighed, or could not be, for the reason `problem`."""
+
+    offers: Offers | None
+    problem: str = ""
 
 
 class SwapScreen(FrameScreen):
     """Three views over one frame: the variants with a plan, a swap that runs, one that is over.
 
-    `back` opens on the plan of going back, `call_off` on the question whether to call it off.
+    `home` is told the outcome of an act that comes when this screen was left. `back` opens on the
+    plan of going back, `call_off` on the question whether to call the swap off that runs.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,9 +68,16 @@ class SwapScreen(FrameScreen):
     ]
 
     def __init__(
-        self, desk: Desk, frame: Frame, *, back: bool = False, call_off: bool = False
+        self,
+        desk: Desk,
+        frame: Frame,
+        home: Callable[[Acted], object],
+        *,
+        back: bool = False,
+        call_off: bool = False,
     ) -> None:
         super().__init__()
+        self._home = home
         self._desk = desk
         self._frame = frame
         self._back = back
@@ -104,7 +122,7 @@ class SwapScreen(FrameScreen):
     def show(self, frame: Frame) -> None:
         """Take a new frame: follow a swap that began, show the outcome of one that ended."""
         self._frame = frame
-        if not self.is_mounted:
+        if not self.drawable:
             return
         newest = frame.swaps[0].id if frame.swaps else None
         if newest != self._known:
@@ -140,7 +158,7 @@ class SwapScreen(FrameScreen):
     def _draw_foot(self) -> None:
         """What is told of an act, above the keys of the view."""
         told = self._told
-        line: Line = () if told is None else (Span(outside(told.text, 400), ROLES[told.phase]),)
+        line: Line = () if told is None else (Span(outside(told.text, 400), _ROLES[told.phase]),)
         self.query_one("#swap-told", Painted).tell([line])
         swaps = self._frame.swaps
         if self._view == PROGRESS:
@@ -167,23 +185,26 @@ class SwapScreen(FrameScreen):
 
     def _load(self, frame: Frame) -> None:
         try:
-            offers = self._desk.offers(frame)
+            self.post_message(OffersRead(self._desk.offers(frame)))
         except TrimtabError as error:
-            self.app.call_from_thread(self.query_one(VariantList).tell, str(error))
-            return
-        self.app.call_from_thread(self._loaded, offers)
+            self.post_message(OffersRead(None, str(error)))
 
-    def _loaded(self, offers: Offers) -> None:
+    @on(OffersRead)
+    def _loaded(self, event: OffersRead) -> None:
+        listed, offers = self.query_one(VariantList), event.offers
         self._offers = offers
-        listed = self.query_one(VariantList)
+        if offers is None:
+            listed.tell("none can be told of")
+            self.query_one(SwapPlan).show(None, event.problem)
+            return
         listed.styles.height = min(len(offers.found) + 2, max(4, self.app.size.height // 3))
         listed.show(offers)
-        self.query_one(SwapPlan).show(listed.chosen, offers.refusal)
+        self._moved()
         listed.focus()
         if self._back and offers.found and offers.found[0].back:
             self._back = False
             self._arm()
-        self._draw()
+        self._draw_foot()
 
     @on(VariantList.Moved)
     def _moved(self) -> None:
@@ -223,12 +244,20 @@ class SwapScreen(FrameScreen):
     # Acts
 
     def tell_act(self, told: Acted) -> None:
-        """Above the keys; a swap that was refused leads back to its plan."""
+        """Above the keys; why a swap was refused stands in its plan, where there is room for it."""
         if told.phase == "failed" and self._handed:
             self._handed = False
             self._see(CHOOSE)
-        self._told = told
+            plan = self.query_one(SwapPlan)
+            plan.show(plan.offer, told.text)
+            plan.focus()
+        else:
+            self._told = told
         self._draw_foot()
+
+    def miss_act(self, told: Acted) -> None:
+        """Whoever left is told on the engine's screen."""
+        self._home(told)
 
     def action_call_off(self) -> None:
         """Ask whether the swap that runs is to go back."""

@@ -58,7 +58,7 @@ class SwapPlan(Canvas, can_focus=True):
         if self._offer is None:
             return refused
         plan = plan_lines(self._offer, self.choices, self.size.width, armed=self.has_focus)
-        return [*plan, *refused]
+        return [*refused, *plan]
 
     def action_confirm(self) -> None:
         """Ask the screen to do it."""
