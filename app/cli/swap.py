@@ -15,6 +15,7 @@ from app.cli.options import (
     command,
     common,
     duration_option,
+    end_with,
     engine_option,
     open_ledger,
 )
@@ -99,7 +100,7 @@ def command_(
     result = client.swap(name, order, partial(_say_step, path, order.id))
     print_json(result) if as_json else print_line(_outcome(result, chosen))
     if result["outcome"] != "done":
-        raise NotAchieved(f"{chosen.name} was not swapped", str(result["reason"]))
+        end_with(NotAchieved(f"{chosen.name} was not swapped", str(result["reason"])))
 
 
 @contextmanager

@@ -9,20 +9,24 @@ as it is and takes it over. It ends with the supervisor's exit status.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import time
+import traceback
 from functools import partial
 
 from engines.adoption.beginning import beginning_from_line
 from engines.adoption.sockets import BACKLOG
 from engines.adoption.takeover import Adoption
+from engines.supervisor.backoff import Backoff
 from engines.supervisor.memory import Memory, from_line, to_line
 from engines.supervisor.supervisor import Supervisor
 
-PAUSE_S = 0.5
+BROKEN = 70
+"""Exit status of a supervisor that broke (sysexits.h: internal software error)."""
 
 
 def main() -> int:
@@ -39,14 +43,17 @@ def main() -> int:
         sys.stderr.write(f"cannot listen on {memory.launch.url}: {error.strerror}\n")
         return 1
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    backoff = Backoff()
     while True:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reader)
-            keep = partial(write_memory, writer)
-            os._exit(Supervisor(memory, listener, keep, adoption).run())
+            os._exit(
+                _supervise(Supervisor(memory, listener, partial(write_memory, writer), adoption))
+            )
         os.close(writer)
+        began = time.monotonic()
         _pass_on(child)
         # The pipe ends with the supervisor, perhaps in the midst of a line.
         with os.fdopen(reader, encoding="utf-8") as lines:
@@ -55,10 +62,30 @@ def main() -> int:
                     memory = from_line(line)
                     adoption = None  # it has come to its end
         _, status = os.waitpid(child, 0)
-        if os.WIFEXITED(status):
-            return os.WEXITSTATUS(status)
-        sys.stderr.write(f"the supervisor was killed by signal {os.WTERMSIG(status)}; again\n")
-        time.sleep(PAUSE_S)
+        code = os.waitstatus_to_exitcode(status)
+        if code >= 0 and code != BROKEN:
+            return code
+        how = "broke" if code == BROKEN else f"was killed by signal {-code}"
+        pause = backoff.crashed(time.monotonic() - began)
+        if pause is None:
+            name = memory.launch.name
+            sys.stderr.write(
+                f"the supervisor {how}, again and again: GIVEN UP. The engine serves on\n"
+            )
+            sys.stderr.write(f"without one; `trimtab adopt {name}` gives it another\n")
+            return BROKEN
+        sys.stderr.write(f"the supervisor {how}; another one in {pause:g} s\n")
+        sys.stderr.flush()
+        time.sleep(pause)
+
+
+def _supervise(supervisor: Supervisor) -> int:
+    """Its exit status; `BROKEN` where it raised what nobody had thought of."""
+    try:
+        return supervisor.run()
+    except BaseException:  # this process ends here, and another one follows
+        traceback.print_exc()
+        return BROKEN
 
 
 def _pass_on(child: int) -> None:
@@ -72,8 +99,8 @@ def _pass_on(child: int) -> None:
 
 
 def write_memory(descriptor: int, memory: Memory) -> None:
-    """Tell the keeper what the next supervisor is to know."""
-    with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as pipe:
+    """Tell the keeper what the next supervisor is to know; without a keeper there is none to be."""
+    with contextlib.suppress(OSError), os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as pipe:
         pipe.write(to_line(memory))
 
 

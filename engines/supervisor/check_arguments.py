@@ -13,7 +13,7 @@ def main() -> None:
     except ImportError:  # before 0.32
         from vllm.entrypoints.openai.cli_args import make_arg_parser, validate_parsed_serve_args
 
-    parser = make_arg_parser(FlexibleArgumentParser())
+    parser = make_arg_parser(FlexibleArgumentParser(prog="vllm serve"))
     told = parser.parse_args(sys.argv[1:])
     if getattr(told, "model_tag", None):
         told.model = told.model_tag

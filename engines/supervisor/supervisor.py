@@ -151,9 +151,7 @@ class Supervisor:
     def _adopt(self, adoption: Adoption) -> bool:
         """Take over an engine that somebody else started; False where that came to nothing."""
         self._state = "adopting"
-        started = adoption.run(
-            self._launch, lambda step, text: self._say(f"adopt: {step}: {text}")
-        )
+        started = adoption.run(self._launch, lambda step, text: self._say(f"adopt: {step}: {text}"))
         if started is None:
             self._state = "given up"
             self._told.wait(TELL_S)
@@ -209,9 +207,11 @@ class Supervisor:
             serving.rename(running.name, launch.name)
             running = replace(running, name=launch.name)
             undoes = old.swap_id if order.variant is None else None
-            tell_change(order, old, launch, swap.result["took_s"], undoes)
+            tell_change(order, old, launch, swap.elapsed_s, undoes)
         self._remember(replace(self._memory, swapping=None, taken_over=False))
         self._state, self._serving_since = "serving", time.monotonic()
+        self._engine = running
+        swap.close()
         return running
 
     def _interrupted(self) -> Literal["", "stop", "call off"]:

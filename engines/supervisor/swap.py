@@ -75,6 +75,7 @@ class Swap:
         self._wiring = wiring
         self._began = time.monotonic()
         self._closed_at: float | None = None
+        self._failed = ""
         self._lines: list[dict[str, Any]] = []
         self.result: dict[str, Any] = {
             "id": order.id,
@@ -87,17 +88,22 @@ class Swap:
         }
 
     def run(self) -> Running:
-        """Do it, or leave things as they were.
+        """Do it, or leave things as they were. `close` is to follow, once all is settled.
 
         Of what was swapped to the launch has the engine's name already, the engine not yet.
         """
         try:
             running = self._swap()
         except TrimtabError as error:
-            self._end("rolled back", " · ".join(filter(None, (error.what, error.meaning))))
+            self._failed = " · ".join(filter(None, (error.what, error.meaning)))
             return self._launch, self._old.started
-        self._end("done", "")
         return running
+
+    def close(self) -> None:
+        """Tell how it ended: whoever follows it may act on the engine from then on."""
+        outcome = "rolled back" if self._failed else "done"
+        self.result |= {"outcome": outcome, "reason": self._failed, "took_s": self.elapsed_s}
+        self._say(outcome, self._failed or f"{self._variant.name} serves")
 
     def _swap(self) -> Running:
         strategy = self.result["strategy"] = self._strategy()
@@ -161,7 +167,7 @@ class Swap:
             "model": model,
             "command": command,
             "beside": beside,
-            "at_s": self._elapsed(),
+            "at_s": self.elapsed_s,
             "phases": phases,
         }
         self._say("start", f"process {new.started.pid}")
@@ -250,13 +256,11 @@ class Swap:
             engine.front.http_path(), api_key=self._launch.environ.get("VLLM_API_KEY")
         )
 
-    def _elapsed(self) -> float:
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
         return round(time.monotonic() - self._began, 1)
 
     def _say(self, step: str, text: str) -> None:
-        self._lines.append({"at_s": self._elapsed(), "step": step, "text": text})
+        self._lines.append({"at_s": self.elapsed_s, "step": step, "text": text})
         self._wiring.say(f"{step}: {text}")
-
-    def _end(self, outcome: str, reason: str) -> None:
-        self.result |= {"outcome": outcome, "reason": reason, "took_s": self._elapsed()}
-        self._say(outcome, reason or f"{self._variant.name} serves")

@@ -24,7 +24,7 @@ from engines.supervisor import client
 from engines.supervisor.client import start_supervised
 
 MODEL = "tiny"
-ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32")
+ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32", "--dtype", "half")
 PREFIX = "You answer questions about the harbour, its ships and the weather. " * 60
 
 
@@ -49,6 +49,12 @@ class LiveEngine:
             reply: dict[str, Any] = json.load(answer)
         assert reply["choices"][0]["finish_reason"] == "length", reply["choices"][0]
         return reply
+
+    def found_again(self) -> None:
+        """After a swap: the process that has the address now, and its sockets."""
+        found = probe(self.url)
+        assert found.pid is not None
+        self.pid, self.sockets = found.pid, found.sockets
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample of the engine's metrics page, summed over its series with these labels."""

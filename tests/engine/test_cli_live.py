@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,40 +14,24 @@ import pytest
 
 from engines import serving
 from tests.bench.pty_screen import PtyScreen
+from tests.engine.command import Trimtab
 from tests.engine.conftest import LiveEngine, wait_until
 
 pytestmark = pytest.mark.engine
 
-LISTED = ("name", "url", "model", "pid", "vllm_version", "control", "reason", "gpus", "started")
+LISTED = (
+    "name",
+    "url",
+    "model",
+    "pid",
+    "vllm_version",
+    "control",
+    "reason",
+    "supervisor",
+    "gpus",
+    "started",
+)
 KNOB = ("name", "kind", "value", "start", "minimum", "maximum", "reason")
-
-
-class Trimtab:
-    """`trimtab("set", "max_num_seqs=8")` in a process of its own, on one engine and ledger."""
-
-    def __init__(self, engine: LiveEngine, db: Path) -> None:
-        self.engine = engine
-        self.db = db
-
-    def __call__(self, command: str, *words: str, code: int = 0) -> Any:
-        """Run a command with --json; its JSON. `code` is the exit code it must have."""
-        chosen = [] if command in ("compare", "snapshots") else ["--engine", self.engine.url]
-        if command == "record":
-            chosen = [self.engine.url]
-        ran = subprocess.run(
-            [sys.executable, "-m", "app", command, *words, *chosen, "--db", str(self.db), "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert ran.returncode == code, (ran.stdout, ran.stderr)
-        return json.loads(ran.stdout)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of the ledger, read as anybody would."""
-        with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as connection:
-            return connection.execute(query).fetchall()
 
 
 @pytest.fixture
@@ -72,6 +55,7 @@ def test_the_engine_is_listed_as_live(trimtab: Trimtab) -> None:
     (found,) = [one for one in json.loads(ran.stdout) if one["url"] == trimtab.engine.url]
     assert set(found) == set(LISTED)
     assert (found["pid"], found["control"]) == (trimtab.engine.pid, "live")
+    assert found["supervisor"] == found["name"] == trimtab.engine.name
 
 
 def test_a_knob_is_set_and_taken_back_and_each_is_a_row(trimtab: Trimtab) -> None:

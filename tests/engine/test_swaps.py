@@ -1,220 +1,235 @@
-"""Swaps of the real engine under load: through and back, and rolled back; nobody is refused."""
+"""Swaps of the real engine under load by the command line: through and back, and rolled back.
+
+Nobody is refused, cut short or lost in any of them.
+"""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
+import pty
 import signal
-import threading
-import uuid
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from engines import serving
-from engines.discovery import probe
 from engines.knobs import read_knobs, set_knob
-from engines.provision import find_environment
-from engines.provision.environment import made_models
-from engines.quality.thresholds import Thresholds
 from engines.supervisor import client
-from engines.supervisor.order import Order, Strategy
-from engines.variants import Variant
+from store.records import VARIANT
+from tests.engine.clients import traffic
+from tests.engine.command import Trimtab
 from tests.engine.conftest import MODEL, LiveEngine, wait_until
 
-LOOSE = Thresholds(max_loglik_drop=0.5, min_top1_agreement=0.3, max_kl=1.0)
+pytestmark = pytest.mark.engine
+
+REQUESTS = 1_500
+LOOSE = {"max_loglik_drop": 0.5, "min_top1_agreement": 0.3, "max_kl": 1.0}
 """The demo's weights are random: 4 bits change their order of preference more than a trained
-model's, and that is not what these tests are about."""
-TOKENS = 24
-THINK_S = 0.2
+model's. The limits that ship with the program refuse it."""
 
 
-@dataclass
-class Traffic:
-    """What clients got; `failed` tells of everything but a whole answer."""
+@dataclass(frozen=True)
+class Case:
+    """A swap that does not hold: the variant's table, what is asked, what is printed at the end,
+    and the step that it gets to."""
 
-    done: int = 0
-    failed: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def traffic(engine: LiveEngine, clients: int = 8) -> Iterator[Traffic]:
-    """Half of the clients keep their connection as long as the server lets them, half never."""
-    seen, stop = Traffic(), threading.Event()
-    address = urlsplit(engine.url).netloc
-
-    def ask(keeps: bool) -> None:
-        connection = http.client.HTTPConnection(address, timeout=300)
-        body = {"model": MODEL, "max_tokens": TOKENS, "ignore_eos": True}
-        while not stop.wait(THINK_S):
-            text = json.dumps(body | {"prompt": f"The harbour {uuid.uuid4()}"})
-            try:
-                connection.request(
-                    "POST", "/v1/completions", text, {"Content-Type": "application/json"}
-                )
-                reply = connection.getresponse()
-                told = json.loads(reply.read())
-                whole = told["usage"]["completion_tokens"] == TOKENS
-                if (
-                    reply.status != 200
-                    or not whole
-                    or told["choices"][0]["finish_reason"] != "length"
-                ):
-                    seen.failed.append(str(told))
-                seen.done += 1
-                if not keeps or reply.will_close:
-                    connection.close()
-            except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-                seen.failed.append(repr(error))
-                connection.close()
-
-    threads = [threading.Thread(target=ask, args=(n % 2 == 0,)) for n in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    printed: str
+    step: str
+    model: str = MODEL
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    strategy: str = "overlap"
+    limits: dict[str, float] = field(default_factory=lambda: LOOSE)
 
 
-def swap(
-    engine: LiveEngine,
-    variant: Variant,
-    strategy: Strategy,
-    start_s: float = 300,
-    limits: Thresholds = LOOSE,
-) -> dict[str, Any]:
-    order = Order(
-        uuid.uuid4().hex, variant, strategy, start_s=start_s, who="tests", thresholds=limits
-    )
-    result = client.swap(engine.name, order, print)
-    found = probe(engine.url)
-    assert found.pid is not None
-    engine.pid, engine.sockets = found.pid, found.sockets
-    return result
+CASES = {
+    "its path is missing": Case(
+        "/nowhere/model cannot be served · there is no directory /nowhere/model",
+        "plan",
+        model="/nowhere/model",
+    ),
+    "vLLM rejects its arguments": Case(
+        "vLLM rejects the arguments · vllm serve: error: argument --kv-cache-dtype: invalid "
+        "choice: 'bogus' (choose from 'auto', ",
+        "check",
+        arguments=("--kv-cache-dtype", "bogus"),
+    ),
+    "it dies while loading": Case(
+        "the engine ended while starting with exit code 1 · ValueError: invalid literal for int() "
+        "with base 10: 'nonsense'",
+        "start",
+        environment={"VLLM_CPU_OMP_THREADS_BIND": "nonsense"},
+    ),
+    "it is never healthy": Case(
+        "the engine does not answer after 2 s · it was still starting then",
+        "start",
+        arguments=("--max-num-seqs", "64"),
+        asked=("--timeout", "2s"),
+    ),
+    "nothing changes": Case(
+        "--quantization int8_per_channel_weight_only quantised 0 layers: it changed nothing",
+        "verify",
+        arguments=("--quantization", "int8_per_channel_weight_only"),
+    ),
+    "it is worse": Case(
+        "its quality fails: top-1 agreement",
+        "verify",
+        model="tiny-int4",
+        strategy="stop-start",
+        limits={},
+    ),
+}
+"""Every way in which a swap is rolled back by itself, and what `trimtab swap` prints last."""
 
 
-def model(name: str) -> str:
-    assert find_environment() is not None
-    return str(made_models()[name])
+@pytest.fixture
+def trimtab(engine: LiveEngine, tmp_path: Path) -> Iterator[Trimtab]:
+    yield Trimtab(engine, tmp_path / "l.db", {"TRIMTAB_CONFIG_DIR": str(tmp_path)})
+    engine.found_again()
 
 
-def test_there_and_back_under_load(engine: LiveEngine) -> None:
-    first = engine.pid
+def configure(directory: Path, limits: dict[str, float], **variants: dict[str, object]) -> None:
+    """Write the settings file."""
+    lines = [f"[quality]\n{_toml(limits)}"]
+    lines += [f"[variants.{name}]\n{_toml(table)}" for name, table in variants.items()]
+    (directory / "settings.toml").write_text("\n".join(lines))
+
+
+def _toml(table: dict[str, Any]) -> str:
+    told = {
+        key: " = ".join(("", json.dumps(value)))
+        if not isinstance(value, dict)
+        else f" = {{ {', '.join(f'{name} = {json.dumps(one)}' for name, one in value.items())} }}"
+        for key, value in table.items()
+    }
+    return "".join(f"{key}{text}\n" for key, text in told.items())
+
+
+def test_a_round_of_swaps_under_load(trimtab: Trimtab, tmp_path: Path) -> None:
+    engine, pids = trimtab.engine, [trimtab.engine.pid]
+    fp8 = {"arguments": ["--kv-cache-dtype", "fp8"]}
+    configure(tmp_path, LOOSE, int4={"model": "tiny-int4"}, fp8=fp8)
     set_knob(engine.sockets, "max_num_seqs", 16, who="tests")
-    with traffic(engine) as seen:
-        there = swap(engine, Variant("int4", model("tiny-int4"), ("--dtype", "half")), "overlap")
-        assert there["outcome"] == "done", there
-        second = engine.pid
-        knobs = {knob.name: knob.value for knob in read_knobs(engine.sockets)}
-        back = swap(engine, Variant("float", model("tiny"), ("--dtype", "float32")), "stop-start")
-        assert back["outcome"] == "done", back
+    told = []
+    with traffic(engine.url, MODEL, clients=16) as seen:
+        for words in (
+            ("swap", "int4", "--strategy", "overlap"),
+            ("undo", "--strategy", "stop-start"),
+            ("swap", "fp8", "--strategy", "stop-start"),
+            ("undo", "--strategy", "overlap"),
+        ):
+            told.append(trimtab(*words))
+            engine.found_again()
+            pids.append(engine.pid)
+        wait_until(lambda: seen.done + len(seen.failed) > REQUESTS, 180)
     assert seen.failed == []
-    assert seen.done > 50
-    assert len({first, second, engine.pid}) == 3
-    assert knobs["max_num_seqs"] == 16
-    old, new = there["evidence"]["old"], there["evidence"]["new"]
-    assert new["weight_bytes"] < old["weight_bytes"]
-    assert any("WNA16" in kernel for kernel in new["kernels"])
-    quality = there["evidence"]["quality"]
-    assert quality["loglik_new"] != quality["loglik_old"]
-    assert there["waited_s"] == 0 < back["waited_s"] < back["took_s"]
+    assert len(set(pids)) == 5
+
+    moved = [("start", "int4"), ("int4", "start"), ("start", "fp8"), ("fp8", "start")]
+    kept = trimtab.rows(
+        f"SELECT from_value, to_value FROM v_changes WHERE knob = '{VARIANT}' ORDER BY ts_ms"
+    )
+    assert kept == moved
+    assert [(told[at]["from"], told[at]["to"]) for at in (1, 3)] == [moved[1], moved[3]]
+    swaps = trimtab.rows("SELECT outcome, strategy, waited_s, evidence FROM v_swaps ORDER BY ts_ms")
+    strategies = ["overlap", "stop-start", "stop-start", "overlap"]
+    assert [row[:2] for row in swaps] == [("done", strategy) for strategy in strategies]
+    assert [row[2] == 0 for row in swaps] == [True, False, False, True]
+
+    to_int4, from_int4, to_fp8, from_fp8 = (json.loads(row[3])["evidence"] for row in swaps)
+    sizes = [found["new"]["weight_bytes"] for found in (to_int4, from_int4, to_fp8, from_fp8)]
+    assert sizes[0] < sizes[1] == sizes[2] == sizes[3] == to_int4["old"]["weight_bytes"]
+    assert any("WNA16" in kernel for kernel in to_int4["new"]["kernels"])
+    assert ["kv-cache-dtype", "fp8"] in to_fp8["new"]["limits"]
+    for found in (to_int4, from_int4, to_fp8, from_fp8):
+        assert found["quality"]["loglik_new"] != found["quality"]["loglik_old"]
+    assert to_int4["quality"]["loglik_old"] == from_fp8["quality"]["loglik_new"]
+
+    # Live values came along four times, and each start was kept to learn from.
+    assert {one.name: one.value for one in read_knobs(engine.sockets)}["max_num_seqs"] == 16
+    assert len(trimtab.rows("SELECT took_s FROM v_starts WHERE took_s > 5")) == 4
 
 
-@pytest.mark.parametrize(
-    ("variant", "start_s", "reason"),
-    [
-        (Variant("gone", "/nowhere/model"), 300, "cannot be served"),
-        (Variant("odd", MODEL, ("--kv-cache-dtype", "bogus")), 300, "bogus"),
-        (Variant("slow", MODEL, ("--max-num-seqs", "64")), 2, "does not answer after 2 s"),
-        (
-            Variant("dies", MODEL, environment={"VLLM_CPU_OMP_THREADS_BIND": "nonsense"}),
-            300,
-            "the engine ended while starting",
-        ),
-        (
-            Variant(
-                "nothing",
-                MODEL,
-                ("--quantization", "int8_per_channel_weight_only", "--dtype", "half"),
-            ),
-            300,
-            "quantised 0 layers: it changed nothing",
-        ),
-    ],
-    ids=[
-        "path is missing",
-        "arguments are rejected",
-        "never healthy",
-        "dies while loading",
-        "changes nothing",
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_what_does_not_hold_is_rolled_back_under_load(
-    engine: LiveEngine, variant: Variant, start_s: float, reason: str
+    trimtab: Trimtab, tmp_path: Path, name: str
 ) -> None:
-    before = engine.pid
-    if variant.model == MODEL:
-        variant = replace(variant, model=model(MODEL))
-    with traffic(engine, clients=2) as seen:
-        result = swap(engine, variant, "overlap", start_s=start_s)
-        done = seen.done
-        wait_until(lambda: seen.done > done + 4)
-    assert result["outcome"] == "rolled back"
-    assert reason in result["reason"]
-    assert engine.pid == before
+    case, before = CASES[name], trimtab.engine.pid
+    table = {"model": case.model, "arguments": case.arguments, "environment": case.environment}
+    configure(tmp_path, case.limits, other=table)
+    with traffic(trimtab.engine.url, MODEL, clients=2) as seen:
+        told = trimtab("swap", "other", "--strategy", case.strategy, *case.asked, code=1)
+        after = seen.done
+        wait_until(lambda: seen.done > after + 4)
+    assert told["outcome"] == "rolled back"
+    last = trimtab.printed.strip().splitlines()[-1]
+    assert last.startswith(f"trimtab: {trimtab.engine.name} was not swapped. {case.printed}"), last
+    assert [one["step"] for one in told["steps"] if one["step"] == case.step]
+    assert trimtab.rows("SELECT outcome, reason FROM v_swaps") == [("rolled back", told["reason"])]
+    assert trimtab.rows("SELECT * FROM v_changes") == []
     assert seen.failed == []
-
-
-def test_a_worse_engine_is_rolled_back(engine: LiveEngine) -> None:
-    before = engine.pid
-    variant = Variant("int4", model("tiny-int4"), ("--dtype", "half"))
-    with traffic(engine, clients=2) as seen:
-        result = swap(engine, variant, "stop-start", limits=Thresholds())
-    assert result["outcome"] == "rolled back"
-    assert "its quality fails: log-likelihood changed by" in result["reason"]
-    assert result["evidence"]["quality"]["outcome"] == "fail"
-    assert engine.pid != before  # started again with the old command
-    assert engine.complete("The harbour", 4)["usage"]["completion_tokens"] == 4
-    assert seen.failed == []
+    trimtab.engine.found_again()
+    # In a stop-start the old command was started again.
+    assert (trimtab.engine.pid == before) == (case.strategy == "overlap")
 
 
 @pytest.mark.parametrize("strategy", ["overlap", "stop-start"])
 def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_back(
-    engine: LiveEngine, strategy: Strategy
+    trimtab: Trimtab, tmp_path: Path, strategy: str
 ) -> None:
-    before = engine.pid
-    variant = Variant("int4", model("tiny-int4"), ("--dtype", "half"))
-    order = Order(uuid.uuid4().hex, variant, strategy, who="tests", thresholds=LOOSE)
-    killed: list[int] = []
-
-    def kill_at_start(step: str, text: str) -> None:
-        if step == "start" and not killed:
-            found = client.status(engine.name)
-            assert found is not None
-            killed.append(found["supervisor"])
-            os.kill(found["supervisor"], signal.SIGKILL)
-
-    with traffic(engine, clients=4) as seen:
-        result = client.swap(engine.name, order, kill_at_start)
-        wait_until(lambda: (client.status(engine.name) or {}).get("state") == "serving", 120)
-        done = seen.done
-        wait_until(lambda: seen.done > done + 8)
-        found = probe(engine.url)
+    engine, before = trimtab.engine, trimtab.engine.pid
+    configure(tmp_path, LOOSE, int4={"model": "tiny-int4"})
+    with traffic(engine.url, MODEL, clients=4) as seen:
+        swapping = trimtab.begin("swap", "int4", "--strategy", strategy)
+        until_starting(engine)
+        os.kill((client.status(engine.name) or {})["supervisor"], signal.SIGKILL)
+        told, printed = swapping.communicate(timeout=200)
+        after = seen.done
+        wait_until(lambda: seen.done > after + 8)
+    assert swapping.returncode == 1
+    assert json.loads(told)["outcome"] == "rolled back"
+    why = "its supervisor was killed in the midst"
+    assert f"{engine.name} was not swapped. {why}" in printed
+    assert trimtab.rows("SELECT outcome, reason FROM v_swaps") == [("rolled back", why)]
     assert seen.failed == []
-    assert (result["outcome"], result["reason"]) == (
-        "rolled back",
-        "its supervisor was killed in the midst",
-    )
-    assert (found.pid == before) == (strategy == "overlap")
+    engine.found_again()
+    assert (engine.pid == before) == (strategy == "overlap")
     own = (engine.name, *serving.candidate_names(engine.name))
     assert [one.name for one in serving.list_serving() if one.name in own] == [engine.name]
-    assert found.pid is not None
-    engine.pid, engine.sockets = found.pid, found.sockets
+
+
+def test_a_terminal_hung_up_in_the_midst_stops_no_swap(trimtab: Trimtab, tmp_path: Path) -> None:
+    engine, before = trimtab.engine, trimtab.engine.pid
+    configure(tmp_path, {}, int4={"model": "tiny-int4"})
+    with traffic(engine.url, MODEL, clients=2) as seen:
+        child, terminal = pty.fork()
+        if child == 0:
+            words = [sys.executable, "-m", "app", *trimtab.words("swap", "int4")]
+            os.execve(sys.executable, words, os.environ | trimtab.environ)
+        until_starting(engine)
+        os.close(terminal)
+        os.waitpid(child, 0)
+        wait_until(lambda: (client.status(engine.name) or {}).get("state") == "serving", 200)
+    outcomes = trimtab.rows("SELECT outcome, reason LIKE 'its quality fails%' FROM v_swaps")
+    assert outcomes == [("rolled back", 1)]
+    assert seen.failed == []
+    engine.found_again()
+    assert engine.pid == before
+
+
+def until_starting(engine: LiveEngine) -> None:
+    """Wait until the new engine of a swap loads."""
+
+    def starting() -> bool:
+        swap = (client.status(engine.name) or {}).get("swap") or {}
+        return any(one["step"] == "start" for one in swap.get("steps", ()))
+
+    wait_until(starting, 120)
+    time.sleep(1)

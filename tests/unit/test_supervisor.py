@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from engines import lifetime, serving
-from engines.launch import LaunchSpec
+from engines.launch import Launch, LaunchSpec, prepare
 from engines.provision.places import log_file
 from engines.startup import Started
 from engines.supervisor import client
+from engines.supervisor.__main__ import write_memory
 from engines.supervisor.backoff import PAUSES_S, STABLE_S, Backoff
+from engines.supervisor.memory import Memory
 from engines.supervisor.order import Order
 from engines.wire import ControlLost, ControlRefused
 from store import events, starts
@@ -180,15 +182,36 @@ def test_an_engine_that_never_serves_is_given_up_and_says_why(stub: Path) -> Non
     assert list((stub.parents[2] / "data" / "serving").iterdir()) == []
 
 
+def keeper_of(name: str) -> int:
+    found = client.status(name)
+    assert found is not None
+    return int(Path(f"/proc/{found['supervisor']}/stat").read_text().split(")")[1].split()[1])
+
+
+def prepare_nothing(stub: Path) -> Launch:
+    return prepare(LaunchSpec(str(stub.parents[2] / "model"), name="sup-none", python=stub))
+
+
 def test_sigterm_to_the_keeper_stops_the_engine(stub: Path) -> None:
     started = begin(stub, "sup-e")
     wait_until(lambda: state("sup-e") == "serving")
-    found = client.status("sup-e")
-    assert found is not None
-    keeper = int(Path(f"/proc/{found['supervisor']}/stat").read_text().split(")")[1].split()[1])
+    keeper = keeper_of("sup-e")
     os.kill(keeper, signal.SIGTERM)
     wait_until(lambda: lifetime.start_ticks(keeper) is None)
     assert lifetime.start_ticks(started.pid) is None
+
+
+def test_a_supervisor_whose_keeper_was_killed_goes_on(stub: Path) -> None:
+    started = begin(stub, "sup-g")
+    wait_until(lambda: state("sup-g") == "serving")
+    os.kill(keeper_of("sup-g"), signal.SIGKILL)
+    os.kill(started.pid, signal.SIGKILL)
+    wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
+    assert answer(started) != started.pid
+    reader, writer = os.pipe()
+    os.close(reader)
+    write_memory(writer, Memory(prepare_nothing(stub)))  # nobody reads it, and nothing breaks
+    os.close(writer)
 
 
 def test_the_pauses_grow_and_end() -> None:
