@@ -61,7 +61,9 @@ def explain(doing: str, output: str, status: int, log: Path) -> ProvisionFailed:
             f"check pip's index settings (`pip config list`), {AGAIN}",
         )
     if missing := _NO_MATCH.search(output):
-        return ProvisionFailed(what, _no_wheel(printable(missing["what"], 80), output), _PLATFORMS)
+        requirement = printable(missing["what"], 80)
+        remedy = _PLATFORMS if requirement.startswith(_BUILT) else _ANYWHERE
+        return ProvisionFailed(what, _no_wheel(requirement, output), remedy)
     if _FORBIDDEN.search(output):
         return ProvisionFailed(
             what, "a file may not be written", f"check who owns {log.parent.parent}, {AGAIN}"
@@ -77,6 +79,13 @@ _PLATFORMS = (
     "wheels exist for Linux on x86-64 and arm64 with Python 3.11 to 3.13: run trimtab with one of"
     " those, or attach it to an engine elsewhere with `trimtab URL`"
 )
+
+_ANYWHERE = (
+    "PyPI has it, for any host: see with `pip config list` which indexes are asked instead,"
+    f" {AGAIN}"
+)
+_BUILT = ("torch", "vllm")
+"""Packages that are built for a platform; those asked for besides are Python and data alone."""
 
 
 def _no_wheel(requirement: str, output: str) -> str:

