@@ -54,9 +54,10 @@ def command_(
 ) -> None:
     """Start vLLM with the live knobs loaded.
 
-    MODEL is a directory, or `tiny` or `tiny-int4` (made by trimtab provision). What trimtab does
-    not know goes to vLLM as it is: trimtab serve tiny --max-num-seqs 32. In the foreground it shows
-    the engine's log, and Ctrl-C ends the engine, its requests first; --detach leaves it running.
+    MODEL is a directory, `tiny` or `tiny-int4` (made by trimtab provision), or `smollm2` or
+    `smollm2-int4` (trimtab provision --model smollm2). What trimtab does not know goes to vLLM as
+    it is: trimtab serve tiny --max-num-seqs 32. In the foreground it shows the engine's log, and
+    Ctrl-C ends the engine, its requests first; --detach leaves it running.
     """
     from engines.launch import LaunchSpec, StartFailed, wait_healthy
     from engines.supervisor.client import start_supervised
