@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -172,6 +172,11 @@ class SwapScreen(FrameScreen):
             keys = swap_words.choosing(any_swap=bool(swaps))
         self.query_one("#swap-hints", Painted).tell([swap_words.hints(keys)])
 
+    @on(events.DescendantFocus)
+    def _focus_moved(self) -> None:
+        """The list and the plan have keys of their own."""
+        self._draw_foot()
+
     # Variants
 
     def _read_offers(self) -> None:
@@ -217,7 +222,6 @@ class SwapScreen(FrameScreen):
         """Ask about the plan of the chosen variant."""
         if self._offers is not None and not self._offers.refusal:
             self.query_one(SwapPlan).focus()
-            self.call_after_refresh(self._draw_foot)
 
     @on(SwapPlan.WhyAsked)
     def _ask_why(self) -> None:
@@ -283,7 +287,6 @@ class SwapScreen(FrameScreen):
         """One step back: from the plan to the variants, from there to the engine."""
         if self._view == CHOOSE and self.query_one(SwapPlan).has_focus:
             self.query_one(VariantList).focus()
-            self.call_after_refresh(self._draw_foot)
         else:
             self.dismiss()
 
