@@ -20,10 +20,19 @@ def adopt_child(process: subprocess.Popen[bytes]) -> None:
     _children[process.pid] = process
 
 
-def exit_status(pid: int) -> int | None:
-    """How a child of this process ended (negative: by that signal); None if unknown or running."""
+def exit_status(pid: int, wait_s: float = 0.0) -> int | None:
+    """How a child of this process ended (negative: by that signal); None if unknown or running.
+
+    One whose main thread has ended is collected only when its other threads have: `wait_s` is how
+    long that may take.
+    """
     child = _children.get(pid)
-    return child.poll() if child is not None else None
+    if child is None:
+        return None
+    try:
+        return child.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def start_ticks(pid: int) -> int | None:

@@ -143,7 +143,7 @@ class LogPhases:
 
 
 def _ended(started: Started) -> StartFailed:
-    status = lifetime.exit_status(started.pid)
+    status = lifetime.exit_status(started.pid, wait_s=2.0)
     how = "the engine ended while starting"
     if status is not None and status < 0:
         how += f" by signal {-status}" + (" (often out of memory)" if status == -9 else "")

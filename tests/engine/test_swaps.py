@@ -79,7 +79,7 @@ CASES = {
         arguments=("--quantization", "int8_per_channel_weight_only"),
     ),
     "it is worse": Case(
-        "its quality fails: top-1 agreement",
+        "its quality fails: log-likelihood changed by +",
         "verify",
         model="tiny-int4",
         strategy="stop-start",
