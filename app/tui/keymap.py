@@ -94,7 +94,7 @@ MOVES = (
 )
 """Keys that widgets own, for the help."""
 SWAP_KEYS = (
-    ("k w", "Plan of a swap: keep what fails verification; a word why (s: the strategy)"),
+    ("k w", "Swap screen, plan: keep it even if it fails; why (s: strategy)"),
     ("x", "Swap screen: call the swap that runs off"),
     ("o n", "Swap screen: the outcomes of the last swaps; the variants"),
 )
