@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import api_key_option, command, common, duration_option, open_ledger
+from app.cli.options import (
+    api_key_option,
+    command,
+    common,
+    duration_option,
+    end_with,
+    open_ledger,
+)
+from app.cli.swapping import say_step
 from app.output import print_json, print_line, say
 from store.errors import BadInput, NotAchieved
 
@@ -68,12 +76,10 @@ def command_(
         return
     if not yes:
         _confirm(plan)
-    result = begin(
-        plan, drain_s=drain, start_s=timeout, on_step=lambda step, text: say(f"{step:10}  {text}")
-    )
+    result = begin(plan, drain_s=drain, start_s=timeout, on_step=say_step)
     print_json(result) if as_json else print_line(_outcome(result))
     if result["outcome"] != "done":
-        raise NotAchieved(f"{plan.launch.name} was not adopted", str(result["reason"]))
+        end_with(NotAchieved(f"{plan.launch.name} was not adopted", str(result["reason"])))
 
 
 def _confirm(plan: AdoptionPlan) -> None:

@@ -39,7 +39,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     from app import paths
     from app.cli.recording import recording
     from app.cli.screen import open_screen, prepare
-    from app.cli.serve import phase_lines
+    from app.cli.starting import phase_lines
     from app.demo.rig import rig
     from app.settings import load_settings
 
@@ -48,7 +48,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     touring = tour or as_json or not (sys.stdin.isatty() and sys.stdout.isatty())
     prepare(slow_link=settings.slow_link)
     with (
-        rig(model, phase_lines(), path) as running,
+        rig(model, phase_lines, path) as running,
         recording(
             path, [running.engine], named=True, every_s=settings.every, api_key=None
         ) as recorder,

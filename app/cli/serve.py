@@ -59,6 +59,7 @@ def command_(
     it is: trimtab serve tiny --max-num-seqs 32. In the foreground it shows the engine's log, and
     Ctrl-C ends the engine, its requests first; --detach leaves it running.
     """
+    from app.cli.starting import phase_lines
     from engines.launch import LaunchSpec, StartFailed, wait_healthy
     from engines.supervisor.client import start_supervised
 
@@ -66,12 +67,13 @@ def command_(
     stop = threading.Event()
     for number in _END:
         signal.signal(number, lambda *_: stop.set())
+    path = _ledger_path(db)
     started = start_supervised(
-        LaunchSpec(model, name=name, arguments=arguments, python=python, db=_ledger_path(db))
+        LaunchSpec(model, name=name, arguments=arguments, python=python, db=path)
     )
     say(f"Starting {started.name} as process {started.pid}; its log is {started.log_path}")
     try:
-        wait_healthy(started, timeout, _until(stop, phase_lines()))
+        wait_healthy(started, timeout, _until(stop, phase_lines(started, path)))
     except (StartFailed, KeyboardInterrupt):
         _end(started.name)
         raise
@@ -97,19 +99,6 @@ def _ledger_path(db: Path | None) -> Path | None:
     except TrimtabError as error:
         say(f"The engine's life is not kept: {error}")
         return None
-
-
-def phase_lines() -> Callable[[Phase], None]:
-    """What to call with each phase of a start: one line when it changes, and every 10 s."""
-    last = [("", 0.0)]
-
-    def report(phase: Phase) -> None:
-        text, at = last[0]
-        if phase.text != text or phase.elapsed_s - at >= 10:
-            last[0] = (phase.text, phase.elapsed_s)
-            say(f"{format_duration(round(phase.elapsed_s))}  {phase.text}")
-
-    return report
 
 
 def _until(stop: threading.Event, report: Callable[[Phase], None]) -> Callable[[Phase], None]:

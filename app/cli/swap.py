@@ -19,14 +19,13 @@ from app.cli.options import (
     engine_option,
     open_ledger,
 )
-from app.output import print_json, print_line, say
+from app.cli.swapping import say_step, strategy_option
+from app.output import print_json, print_line
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
     from store.ledger import Ledger
-
-STRATEGIES = ("auto", "overlap", "stop-start")
 
 
 @command("swap")
@@ -34,13 +33,7 @@ STRATEGIES = ("auto", "overlap", "stop-start")
 @engine_option
 @api_key_option
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option(
-    "--strategy",
-    type=click.Choice(STRATEGIES),
-    default="auto",
-    show_default=True,
-    help="Start the new engine beside the old one, or after it; auto: beside where it fits.",
-)
+@strategy_option
 @duration_option("--timeout", text="How long the new engine may take to start.", default="10m")
 @duration_option("--drain", text="How long running requests may take to finish.", default="60s")
 @click.option("--keep", is_flag=True, help="Take the new engine even if it fails verification.")
@@ -118,7 +111,7 @@ def known_ledger(path: Path) -> Iterator[Ledger | None]:
 def _say_step(path: Path, swap_id: str, step: str, text: str) -> None:
     """A step in a line; of a start also what is left of it."""
     left = f"  {_left(path, swap_id)}" if step == "start" else ""
-    say(f"{step:10}  {text}{left}")
+    say_step(step, text + left)
 
 
 def _left(path: Path, swap_id: str) -> str:

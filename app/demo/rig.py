@@ -21,7 +21,7 @@ from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
-    from engines.launch import Phase
+    from engines.launch import Phase, Started
     from engines.provision import Environment
 
 START_S = 600.0
@@ -70,10 +70,13 @@ class Rig:
 
 
 @contextmanager
-def rig(model: str, on_phase: Callable[[Phase], None], db: Path) -> Iterator[Rig]:
+def rig(
+    model: str, reporter: Callable[[Started, Path], Callable[[Phase], None]], db: Path
+) -> Iterator[Rig]:
     """Serve `model` on a free port with demo traffic; all of it ends with the block or with us.
 
     The engine has a supervisor, which tells the ledger `db` of its life, so that it can be swapped.
+    What `reporter` makes is called with each phase of its start.
     """
     from app.cli.provision import provision_with_display
     from engines.discovery import probe
@@ -89,7 +92,7 @@ def rig(model: str, on_phase: Callable[[Phase], None], db: Path) -> Iterator[Rig
     try:
         started = start_supervised(LaunchSpec(model, name=name, db=db))
         say(f"Starting vLLM {environment.version} as {name}; its log is {started.log_path}")
-        wait_healthy(started, START_S, on_phase)
+        wait_healthy(started, START_S, reporter(started, db))
         engine = probe(started.url)
         if engine.control != "live":
             raise NotAchieved("The engine started without its live knobs", engine.reason)

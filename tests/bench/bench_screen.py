@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.cli.serve import phase_lines
+from app.cli.starting import phase_lines
 from app.demo.rig import rig
 from engines.discovery import probe
+from store.ledger import Ledger
 from tests.bench.pty_screen import PtyScreen
 
 STARTS = 5
@@ -38,8 +39,11 @@ def engine(url: str | None) -> Iterator[str]:
     if url is not None:
         yield url
         return
-    with rig("tiny", phase_lines()) as running:
-        yield running.engine.url
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "demo.db"
+        Ledger.open(path).close()
+        with rig("tiny", phase_lines, path) as running:
+            yield running.engine.url
 
 
 def first_data(url: str, marker: str, directory: Path) -> float:

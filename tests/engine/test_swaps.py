@@ -22,6 +22,7 @@ from engines import serving
 from engines.knobs import read_knobs, set_knob
 from engines.supervisor import client
 from store.records import VARIANT
+from tests.bench.pty_screen import PtyScreen
 from tests.engine.clients import traffic
 from tests.engine.command import Trimtab
 from tests.engine.conftest import MODEL, LiveEngine, wait_until
@@ -203,6 +204,35 @@ def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_back(
     assert (engine.pid == before) == (strategy == "overlap")
     own = (engine.name, *serving.candidate_names(engine.name))
     assert [one.name for one in serving.list_serving() if one.name in own] == [engine.name]
+
+
+def test_a_screen_killed_in_the_midst_stops_no_swap_and_another_one_shows_it(
+    trimtab: Trimtab, tmp_path: Path
+) -> None:
+    engine, before = trimtab.engine, trimtab.engine.pid
+    configure(tmp_path, {}, int4={"model": "tiny-int4"})
+    words, environ = [engine.url, "--db", str(trimtab.db)], dict(trimtab.environ)
+    with traffic(engine.url, MODEL, clients=2) as seen:
+        with PtyScreen(words, columns=120, rows=40, environ=environ) as screen:
+            assert screen.read(20, "prefix caching")
+            screen.type("s")
+            assert screen.read(20, "of your settings")
+            screen.type("\r")
+            assert screen.read(10, "Swap to int4 now?")
+            screen.type("\r")
+            until_starting(engine)
+            os.kill(screen.pid, signal.SIGKILL)
+            os.waitpid(screen.pid, 0)
+        with PtyScreen(words, columns=120, rows=40, environ=environ) as another:
+            assert another.read(20, "int4   start: ")
+            wait_until(lambda: (client.status(engine.name) or {}).get("state") == "serving", 200)
+            another.type("so")
+            assert another.read(20, "FAIL")
+    outcomes = trimtab.rows("SELECT outcome, reason LIKE 'its quality fails%' FROM v_swaps")
+    assert outcomes == [("rolled back", 1)]
+    assert seen.failed == []
+    engine.found_again()
+    assert engine.pid == before
 
 
 def test_a_terminal_hung_up_in_the_midst_stops_no_swap(trimtab: Trimtab, tmp_path: Path) -> None:
