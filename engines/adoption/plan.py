@@ -13,6 +13,7 @@ from engines.adoption.orphaned import is_orphaned
 from engines.adoption.ownership import Refusal, refusal
 from engines.adoption.sockets import Held, why_not_beside
 from engines.arguments import read_arguments
+from engines.flags import cut
 from engines.inside_path import plugin_environment
 from engines.launch import Launch, free_name
 from engines.location import locate
@@ -20,7 +21,6 @@ from engines.priority import NICE
 from engines.processes import EngineTree, engine_trees, serve_arguments
 from engines.procfs import Process, ancestors
 from engines.serving import Serving
-from engines.variants.flags import cut
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.arguments import read_arguments
-from engines.variants.flags import last_value
+from engines.flags import last_value
 from engines.variants.places import model_place
 from engines.variants.weights import read_weights
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from engines.arguments import read_arguments
 from engines.discovery import EngineInfo
+from engines.flags import last_value
 from engines.processes import serve_arguments
 from engines.procfs import environment, working_directory
-from engines.variants.flags import last_value
 from engines.variants.merge import merged_arguments
 from engines.variants.needs import DEFAULT_UTILISATION, OVERHEAD, Needs, needs
 from engines.variants.places import model_place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engines.arguments import read_arguments
-from engines.variants.flags import cut, is_flag, joined, last_value, without
+from engines.flags import cut, is_flag, joined, last_value, without
 from engines.variants.variant import Variant
 
 _OF_THE_CHECKPOINT = (

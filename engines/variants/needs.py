@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engines.variants.flags import last_value
+from engines.flags import last_value
 from engines.variants.safetensors import FLOATS
 from engines.variants.weights import Weights
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.flags import cut, flag_name, joined, last_value
 from engines.variants import Variant, merged_arguments
-from engines.variants.flags import cut, flag_name, joined, last_value
 
 
 def merged(running: str, arguments: str = "", model: str = "/m/a") -> str:

@@ -95,6 +95,11 @@ def last_value(arguments: Sequence[str], name: str) -> str | None:
     return found
 
 
+def names_of(arguments: Sequence[str]) -> frozenset[str]:
+    """The names of all flags that are given."""
+    return frozenset(flag.name for flag in cut(arguments) if flag.name)
+
+
 def joined(flags: Iterable[Flag]) -> tuple[str, ...]:
     """The words of the flags, one after another."""
     return tuple(word for flag in flags for word in flag.words)
