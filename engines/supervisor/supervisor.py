@@ -164,7 +164,7 @@ class Supervisor:
         one = serving.find_serving(self._launch.name)
         if one is None:
             return None
-        self._say(f"found process {one.pid}, which a supervisor before this one started")
+        self._say(f"found process {one.pid}, which runs already")
         started = started_as(one, log_only=self._launch.log_only)
         self._watch = StartWatch(started, whole=False)
         return started

@@ -32,6 +32,7 @@ from tests.fakes.engine_trees import free_port
 
 PROGRAM = Path(__file__).with_name("adoption_program.py")
 PAGE = Path(__file__).parents[1] / "fixtures" / "metrics" / "vllm-0.32.0.txt"
+NOT_ANSWERED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 ODD = b"caf\xe9"
 
 
@@ -49,10 +50,13 @@ class ByHand:
 
 @dataclass
 class Traffic:
-    """What clients got: the PIDs that answered, and what went wrong."""
+    """What clients got: the PIDs that answered, and what went wrong. `crossed` are requests on a
+    kept connection that were sent at the very moment when it was ended, which HTTP/1.1 cannot rule
+    out for any server that ends idle connections (RFC 9112, 9.5)."""
 
     pids: list[int] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    crossed: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -62,6 +66,7 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     (home / "bin").mkdir(parents=True)
     shutil.copy(PROGRAM, home / "bin" / "vllm")
     begun: list[subprocess.Popen[bytes]] = []
+    urls: list[str] = []
 
     def start(**told: object) -> ByHand:
         port = free_port()
@@ -70,6 +75,7 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         command = [sys.executable, "bin/vllm", "serve", "m", "--port", str(port)]
         begun.append(subprocess.Popen(command, cwd=home, env=environ, stdout=subprocess.DEVNULL))
         found = ByHand(begun[-1].pid, f"http://127.0.0.1:{port}", home)
+        urls.append(found.url)
         wait_until(lambda: answers(found.url))
         return found
 
@@ -80,6 +86,9 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     for process in begun:
         process.kill()
         process.wait()
+    for url in urls:
+        if answers(url):  # what a supervisor gave its address back to
+            os.kill(ask(url)["pid"], signal.SIGKILL)
 
 
 def answers(url: str) -> bool:
@@ -115,7 +124,8 @@ def traffic(url: str, keeps: int = 4, renews: int = 4) -> Iterator[Traffic]:
                 try:
                     seen.pids.append(session.get(url).raise_for_status().json()["pid"])
                 except (httpx.HTTPError, ValueError, KeyError) as error:
-                    seen.failed.append(repr(error))
+                    crossed = keep and isinstance(error, NOT_ANSWERED)
+                    (seen.crossed if crossed else seen.failed).append(repr(error))
 
     threads = [threading.Thread(target=run, args=(n < keeps,)) for n in range(keeps + renews)]
     for thread in threads:
@@ -132,7 +142,7 @@ def traffic(url: str, keeps: int = 4, renews: int = 4) -> Iterator[Traffic]:
 def adopt(plan: AdoptionPlan, **limits: float) -> dict[str, Any]:
     return begin(
         plan,
-        drain_s=limits.get("drain_s", 20),
+        drain_s=limits.get("drain_s", 10),
         start_s=limits.get("start_s", 20),
         on_step=lambda *_: None,
     )
@@ -146,7 +156,7 @@ def test_no_client_notices_but_by_waiting(by_hand: Callable[..., ByHand]) -> Non
         result = adopt(plan)
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
-    assert seen.failed == []
+    assert seen.failed == [] and len(seen.crossed) <= 1, seen
     assert result["outcome"] == "done", result
     assert result["cut"] == 0
     assert result["waited_s"] >= 1
@@ -167,7 +177,7 @@ def test_it_goes_on_when_whoever_asked_is_killed(by_hand: Callable[..., ByHand])
     program = f"""
 from tests.fault.test_adoption import ByHand, Path, begin
 plan = ByHand({stub.pid}, {stub.url!r}, Path({str(stub.home)!r})).plan("ad-b")
-begin(plan, drain_s=20, start_s=20, on_step=lambda *_: print("step", flush=True))
+begin(plan, drain_s=10, start_s=20, on_step=lambda *_: print("step", flush=True))
 """
     with traffic(stub.url) as seen:
         asking = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
@@ -178,7 +188,7 @@ begin(plan, drain_s=20, start_s=20, on_step=lambda *_: print("step", flush=True)
         wait_until(lambda: (client.status("ad-b") or {}).get("state") == "serving")
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
-    assert seen.failed == []
+    assert seen.failed == [] and len(seen.crossed) <= 1, seen
     assert seen.pids[-1] != stub.pid
 
 
@@ -196,12 +206,12 @@ def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_on(
             os.kill(found["supervisor"], signal.SIGKILL)
 
     with traffic(stub.url) as seen:
-        result = begin(stub.plan("ad-c"), drain_s=20, start_s=20, on_step=kill_once)
+        result = begin(stub.plan("ad-c"), drain_s=10, start_s=20, on_step=kill_once)
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
     assert killed
     assert result["outcome"] == "done", result
-    assert seen.failed == []
+    assert seen.failed == [] and len(seen.crossed) <= 1, seen
 
 
 def test_the_old_command_runs_again_where_the_new_one_does_not_start(
@@ -218,7 +228,6 @@ def test_the_old_command_runs_again_where_the_new_one_does_not_start(
     environ = Path(f"/proc/{told['pid']}/environ").read_bytes()
     assert b"trimtab_inside" not in environ and b"TRIMTAB_LISTEN_FD" not in environ
     wait_until(lambda: client.status("ad-d") is None)
-    os.kill(told["pid"], signal.SIGKILL)
 
 
 def test_requests_that_do_not_end_in_time_are_counted_as_cut(
