@@ -224,7 +224,7 @@ def test_a_screen_killed_in_the_midst_stops_no_swap_and_another_one_shows_it(
             os.kill(screen.pid, signal.SIGKILL)
             os.waitpid(screen.pid, 0)
         with PtyScreen(words, columns=120, rows=40, environ=environ) as another:
-            assert another.read(20, "int4   start: ")
+            assert another.read(20, "→ int4"), another.text()[-4000:]
             wait_until(lambda: (client.status(engine.name) or {}).get("state") == "serving", 200)
             another.type("so")
             assert another.read(20, "FAIL")
