@@ -112,7 +112,7 @@ class EngineRecorder:
 
     async def open_run(self, sample: Sample, at_ms: int, why: str) -> Run:
         """The run in the ledger that this sample belongs to."""
-        if why:
+        if why or self.engine.pid is None:  # it may not have been there when we began
             await self._find_again()
         info = self._run_info(sample)
         run = await self._write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.acts.variants import variants_of
@@ -91,7 +92,8 @@ class Weigher:
             unknown = Room(reason="the ledger does not tell what it was")
             return Offer(name, "start", note, Files(name), unknown, "auto", back=True)
         arguments = tuple(word for flag, value in old["limits"] for word in (f"--{flag}", value))
-        return self.weigh(Variant(name, model, arguments, origin="start", note=note), back=True)
+        found = self.weigh(Variant(name, model, arguments, origin="start", note=note), back=True)
+        return replace(found, arguments=())  # its own are more than the evidence tells
 
     def _start(self, model: str, command: tuple[str, ...], *, beside: bool) -> TimeLeft | None:
         if self._ledger is None:

@@ -15,10 +15,13 @@ import click
 
 from app.cli.group import SCREEN, looks_like_address
 from app.cli.options import api_key_option, command, common, engine_option, open_ledger
-from store.errors import BadInput
+from store.errors import BadInput, EngineUnreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.settings import Settings
+    from engines.discovery import EngineInfo
     from engines.recorder import Recorder
 
 SLOW_LINK_FPS = "4"
@@ -40,7 +43,6 @@ def command_(
     db: Path | None,
 ) -> None:
     """Watch the engines of this machine (or those at the URLs) and turn their knobs."""
-    from app.cli.choose import live_engines
     from app.cli.recording import recording
     from app.settings import load_settings
 
@@ -60,7 +62,7 @@ def command_(
     prepare(slow_link=slow_link or settings.slow_link)
     named = (*urls, *([engine] if engine and looks_like_address(engine) else []))
     with ThreadPoolExecutor(1) as beside:
-        looking = beside.submit(live_engines, named, api_key)
+        looking = beside.submit(engines_to_watch, named, api_key, db)
         import app.tui.app  # noqa: F401 - it takes as long as the engines take to answer
 
         engines = looking.result()
@@ -71,6 +73,42 @@ def command_(
         path, engines, named=bool(named), every_s=settings.every, api_key=api_key
     ) as recorder:
         open_screen(path, settings, first, api_key, recorder)
+
+
+def engines_to_watch(urls: Sequence[str], api_key: str | None, db: Path | None) -> list[EngineInfo]:
+    """The engines at `urls`, or all of this machine. Where none answers, those that are being
+    swapped: in a stop-start nobody answers for a while, and that is when one wants to look."""
+    from app.cli.choose import live_engines
+
+    try:
+        return live_engines(urls, api_key)
+    except EngineUnreachable:
+        swapping = _swapping(urls, db)
+        if not swapping:
+            raise
+        return swapping
+
+
+def _swapping(urls: Sequence[str], db: Path | None) -> list[EngineInfo]:
+    """Engines (of these addresses, if any are given) that the ledger says are being swapped."""
+    from app.settings import default_db_path
+    from engines.address import normalise
+    from engines.discovery import EngineInfo
+    from store.engines import list_engines
+    from store.ledger import Ledger
+    from store.swaps import RUNNING, recent
+
+    path = db or default_db_path()
+    if not path.exists():
+        return []
+    wanted = [normalise(url) for url in urls]
+    with Ledger.open(path, readonly=True) as ledger:
+        return [
+            EngineInfo(row.url, row.name)
+            for row in list_engines(ledger)
+            if (not wanted or row.url in wanted)
+            and any(swap.outcome == RUNNING for swap in recent(ledger, row.id, 1))
+        ]
 
 
 def require_terminal() -> None:

@@ -36,6 +36,7 @@ class FrameReader:
         self._impacts = impacts
         self._series: dict[tuple[int, int], SeriesCache] = {}
         self._letters: dict[str, str] = {}
+        self._until: dict[int, int] = {}
 
     def read(self, query: Query, now_ms: int, *, charts: bool = True) -> Frame:
         """The frame of `query` at `now_ms`, all of one moment of the ledger. Without `charts` it is
@@ -59,7 +60,7 @@ class FrameReader:
         charts: bool,
     ) -> Frame:
         ledger = self._ledger
-        until_ms = None if run is None else run.last_ms
+        until_ms = self._last_read(run)
         window = (
             None
             if until_ms is None
@@ -100,6 +101,14 @@ class FrameReader:
             swaps=made,
             start_left=start_left(ledger, made[0], now_ms) if running else None,
         )
+
+    def _last_read(self, run: RunRow | None) -> int | None:
+        """The last reading; that of the run before while a new one, as after a swap, has none."""
+        if run is None:
+            return None
+        if run.last_ms is not None:
+            self._until[run.engine_id] = run.last_ms
+        return self._until.get(run.engine_id)
 
     def _cache(self, engine_id: int, slot_ms: int) -> SeriesCache:
         key = (engine_id, slot_ms)

@@ -156,10 +156,10 @@ def rolled_back(**changed: Any) -> SwapRow:
     return running(**row | changed)
 
 
-def keep(path: Path, *rows: SwapRow, learned: bool = True) -> None:
-    """Write the swaps; with `learned` also three earlier starts to learn from."""
+def keep(path: Path, *rows: SwapRow, learned: bool = True, url: str = Scenario().url) -> None:
+    """Write the swaps; with `learned` also four earlier starts to learn from."""
     with Ledger.open(path) as ledger:
-        engine_id = upsert_engine(ledger, Scenario().url, Scenario().name)
+        engine_id = upsert_engine(ledger, url, Scenario().name)
         for row in rows:
             swaps.record(ledger, engine_id, row)
         for beside, took_s in ((True, 29.0), (True, 33.5), (True, 31.0), (False, 24.0)):

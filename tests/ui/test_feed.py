@@ -8,12 +8,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from app.tui.feed import Feed
 from app.tui.frame import RANGES, Frame, Query
 from store.errors import LedgerUnusable
+from store.ledger import Ledger
 from store.prices import PriceBook
+from store.runs import open_run
 from tests.ui.seed import NOW_MS, Scenario, seed
 
 
@@ -113,3 +116,14 @@ def test_what_keeps_the_recorder_from_writing_is_told(db: Path) -> None:
     with running(db, recording=lambda: full) as (_, inbox):
         frame = inbox.wait(lambda frame: frame.problem is full)
     assert frame.metrics["generation_rate"] is not None
+
+
+def test_the_figures_stay_while_a_new_run_has_no_reading_yet(db: Path) -> None:
+    with running(db) as (feed, inbox):
+        before = inbox.wait(lambda frame: frame.series)
+        with Ledger.open(db) as ledger:
+            assert before.run is not None
+            open_run(ledger, 1, replace(before.run.info, pid=4343), NOW_MS)
+        feed.ask(Query())
+        after = inbox.wait(lambda frame: frame.run is not None and frame.run.info.pid == 4343)
+    assert after.metrics == before.metrics and after.until_ms == before.until_ms

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.tui.knob_names import variant_name
-from app.tui.lines import Line, Span, fit, outside, width_of
+from app.tui.lines import ELLIPSIS, Line, Span, clip, fit, outside, width_of
 from app.tui.swap_evidence import engine_lines, quality_lines, quality_reasons
 from app.tui.widgets.canvas import Canvas
 from app.tui.widgets.swap_plan import wrapped
@@ -17,6 +17,8 @@ from store.swaps import SwapRow
 _BESIDE = 150
 """From this width on the steps stand beside the evidence."""
 _GAP = 4
+_REASON = 3
+"""So many lines of the reason are shown; what quality says of each figure stands below."""
 
 
 class SwapOutcome(Canvas):
@@ -79,7 +81,11 @@ def outcome_lines(swap: SwapRow, width: int) -> list[Line]:
         ),
         (Span(f"{waited}   "), *who),
     ]
-    return lines + wrapped(swap.reason, width, "text")[:3]
+    reason = wrapped(swap.reason, width, "text")
+    if len(reason) > _REASON:
+        cut = reason[_REASON - 1][0].text
+        reason = [*reason[: _REASON - 1], (Span(clip(f"{cut} {ELLIPSIS}", width)),)]
+    return lines + reason
 
 
 def _quality(evidence: Mapping[str, Any], width: int) -> list[Line]:

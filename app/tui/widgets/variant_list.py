@@ -35,8 +35,8 @@ class VariantList(Canvas, can_focus=True):
         """The chosen variant is to be planned."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Choose the variant above", show=False),
-        Binding("down,j", "move(1)", "Choose the variant below", show=False),
+        Binding("up", "move(-1)", "Choose the variant above", show=False),
+        Binding("down", "move(1)", "Choose the variant below", show=False),
         Binding("enter", "pick", "Plan the chosen variant", show=False),
     ]
 
