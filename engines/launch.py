@@ -8,6 +8,7 @@ wait_healthy(started, on_phase=...)
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -55,6 +56,7 @@ AS_STARTED = "start"
 BEFORE = "before"
 """What the variant of a swap back is called while nobody knows which that is."""
 _PORTS_TRIED = 100
+_KILLED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool =
 
     It inherits `listener` where one is given, and takes nothing from it at first if `held`. A held
     one does not give way either: beside a busy engine of the same priority it would hardly start.
-    Raises `NotAchieved` where the process cannot be started.
+    Raises `NotAchieved` where the process cannot be started or written down.
     """
     environ = dict(launch.environ)
     if listener is not None:
@@ -158,19 +160,26 @@ def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool =
     if launch.gives_way and not held:
         give_way(process.pid)
     ticks = lifetime.start_ticks(process.pid) or 0
-    serving.save(
-        serving.Serving(
-            name=launch.name,
-            pid=process.pid,
-            start_ticks=ticks,
-            url=launch.url,
-            model=launch.model,
-            log=str(log_path),
-            arguments=redact_arguments(launch.command[launch.serve_at :]),
-            cores=launch.cores,
-            started_ms=now_ms(),
-        )
+    known = serving.Serving(
+        name=launch.name,
+        pid=process.pid,
+        start_ticks=ticks,
+        url=launch.url,
+        model=launch.model,
+        log=str(log_path),
+        arguments=redact_arguments(launch.command[launch.serve_at :]),
+        cores=launch.cores,
+        started_ms=now_ms(),
     )
+    try:
+        serving.save(known)
+    except OSError as error:
+        # Nobody could find it again to stop it.
+        lifetime.send(process.pid, ticks, signal.SIGKILL)
+        lifetime.exit_status(process.pid, wait_s=_KILLED_S)
+        raise NotAchieved(
+            f"{launch.name} cannot be written down as running", error.strerror or ""
+        ) from None
     return Started(launch.name, process.pid, ticks, launch.url, log_path, launch.log_only)
 
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engines import lifetime
@@ -82,18 +82,19 @@ def is_candidate(pid: int) -> bool:
 
 
 def save(serving: Serving) -> None:
-    """Write down an engine that was just started."""
+    """Write down an engine that was just started; raises OSError."""
     text = json.dumps(asdict(serving), indent=2) + "\n"
     _directory().mkdir(parents=True, exist_ok=True, mode=0o700)
     write_atomically(_path(serving.name), text, mode=0o600)
 
 
 def rename(name: str, new_name: str) -> None:
-    """Let an engine of ours have another name; whoever had that name has none any more."""
-    one = _read(_path(check_name(name)))
-    if one is not None:
-        save(replace(one, name=new_name))
-        _path(name).unlink(missing_ok=True)
+    """Let an engine of ours have another name; whoever had that name has none any more.
+
+    It needs no room on the disk.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _path(check_name(name)).replace(_path(check_name(new_name)))
 
 
 def forget(name: str) -> None:
@@ -265,7 +266,7 @@ def _read(path: Path) -> Serving | None:
     try:
         content = json.loads(path.read_bytes())
         return Serving(
-            name=str(content["name"]),
+            name=path.stem,
             pid=int(content["pid"]),
             start_ticks=int(content["start_ticks"]),
             url=str(content["url"]),

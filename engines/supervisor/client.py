@@ -51,6 +51,7 @@ def start_supervised(spec: LaunchSpec) -> Started:
         if one is not None:
             return started_as(one, log_only=launch.log_only)
         time.sleep(_POLL_S)
+    keeper.terminate()  # it may still try, and nobody would know
     raise why_not_begun(launch.name)
 
 

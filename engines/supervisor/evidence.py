@@ -42,10 +42,11 @@ class Evidence:
         return asdict(self)
 
 
-def evidence_of(arguments: Sequence[str], log: Path) -> Evidence:
-    """What an engine started with these arguments (after `vllm serve`) shows; never raises."""
+def evidence_of(arguments: Sequence[str], log: Path, directory: Path | None) -> Evidence:
+    """What an engine started with these arguments (after `vllm serve`) in `directory` shows; never
+    raises."""
     model = read_arguments(arguments).model
-    weights = None if model is None else read_weights(model_place(model))
+    weights = None if model is None else read_weights(model_place(model, directory))
     try:
         with log.open("rb") as file:
             text = file.read(_MOST_LOG).decode("utf-8", "replace")

@@ -131,20 +131,22 @@ class Supervisor:
     def _supervise(self) -> int:
         if self._adoption is not None and not self._adopt(self._adoption):
             return 1
-        engine = self._engine = self._found() or self._start()
-        self._undo_unfinished(engine)
-        while self._drain_s is None:
+        engine = self._found() or self._start_somehow(0.0, pause=False)
+        if engine is not None:
+            self._undo_unfinished(engine)
+        while engine is not None and self._drain_s is None:
+            self._engine = engine
             if not lifetime.is_alive(engine.pid, engine.start_ticks):
-                again = self._crashed(engine)
-                if again is None:
-                    return 0 if self._drain_s is not None else 1
-                engine = self._engine = again
+                engine = self._crashed(engine)
+                continue
             if self._order is not None:
-                engine = self._engine = self._do_swap(self._order, engine)
+                engine = self._do_swap(self._order, engine)
                 self._order = None
             if self._serving_since is None and self._watch is not None and self._watch.serves():
                 self._serves(engine, self._watch)
             time.sleep(TURN_S)
+        if self._drain_s is None:
+            return 1
         self._stop(self._drain_s)
         return 0
 
@@ -262,18 +264,34 @@ class Supervisor:
         if since is None and not self._backoff.failures:
             self._give_up("it never served, and another start would not mend that")
             return None
-        pause = self._backoff.crashed(0.0 if since is None else time.monotonic() - since)
+        return self._start_somehow(0.0 if since is None else time.monotonic() - since)
+
+    def _start_somehow(self, served_s: float, *, pause: bool = True) -> Started | None:
+        """Start the engine after a pause, and again while it cannot even be begun (a full disk);
+        None if it is given up or to stop. `served_s` is how long the last one served."""
+        while True:
+            if pause and not self._wait(served_s):
+                return None
+            try:
+                return self._start()
+            except TrimtabError as error:
+                self._say(f"it cannot be started: {error}")
+            served_s, pause = 0.0, True
+
+    def _wait(self, served_s: float) -> bool:
+        """Let the time pass until the next start; False where there is to be none."""
+        pause = self._backoff.crashed(served_s)
         if pause is None:
             self._give_up(f"it ended {self._backoff.failures} times in a row")
-            return None
+            return False
         self._state = "waiting to start again"
         self._say(f"starts again in {pause:g} s")
         until = time.monotonic() + pause
         while time.monotonic() < until:
             if self._drain_s is not None:
-                return None
+                return False
             time.sleep(TURN_S)
-        return self._start()
+        return True
 
     def _give_up(self, why: str) -> None:
         self._state = "given up"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from socket import socket
 from typing import Any, Literal
 
@@ -112,7 +113,9 @@ class Swap:
         )
         self._say("check", "asking vLLM whether it takes the arguments")
         check_arguments(launch)
-        old_evidence = evidence_of(self._launch.arguments, self._old.started.log_path)
+        old_evidence = evidence_of(
+            self._launch.arguments, self._old.started.log_path, self._directory
+        )
         knobs = read_knobs(self._old.knob_sockets())
         self._say("measure", "the old engine's quality")
         before = scores_of(self._ask(self._old), self.order, self._launch.model)
@@ -143,7 +146,7 @@ class Swap:
         variant = self._variant
         words = " ".join((variant.model, *redact_arguments(variant.arguments)))
         self._say("plan", f"{'back ' if self._goes_back else ''}to {variant.name}: {words}")
-        weights = read_weights(model_place(variant.model))
+        weights = read_weights(model_place(variant.model, self._directory))
         if weights.problem:
             raise NotAchieved(f"{variant.model} cannot be served", weights.problem)
         found = estimate(variant, probe(self._launch.url), weights=weights)
@@ -194,7 +197,7 @@ class Swap:
             self.order,
             self._launch.model,
             old=old,
-            new=evidence_of(launch.arguments, new.started.log_path),
+            new=evidence_of(launch.arguments, new.started.log_path, self._directory),
             before=before,
         )
         self.result["evidence"] = found.to_json()
@@ -255,6 +258,11 @@ class Swap:
         return over_socket(
             engine.front.http_path(), api_key=self._launch.environ.get("VLLM_API_KEY")
         )
+
+    @property
+    def _directory(self) -> Path | None:
+        """Where both engines run, from which a relative model counts."""
+        return None if self._launch.directory is None else Path(self._launch.directory)
 
     @property
     def elapsed_s(self) -> float:

@@ -6,6 +6,7 @@ A ledger that cannot be written stops nothing.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,7 +152,7 @@ def _write(db: Path | None, launch: Launch, write: Callable[[Ledger, int], objec
     from store import engines
     from store.ledger import Ledger
 
-    with contextlib.suppress(TrimtabError), Ledger.open(db) as ledger:
+    with contextlib.suppress(TrimtabError, sqlite3.Error), Ledger.open(db) as ledger:
         row = engines.find_engine(ledger, launch.url)
         known = row.id if row else engines.upsert_engine(ledger, launch.url, launch.name)
         write(ledger, known)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import lifetime, serving
+from engines import lifetime, procfs, serving
 from engines.launch import (
     LaunchSpec,
     Phase,
@@ -162,7 +162,7 @@ def test_an_engine_that_is_slow_to_answer_is_still_waited_for(stub: Path) -> Non
     wait_healthy(started, 20)
     waits: list[str] = []
     assert serving.stop("model", drain_s=10, on_wait=waits.append).drained
-    assert waits == ["waiting for an answer", "ending its processes"]
+    assert list(dict.fromkeys(waits)) == ["waiting for an answer", "ending its processes"]
 
 
 def test_an_engine_that_still_loads_is_not_given_the_time_of_one_that_serves(stub: Path) -> None:
@@ -362,3 +362,18 @@ def test_two_engines_get_different_cores_and_the_host_keeps_some() -> None:
     assert choose_cores([3], set()) == (3,)
     assert choose_cores([0, 1, 2, 3, 4], set()) == (3, 4)
     assert choose_cores([0, 1, 2, 3, 4], {3, 4}) == (0, 1)
+
+
+def test_an_engine_that_cannot_be_written_down_is_not_left_running(stub: Path) -> None:
+    data = Path(os.environ["TRIMTAB_DATA_DIR"])
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "serving").write_text("in the way")
+    ours = {process.pid for process in procfs.processes().values()}
+    with pytest.raises(NotAchieved, match="cannot be written down as running"):
+        launch(stub)
+    left = [
+        process
+        for process in procfs.processes().values()
+        if process.pid not in ours and str(stub.parent) in " ".join(process.arguments)
+    ]
+    assert left == []
