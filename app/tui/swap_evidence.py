@@ -70,6 +70,12 @@ def quality_reasons(evidence: Mapping[str, Any]) -> list[str]:
     return [outside(str(one), 300) for one in reasons] if isinstance(reasons, list) else []
 
 
+def refusal(evidence: object) -> str:
+    """Why the new engine would not have been taken by itself; '' where nothing stood against it."""
+    refused = _object(evidence).get("refused")
+    return outside(refused, 600) if isinstance(refused, str) else ""
+
+
 def _row(label: str, old: str, new: str, room: int) -> Line:
     differs = old != new
     return (

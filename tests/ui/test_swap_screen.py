@@ -154,6 +154,16 @@ async def test_missing_figures_are_dashes(db: Path, open_app: Open) -> None:
         assert "–" in row and "0" not in row and "None" not in row
 
 
+async def test_what_was_kept_though_it_failed_says_so(db: Path, open_app: Open) -> None:
+    failed = seed_swaps.rolled_back().evidence
+    seed_swaps.keep(db, seed_swaps.done(evidence=failed))
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await listed(pilot)
+        await pilot.press("o")
+        told = "taken all the same: its quality fails"
+        await until(pilot, lambda: told in shown(pilot, "#outcome"), "it was told")
+
+
 async def test_a_swap_that_never_verified_shows_how_far_it_came(db: Path, open_app: Open) -> None:
     told = seed_swaps.steps(*seed_swaps.BEGIN[:2], (8.0, "rolled back", "vLLM rejects it"))
     row = seed_swaps.done(

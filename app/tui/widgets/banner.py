@@ -56,7 +56,7 @@ def swap_line(frame: Frame, swap: SwapRow, width: int) -> Line:
     since = _whole(elapsed) if waiting is None else f"connections wait {_whole(waiting)}"
     left = left_text(frame.start_left) if starting(swap) else ""
     if width < _WIDE:
-        left = left.partition(",")[0]
+        left = left.partition(",")[0] if frame.start_left else ""
     if silent is not None:
         left = f"no word for {_whole(silent)}"
     parts = [f"→ {outside(variant_name(swap.variant), 40)}", phase(swap), since, left]

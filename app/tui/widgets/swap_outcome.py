@@ -7,7 +7,7 @@ from typing import Any
 
 from app.tui.knob_names import variant_name
 from app.tui.lines import ELLIPSIS, Line, Span, clip, fit, outside, width_of
-from app.tui.swap_evidence import engine_lines, quality_lines, quality_reasons
+from app.tui.swap_evidence import engine_lines, quality_lines, quality_reasons, refusal
 from app.tui.widgets.canvas import Canvas
 from app.tui.widgets.swap_plan import wrapped
 from app.tui.widgets.swap_progress import asked_line, step_lines
@@ -82,9 +82,11 @@ def outcome_lines(swap: SwapRow, width: int) -> list[Line]:
         (Span(f"{waited}   "), *who),
     ]
     reason = wrapped(swap.reason, width, "text")
+    if done and (refused := refusal(swap.evidence.get("evidence"))):
+        reason = wrapped(f"taken all the same: {refused}", width, "warn")
     if len(reason) > _REASON:
-        cut = reason[_REASON - 1][0].text
-        reason = [*reason[: _REASON - 1], (Span(clip(f"{cut} {ELLIPSIS}", width)),)]
+        cut, role = reason[_REASON - 1][0]
+        reason = [*reason[: _REASON - 1], (Span(clip(f"{cut} {ELLIPSIS}", width), role),)]
     return lines + reason
 
 
