@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
 
-from engines import ledger_writes, procfs, serving
+from engines import ledger_writes, procfs
 from engines.continuity import same_start
 from engines.device_time import DeviceSample
 from engines.discovery import EngineInfo, probe
@@ -34,8 +34,6 @@ T = TypeVar("T")
 KNOBS_EVERY_S = 2.0
 LEASE_RETRY_S = 1.0
 REDISCOVER_EVERY_S = 3.0
-DRAINING_S = 70.0
-"""For so long at most an engine that was replaced may listen beside the one that answers."""
 
 
 class EngineRecorder:
@@ -116,7 +114,6 @@ class EngineRecorder:
         """The run in the ledger that this sample belongs to."""
         if why or self.engine.pid is None:  # it may not have been there when we began
             await self._find_again()
-        await self._find_who_answered(sample)
         info = self._run_info(sample)
         run = await self._write(
             lambda ledger: ledger_writes.begin_run(
@@ -191,19 +188,6 @@ class EngineRecorder:
             self._sampler.forget()
         self.engine = replace(found, url=url, name=self.engine.name)
 
-    async def _find_who_answered(self, sample: Sample) -> None:
-        """In a swap the old engine drains at the address beside the new one: wait until the one
-        found is the one that answered. Readings are cumulative, so none is missed meanwhile."""
-        until = time.monotonic() + DRAINING_S
-        while time.monotonic() < until and found_another(self.engine, sample):
-            await self._write(
-                lambda ledger: ledger_writes.keep_lease(
-                    ledger, self._engine_id, self._owner, now_ms()
-                )
-            )
-            await asyncio.sleep(self._every_s)
-            await self._find_again()
-
     async def _watch_knobs(self) -> None:
         """Copy knob states and the plugin's journal into the ledger while there is a run."""
         loop = asyncio.get_running_loop()
@@ -237,18 +221,6 @@ class EngineRecorder:
             raise
         self.problem = None
         return result
-
-
-def found_another(engine: EngineInfo, sample: Sample) -> bool:
-    """Whether `engine` is not the one that told `sample`, as may be while it is swapped."""
-    if sample.process_start_s is None:
-        return False
-    if same_start(engine.started_ms, round(sample.process_start_s * 1000)):
-        return False
-    return any(
-        one.url == engine.url and one.name.endswith(serving.CANDIDATE)
-        for one in serving.list_serving()
-    )
 
 
 def _lives(engine: EngineInfo) -> bool:

@@ -225,14 +225,13 @@ def _spawn(
 def free_name(asked: str | None, model: str) -> str:
     """The name asked for, or one made of the model's that no living engine has.
 
-    Raises `BadInput` for one that is taken or kept for engines that are to take over.
+    Raises `BadInput` for one that is taken or kept for engines in a swap.
     """
     if asked is not None:
-        if asked.endswith(serving.CANDIDATE):
+        if asked.endswith(serving.SWAPPING):
             raise BadInput(
                 f"{asked} cannot be a name",
-                f"names that end in {' or '.join(serving.CANDIDATE)} are those of engines that are "
-                "to take over",
+                f"names that end in {' or '.join(serving.SWAPPING)} are those of engines in a swap",
             )
         running = serving.find_serving(asked)
         if running is not None:

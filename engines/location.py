@@ -39,9 +39,9 @@ class Location:
 
 def locate(tree: EngineTree) -> Location | None:
     """Where an engine serves; None for a process tree that serves nothing (`LLM()` in a script,
-    a `--headless` node) or is to take over an address that another engine serves."""
+    a `--headless` node) or is in a swap while another engine serves the address."""
     launch = read_arguments(tree.launch or ())
-    if launch.headless or serving.is_candidate(tree.root.pid):
+    if launch.headless or serving.has_no_address(tree.root.pid):
         return None
     if launch.unix_socket is not None:
         path = _absolute(launch.unix_socket, tree.root.pid)

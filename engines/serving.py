@@ -33,6 +33,10 @@ IDLE_S = 6.0
 """vLLM closes a connection that was idle for 5 s."""
 _POLL_S = 0.2
 CANDIDATE = (".next", ".other")
+"""Endings of the name of an engine that is to take over from another one."""
+LEAVING = ".old"
+"""The ending of one that another has taken over from, while it finishes what it has."""
+SWAPPING = (*CANDIDATE, LEAVING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,21 @@ def candidate_names(name: str) -> tuple[str, ...]:
     return tuple(f"{name}{ending}" for ending in CANDIDATE)
 
 
-def is_candidate(pid: int) -> bool:
-    """Whether this engine is to take over from another one and does not serve its address yet."""
-    return any(one.pid == pid and one.name.endswith(CANDIDATE) for one in list_serving())
+def leaving_name(name: str) -> str:
+    """The name of the engine `name` once another has taken over from it."""
+    return f"{name}{LEAVING}"
+
+
+def base_name(name: str) -> str:
+    """The name of the engine whose address this one has, is to have, or had."""
+    for ending in SWAPPING:
+        name = name.removesuffix(ending)
+    return name
+
+
+def has_no_address(pid: int) -> bool:
+    """Whether this engine is in a swap and does not serve its address, not yet or no more."""
+    return any(one.pid == pid and one.name.endswith(SWAPPING) for one in list_serving())
 
 
 def save(serving: Serving) -> None:

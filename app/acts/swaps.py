@@ -91,7 +91,7 @@ def supervised_at(url: str) -> str:
     from engines.supervisor.client import status
 
     for one in serving.list_serving():
-        name = one.name.removesuffix(serving.CANDIDATE[0]).removesuffix(serving.CANDIDATE[1])
+        name = serving.base_name(one.name)
         if one.url == url and status(name) is not None:
             return name
     raise NotAchieved(f"No supervisor of trimtab's owns {url}")

@@ -23,7 +23,11 @@ def is_orphaned(one: Serving) -> bool:
 
 def list_orphaned() -> list[Serving]:
     """Those of this user, by name."""
-    return [one for one in serving.list_serving() if is_orphaned(one)]
+    return [
+        one
+        for one in serving.list_serving()
+        if one.name == serving.base_name(one.name) and is_orphaned(one)
+    ]
 
 
 def listener_of(one: Serving, held: Held) -> socket.socket:

@@ -131,9 +131,11 @@ class Supervisor:
     def _supervise(self) -> int:
         if self._adoption is not None and not self._adopt(self._adoption):
             return 1
+        if self._memory.taken_over:
+            self._name_swapped()
         engine = self._found() or self._start_somehow(0.0, pause=False)
         if engine is not None:
-            self._undo_unfinished(engine)
+            self._settle_unfinished(engine)
         while engine is not None and self._drain_s is None:
             self._engine = engine
             if not lifetime.is_alive(engine.pid, engine.start_ticks):
@@ -196,25 +198,37 @@ class Supervisor:
 
     def _do_swap(self, order: Order, engine: Started) -> Started:
         self._state = "swapping"
-        old = self._launch
         self._remember(replace(self._memory, swapping=order))
         before = self._memory.before[-1] if order.variant is None else None
-        wiring = Wiring(self._listener, self._tell, self._interrupted)
-        swap = Swap(order, (old, engine), wiring, before=before)
+        wiring = Wiring(self._listener, self._tell, self._interrupted, self._taken_over)
+        swap = Swap(order, (self._launch, engine), wiring, before=before)
         self._swapped = swap.result
-        launch, running = swap.run()
-        if launch is not old:
-            self._remember(self._memory.swapped_to(launch))
-            # The keeper knows of it first: a supervisor killed in between starts the new command.
-            serving.rename(running.name, launch.name)
-            running = replace(running, name=launch.name)
-            undoes = old.swap_id if order.variant is None else None
-            tell_change(order, old, launch, swap.elapsed_s, undoes)
+        self._engine = running = swap.run()
         self._remember(replace(self._memory, swapping=None, taken_over=False))
         self._state, self._serving_since = "serving", time.monotonic()
-        self._engine = running
         swap.close()
         return running
+
+    def _taken_over(self, launch: Launch, running: Started, elapsed_s: float) -> None:
+        """From now on the new engine is the engine."""
+        old, order = self._launch, self._memory.swapping
+        assert order is not None
+        # The keeper knows first: when this supervisor is killed the next one finishes the swap.
+        self._remember(self._memory.swapped_to(launch))
+        self._engine = running
+        self._name_swapped()
+        undoes = old.swap_id if order.variant is None else None
+        tell_change(order, old, launch, elapsed_s, undoes)
+
+    def _name_swapped(self) -> None:
+        """Give the engine that has taken over the name of the one before, and that one another."""
+        name = self._launch.name
+        for candidate in serving.candidate_names(name):
+            if serving.find_serving(candidate) is None:
+                continue
+            if serving.find_serving(name) is not None:
+                serving.rename(name, serving.leaving_name(name))
+            serving.rename(candidate, name)
 
     def _interrupted(self) -> Literal["", "stop", "call off"]:
         if self._drain_s is not None:
@@ -227,16 +241,18 @@ class Supervisor:
         if self._order is not None and self._swapped is not None:
             tell_swap(self._order, self._launch, self._swapped, text)
 
-    def _undo_unfinished(self, engine: Started) -> None:
-        """End what a swap has left whose supervisor was killed; the old engine serves on."""
-        for name in serving.candidate_names(self._launch.name):
-            if serving.find_serving(name) is None:
+    def _settle_unfinished(self, engine: Started) -> None:
+        """End what a swap has left whose supervisor was killed: the new engine where it had not
+        taken over, else the old one."""
+        name = self._launch.name
+        for left in (*serving.candidate_names(name), serving.leaving_name(name)):
+            if serving.find_serving(left) is None:
                 continue
-            self._say(f"rolling back the swap that a killed supervisor left: ending {name}")
+            self._say(f"a killed supervisor left a swap unfinished: ending {left}")
             with contextlib.suppress(TrimtabError):
                 Front(front_path(engine.pid, os.geteuid())).open()
             with contextlib.suppress(TrimtabError):
-                serving.stop(name, drain_s=serving.DRAIN_S)
+                serving.stop(left, drain_s=serving.DRAIN_S)
 
     def _told_unfinished(self) -> None:
         """Say what became of the swap in which the supervisor before this one was killed."""

@@ -5,7 +5,7 @@
               over; clients wait in the queue meanwhile
 
 Whatever fails, the old engine serves on: in an overlap it never stopped, else it is started again
-with its own command. `Swap.run` gives the launch and the engine in force afterwards.
+with its own command. `Swap.run` gives the engine in force afterwards.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any, Literal
 
+from engines import serving
 from engines.discovery import probe
 from engines.knobs import read_knobs, set_knob
 from engines.launch import Launch, spawn
@@ -41,17 +42,17 @@ from engines.variants.places import model_place
 from store.errors import NotAchieved, TrimtabError
 from store.records import KnobState
 
-Running = tuple[Launch, Started]
-
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a swap has of its supervisor: the address, somebody to tell each line to, and the way to
-    ask whether it is to go on."""
+    """What a swap has of its supervisor: the address, somebody to tell each line to, the way to
+    ask whether it is to go on, and what to call when the new engine has taken over: from then on
+    it has the old one's name, and the old one another."""
 
     listener: socket
     say: Callable[[str], None]
     interrupted: Callable[[], Literal["", "stop", "call off"]]
+    taken_over: Callable[[Launch, Started, float], None]
 
 
 class Swap:
@@ -61,7 +62,12 @@ class Swap:
     """
 
     def __init__(
-        self, order: Order, running: Running, wiring: Wiring, *, before: Launch | None = None
+        self,
+        order: Order,
+        running: tuple[Launch, Started],
+        wiring: Wiring,
+        *,
+        before: Launch | None = None,
     ) -> None:
         self.order = order
         self._launch, engine = running
@@ -88,17 +94,13 @@ class Swap:
             "steps": self._lines,
         }
 
-    def run(self) -> Running:
-        """Do it, or leave things as they were. `close` is to follow, once all is settled.
-
-        Of what was swapped to the launch has the engine's name already, the engine not yet.
-        """
+    def run(self) -> Started:
+        """Do it, or leave things as they were. `close` is to follow, once all is settled."""
         try:
-            running = self._swap()
+            return self._swap()
         except TrimtabError as error:
             self._failed = " · ".join(filter(None, (error.what, error.meaning)))
-            return self._launch, self._old.started
-        return running
+            return self._old.started
 
     def close(self) -> None:
         """Tell how it ended: whoever follows it may act on the engine from then on."""
@@ -106,7 +108,7 @@ class Swap:
         self.result |= {"outcome": outcome, "reason": self._failed, "took_s": self.elapsed_s}
         self._say(outcome, self._failed or f"{self._variant.name} serves")
 
-    def _swap(self) -> Running:
+    def _swap(self) -> Started:
         strategy = self.result["strategy"] = self._strategy()
         launch = as_candidate(
             self._target, self._launch, self._old.started.log_path, beside=strategy == "overlap"
@@ -136,10 +138,14 @@ class Swap:
         except TrimtabError:
             self._restore(strategy)
             raise
+        name = self._launch.name
+        running = replace(new.started, name=name)
+        self._wiring.taken_over(replace(launch, name=name), running, self.elapsed_s)
         if strategy == "overlap":
             self._say("drain", f"process {self._old.started.pid} finishes what it has")
-            self._old.end(self.order.drain_s)
-        return replace(launch, name=self._launch.name), new.started
+            left = replace(self._old.started, name=serving.leaving_name(name))
+            Candidate(left).end(self.order.drain_s)
+        return running
 
     def _strategy(self) -> Strategy:
         """How to swap; raises `NotAchieved` for a model that is not there or does not fit."""

@@ -119,6 +119,7 @@ def test_a_round_of_swaps_under_load(trimtab: Trimtab, tmp_path: Path) -> None:
     configure(tmp_path, LOOSE, int4={"model": "tiny-int4"}, fp8=fp8)
     set_knob(engine.sockets, "max_num_seqs", 16, who="tests")
     told = []
+    recorder = trimtab("record", "--detach")["pid"]
     with traffic(engine.url, MODEL, clients=16) as seen:
         for words in (
             ("swap", "int4", "--strategy", "overlap"),
@@ -130,8 +131,13 @@ def test_a_round_of_swaps_under_load(trimtab: Trimtab, tmp_path: Path) -> None:
             engine.found_again()
             pids.append(engine.pid)
         wait_until(lambda: seen.done + len(seen.failed) > REQUESTS, 180)
+    os.kill(recorder, signal.SIGTERM)
     assert seen.failed == []
     assert len(set(pids)) == 5
+    # Each life of the engine is one run, and the change that began it is in it.
+    assert trimtab.rows("SELECT pid FROM v_runs ORDER BY run_id") == [(pid,) for pid in pids]
+    runs = trimtab.rows(f"SELECT run_id FROM v_changes WHERE knob = '{VARIANT}' ORDER BY ts_ms")
+    assert runs == trimtab.rows("SELECT run_id FROM v_runs ORDER BY run_id LIMIT 9 OFFSET 1")
 
     moved = [("start", "int4"), ("int4", "start"), ("start", "fp8"), ("fp8", "start")]
     kept = trimtab.rows(

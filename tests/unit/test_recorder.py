@@ -16,14 +16,11 @@ import pytest
 from engines import procfs
 from engines.accumulate import Accumulator, Scrape
 from engines.discovery import EngineInfo
-from engines.engine_recorder import found_another
 from engines.held_devices import HeldDevices
 from engines.hosts import host_device
 from engines.ledger_writes import LeaseLost, begin_run, keep_lease, say_state, store_reading
-from engines.lifetime import start_ticks
 from engines.metrics import Sample, read
 from engines.recorder import Recorder
-from engines.serving import CANDIDATE, Serving, save
 from store import events, readings, recorders, runs
 from store.engines import find_engine, upsert_engine
 from store.ledger import Ledger
@@ -241,20 +238,3 @@ def rows(db: Path) -> int:
             return int(connection.execute("SELECT count(*) FROM reading_rows").fetchone()[0])
         except sqlite3.Error:
             return 0
-
-
-def test_in_a_swap_the_engine_found_may_not_be_the_one_that_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: Sample
-) -> None:
-    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path))
-    answered = replace(sample, process_start_s=1_760_000_090.0)
-    old = EngineInfo(INFO.url, "chat", pid=7, started_ms=1_760_000_000_000)
-    new = replace(old, pid=8, started_ms=1_760_000_090_500)
-    assert not found_another(old, answered)
-    pid, ticks = os.getpid(), start_ticks(os.getpid()) or 0
-    name = f"chat{CANDIDATE[0]}"
-    save(Serving(name, pid, ticks, INFO.url, "m", "", arguments=(), cores=(), started_ms=0))
-    assert found_another(old, answered)
-    assert not found_another(new, answered)
-    assert not found_another(old, replace(sample, process_start_s=None))
-    assert not found_another(replace(old, url="http://127.0.0.1:2"), answered)

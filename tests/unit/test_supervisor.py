@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ from engines.supervisor.__main__ import write_memory
 from engines.supervisor.backoff import PAUSES_S, STABLE_S, Backoff
 from engines.supervisor.memory import Memory
 from engines.supervisor.order import Order
+from engines.supervisor.supervisor import Supervisor
 from engines.wire import ControlLost, ControlRefused
 from store import events, starts
 from store.engines import find_engine
@@ -180,6 +184,29 @@ def test_an_engine_that_never_serves_is_given_up_and_says_why(stub: Path) -> Non
     assert "ValueError: the model is not there" in said("sup-d")
     wait_until(lambda: client.status("sup-d") is None)
     assert list((stub.parents[2] / "data" / "serving").iterdir()) == []
+
+
+@pytest.mark.parametrize("named", [0, 1, 2])
+def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
+    stub: Path, named: int
+) -> None:
+    """It was killed before it gave the new engine its name, in the midst of it, and after."""
+    old, new = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
+    names = [("sup-h", "sup-h.next"), ("sup-h.old", "sup-h.next"), ("sup-h.old", "sup-h")][named]
+    for process, name in zip((old, new), names, strict=True):
+        ticks = lifetime.start_ticks(process.pid) or 0
+        serving.save(serving.Serving(name, process.pid, ticks, "http://127.0.0.1:1", "m", "/log"))
+    launch = replace(prepare_nothing(stub), name="sup-h")
+    memory = Memory(launch, (), Order("id", None), taken_over=True)
+    with socket.socket() as listener:
+        Supervisor(memory, listener, lambda _: None)._name_swapped()
+    found = {one.name: one.pid for one in serving.list_serving()}
+    assert found == {"sup-h": new.pid, "sup-h.old": old.pid}
+    assert serving.has_no_address(old.pid)
+    assert not serving.has_no_address(new.pid)
+    for process in (old, new):
+        process.kill()
+        process.wait()
 
 
 def keeper_of(name: str) -> int:
