@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,10 +127,14 @@ def prepare(*, slow_link: bool) -> None:
         os.environ.setdefault("TEXTUAL_FPS", SLOW_LINK_FPS)
 
 
-def draw_on_stdout() -> None:
-    """Let `trimtab 2>file` show its screen: Textual draws on stderr, which is a file then."""
-    if sys.__stderr__ is None or not sys.__stderr__.isatty():
-        sys.__stderr__ = sys.__stdout__  # type: ignore[misc]
+def draw_on_terminal() -> None:
+    """Textual draws on stderr. Let `trimtab 2>file` show its screen all the same, and a terminal
+    that goes away end it like SIGHUP, also where nobody sends that."""
+    from app.tui.terminal import Terminal
+
+    ours = sys.__stderr__ if sys.__stderr__ and sys.__stderr__.isatty() else sys.__stdout__
+    assert ours is not None  # a terminal is required
+    sys.__stderr__ = Terminal(ours, partial(signal.raise_signal, signal.SIGHUP))  # type: ignore[misc, assignment]
 
 
 def open_screen(
@@ -140,7 +145,7 @@ def open_screen(
     from app.settings import price_book
     from app.tui.app import TrimtabApp
 
-    draw_on_stdout()
+    draw_on_terminal()
     screen = TrimtabApp(
         db,
         price_book(settings),

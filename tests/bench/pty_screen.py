@@ -23,12 +23,14 @@ _ESCAPE = re.compile(rb"\x1b\[[0-9;?<>=$ ]*[a-zA-Z@]|\x1b[P\]].*?(?:\x1b\\|\x07)
 
 @dataclass
 class PtyScreen:
-    """`trimtab ARGUMENTS` on a terminal of `columns` x `rows`; a context manager."""
+    """`trimtab ARGUMENTS` on a terminal of `columns` x `rows`; a context manager. `prefix` are the
+    words of a program that runs it."""
 
     arguments: Sequence[str]
     columns: int = 200
     rows: int = 50
     environ: dict[str, str] = field(default_factory=dict)
+    prefix: Sequence[str] = ()
     written: bytes = b""
 
     def __enter__(self) -> PtyScreen:
@@ -38,8 +40,8 @@ class PtyScreen:
             size = struct.pack("HHHH", self.rows, self.columns, 0, 0)
             fcntl.ioctl(0, termios.TIOCSWINSZ, size)
             environ = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-            command = [sys.executable, "-m", "app", *self.arguments]
-            os.execve(sys.executable, command, environ | self.environ)
+            command = [*self.prefix, sys.executable, "-m", "app", *self.arguments]
+            os.execvpe(command[0], command, environ | self.environ)
         self.process = psutil.Process(self.pid)
         return self
 
@@ -63,6 +65,12 @@ class PtyScreen:
             return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
         except ChildProcessError:
             return False
+
+    def hang_up(self) -> None:
+        """Take its terminal away, as when an SSH connection is cut."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, self._master)
+        os.close(nothing)
 
     def type(self, keys: str) -> None:
         """Press keys."""

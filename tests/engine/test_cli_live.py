@@ -123,19 +123,23 @@ def test_a_recorder_may_be_killed_and_the_next_goes_on(
     assert trimtab.rows("SELECT count(DISTINCT run_id) FROM readings") == [(1,)]
 
 
-@pytest.mark.parametrize("end", ["q", signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("end", ["q", signal.SIGTERM, signal.SIGHUP, None])
 def test_the_screen_opens_shows_the_engine_and_leaves(
-    trimtab: Trimtab, end: str | signal.Signals
+    trimtab: Trimtab, end: str | signal.Signals | None
 ) -> None:
+    """Left by a key, told to end, or without its terminal any more (None)."""
     with PtyScreen([trimtab.engine.url, "--db", str(trimtab.db)], columns=120, rows=40) as screen:
         assert screen.read(30, until="control live") is not None, screen.text()[-2000:]
         if isinstance(end, str):
             screen.type(end)
-        else:
+        elif end is not None:
             screen.process.send_signal(end)
+        else:
+            screen.hang_up()
         screen.read(10)  # until it closes its terminal
-        wait_until(lambda: not screen.running(), 5)
-    assert screen.written.endswith(b"\x1b[?25h") or b"\x1b[?1049l" in screen.written
+        wait_until(lambda: not screen.running(), 10)
+    gone = end is None or b"\x1b[?1049l" in screen.written
+    assert screen.written.endswith(b"\x1b[?25h") or gone
     assert trimtab.rows("SELECT count(*) FROM recorders") == [(0,)]
 
 
