@@ -148,7 +148,10 @@ class SwapScreen(FrameScreen):
         self.query_one(SwapProgress).show(frame)
         over = [swap for swap in frame.swaps if swap.outcome != "running"]
         self._older = max(0, min(self._older, len(over) - 1))
-        self.query_one(SwapOutcome).show(over[self._older] if over else None)
+        shown = over[self._older] if over else None
+        self.query_one(SwapOutcome).show(shown)
+        did = None if frame.impact is None else frame.impact.change.id
+        self.set_class(shown is not None and shown.id == did, "-own-impact")
         self.query_one(ImpactStrip).show(frame, None)
         for chart in self.query(Chart):
             chart.show(frame)

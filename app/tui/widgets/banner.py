@@ -11,7 +11,7 @@ from app.tui.frame import Frame
 from app.tui.knob_names import variant_name
 from app.tui.lines import Line, Span, clip, outside, pad, spread, width_of
 from app.tui.swap_steps import elapsed_s, phase, silent_s, starting, waiting_s
-from app.tui.widgets.canvas import Canvas
+from app.tui.widgets.frame_canvas import FrameCanvas
 
 if TYPE_CHECKING:
     from store.swaps import SwapRow
@@ -20,21 +20,15 @@ _WIDE = 100
 """From this width on there is room for what a swap's time left rests on."""
 
 
-class Banner(Canvas):
+class Banner(FrameCanvas):
     """What is wrong and what to do; blank when nothing is."""
 
     def __init__(self) -> None:
         super().__init__(id="banner")
-        self._frame: Frame | None = None
-
-    def show(self, frame: Frame) -> None:
-        """Draw for `frame`."""
-        self._frame = frame
-        self.redraw()
 
     def draw(self) -> Sequence[Line]:
         """One line across the screen, a trouble in the alarm's colours, or none."""
-        frame = self._frame
+        frame = self.frame
         if frame is None:
             return []
         if frame.swapping is not None and frame.problem is None:

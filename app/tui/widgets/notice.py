@@ -7,27 +7,21 @@ from collections.abc import Sequence
 from app.tui.figures import figure
 from app.tui.frame import Frame
 from app.tui.lines import Line, Span, outside
-from app.tui.widgets.canvas import Canvas
+from app.tui.widgets.frame_canvas import FrameCanvas
 
 LEAST_WIDTH = 80
 LEAST_HEIGHT = 24
 
 
-class Notice(Canvas):
+class Notice(FrameCanvas):
     """A few plain lines."""
 
     def __init__(self) -> None:
         super().__init__(id="notice")
-        self._frame: Frame | None = None
-
-    def show(self, frame: Frame) -> None:
-        """Draw for `frame`."""
-        self._frame = frame
-        self.redraw()
 
     def draw(self) -> Sequence[Line]:
         """The reason and the next step."""
-        frame = self._frame
+        frame = self.frame
         if frame is None:
             return []
         if self.app.size.width < LEAST_WIDTH or self.app.size.height < LEAST_HEIGHT:

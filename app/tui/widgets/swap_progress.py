@@ -20,7 +20,7 @@ from app.tui.swap_steps import (
     steps_of,
     waiting_s,
 )
-from app.tui.widgets.canvas import Canvas
+from app.tui.widgets.frame_canvas import FrameCanvas
 from store.starts import TimeLeft
 from store.swaps import SwapRow
 
@@ -29,21 +29,15 @@ _SIGNS["failed"] = ("✗", "bad")
 _NAME, _TOOK = 12, 9
 
 
-class SwapProgress(Canvas):
+class SwapProgress(FrameCanvas):
     """The steps, done, under way and to come."""
 
     def __init__(self) -> None:
         super().__init__(id="progress")
-        self._frame: Frame | None = None
-
-    def show(self, frame: Frame) -> None:
-        """Draw the running swap of `frame`."""
-        self._frame = frame
-        self.redraw()
 
     def draw(self) -> Sequence[Line]:
         """How it stands, then the steps."""
-        frame = self._frame
+        frame = self.frame
         swap = None if frame is None else frame.swapping
         if frame is None or swap is None:
             return [(Span("handed to the supervisor; it begins …", "quiet"),)]
