@@ -76,13 +76,18 @@ class Load:
     failed: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
-def served() -> Iterator[LiveEngine]:
+def need_environment() -> None:
+    """Skip where there is no vLLM to run; fail where nobody reads the list of skipped tests."""
     if find_environment() is None:
         missing = "there is no engine environment: run `trimtab provision`"
         if os.environ.get("CI") == "true":
-            pytest.fail(missing)  # where nobody reads the list of skipped tests
+            pytest.fail(missing)
         pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[LiveEngine]:
+    need_environment()
     started = start_supervised(LaunchSpec(MODEL, name=f"test-{os.getpid()}", arguments=ARGUMENTS))
     try:
         wait_healthy(started, 300)

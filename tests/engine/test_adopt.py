@@ -18,13 +18,12 @@ from engines.adoption.plan import plan_adoption
 from engines.discovery import probe
 from engines.knobs import read_knobs, set_knob
 from engines.launch_command import find_vllm
-from engines.provision import find_environment
 from engines.provision.environment import made_models
 from engines.provision.places import log_file
 from engines.startup import Started, wait_healthy
 from engines.supervisor import client
 from store.errors import NotAchieved
-from tests.engine.conftest import MODEL, LiveEngine, Load, wait_until
+from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment, wait_until
 from tests.fakes.engine_trees import free_port
 
 THINK_S = 0.2
@@ -33,8 +32,7 @@ THINK_S = 0.2
 @pytest.fixture
 def by_hand(tmp_path: Path) -> Iterator[LiveEngine]:
     """`vllm serve` as a person types it, with nothing of trimtab's."""
-    if find_environment() is None:
-        pytest.skip("there is no engine environment: run `trimtab provision`")
+    need_environment()
     port = free_port()
     log = tmp_path / "vllm.log"
     arguments = ("--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port))
