@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,13 @@ from app.cli.options import (
 )
 from app.cli.swapping import say_step, strategy_option
 from app.output import print_json, print_line
-from store.errors import NotAchieved
+from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
     from store.ledger import Ledger
+
+_TRIES, _TRY_S = 10, 0.05
 
 
 @command("swap")
@@ -110,19 +113,29 @@ def known_ledger(path: Path) -> Iterator[Ledger | None]:
 
 def _say_step(path: Path, swap_id: str, step: str, text: str) -> None:
     """A step in a line; of a start also what is left of it."""
-    left = f"  {_left(path, swap_id)}" if step == "start" else ""
-    say_step(step, text + left)
+    left = _left(path, swap_id, text) if step == "start" else ""
+    say_step(step, f"{text}  {left}".rstrip())
 
 
-def _left(path: Path, swap_id: str) -> str:
+def _left(path: Path, swap_id: str, phase: str) -> str:
+    """What is left of a start that has come to this phase, as the ledger tells it a moment later;
+    '' where it does not, or nothing is left."""
     from app.time_left import left_text, start_left
+    from engines.startup import PHASES
     from store import swaps
     from store.clock import now_ms
     from store.ledger import Ledger
 
-    with Ledger.open(path, readonly=True) as ledger:
-        swap = swaps.get(ledger, swap_id)
-        return "" if swap is None else left_text(start_left(ledger, swap, now_ms()))
+    if phase == PHASES[-1][1]:
+        return ""
+    with suppress(TrimtabError), Ledger.open(path, readonly=True) as ledger:
+        for _ in range(_TRIES):
+            swap = swaps.get(ledger, swap_id)
+            told = () if swap is None else swap.evidence.get("steps", ())
+            if swap is not None and any(one["text"] == phase for one in told):
+                return left_text(start_left(ledger, swap, now_ms()))
+            time.sleep(_TRY_S)
+    return ""
 
 
 def _outcome(result: dict[str, Any], engine: EngineInfo) -> str:

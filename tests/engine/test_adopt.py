@@ -26,6 +26,8 @@ from store.errors import NotAchieved
 from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment, wait_until
 from tests.fakes.engine_trees import free_port
 
+pytestmark = pytest.mark.engine
+
 THINK_S = 0.2
 
 

@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from engines.front import Front, front_path
 from engines.supervisor import client
 from tests.engine.conftest import LiveEngine, wait_until
+
+pytestmark = pytest.mark.engine
 
 
 def test_a_closed_front_lets_requests_wait_and_none_is_lost(
