@@ -195,7 +195,7 @@ def test_orphans_of_a_killed_engine_are_stopped(stub: Path) -> None:
     started = launch(stub, stubborn=True)
     wait_healthy(started, 20)
     assert lifetime.send(started.pid, started.start_ticks, signal.SIGKILL)
-    for _ in range(100):
+    for _ in range(400):
         if not lifetime.is_alive(started.pid, started.start_ticks):
             break
         time.sleep(0.05)

