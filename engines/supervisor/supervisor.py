@@ -344,4 +344,4 @@ class Supervisor:
             sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self._launch.name}: {text}\n")
             sys.stderr.flush()
         if not quiet:
-            tell_event(self._db, self._launch, "supervisor", text)
+            tell_event(self._db, self._launch, "engine", text)

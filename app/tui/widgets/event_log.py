@@ -12,6 +12,7 @@ from app.tui.widgets.canvas import Canvas
 _ROLES = {
     "change": "mark",
     "status": "warn",
+    "engine": "primary",
     "run": "primary",
     "snapshot": "money",
     "swap": "second",
