@@ -109,13 +109,16 @@ def order_for(
     why: str = "",
 ) -> Order:
     """The order of a swap to `variant` (None: back to what served before the last one), with the
-    quality limits of the settings."""
+    quality limits of the settings. Raises BadInput for a file of texts that cannot be used."""
     from dataclasses import fields
     from typing import cast
 
+    from engines.quality.texts import read_texts
     from engines.quality.thresholds import Thresholds
     from engines.supervisor.order import Order
 
+    if settings.quality.texts is not None:
+        read_texts(settings.quality.texts)
     limits = {field.name: getattr(settings.quality, field.name) for field in fields(Thresholds)}
     return Order(
         id=uuid.uuid4().hex,

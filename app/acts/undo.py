@@ -9,7 +9,7 @@ from app.acts.knobs import last_standing, take_back
 from engines.supervisor.client import call_off, follow_swap, status, supervised_as, swap
 from store.clock import now_ms
 from store.errors import NotAchieved
-from store.records import VARIANT, Change
+from store.records import VARIANT, Change, format_value
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
@@ -42,7 +42,14 @@ def undo(
         return take_back(ledger, engine, last, why)
     if name is not None and told is not None and told["before"] is not None:
         return _swap_back(ledger, name, why, strategy, on_step)
-    raise NotAchieved(f"There is no change of {engine.name} to take back", engine.reason)
+    if last is not None:
+        raise NotAchieved(
+            f"The swap {format_value(last.from_value)} -> {format_value(last.to_value)} cannot be "
+            "taken back",
+            "the supervisor that knew the command before is gone",
+            "trimtab swap goes to any of trimtab variants",
+        )
+    raise NotAchieved(f"There is no change of {engine.name} to take back")
 
 
 def _runs(found: Any) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.settings import Settings
+from engines.flags import names_of
 from engines.processes import serve_arguments
 from engines.procfs import working_directory
 from engines.provision.environment import made_models
@@ -14,6 +15,10 @@ from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
     from engines.discovery import EngineInfo
+
+_OF_THE_ADDRESS = frozenset(
+    ("host", "port", "uds", "root-path", "ssl-keyfile", "ssl-certfile", "config", "headless")
+)
 
 
 def variants_of(engine: EngineInfo, settings: Settings) -> list[Variant]:
@@ -45,9 +50,21 @@ def find_variant(name: str, variants: list[Variant]) -> Variant:
     """The variant of this name; raises BadInput, listing them."""
     for variant in variants:
         if variant.name == name:
+            _check(variant)
             return variant
     listed = ", ".join(variant.name for variant in variants)
     raise BadInput(f"There is no variant {name!r}", f"There are: {listed}", "trimtab variants")
+
+
+def _check(variant: Variant) -> None:
+    """Raises BadInput for arguments that would move the engine away from its address."""
+    moved = sorted(_OF_THE_ADDRESS & names_of(variant.arguments))
+    if moved:
+        raise BadInput(
+            f"{variant.name} names --{', --'.join(moved)}",
+            "A swap keeps the address, which the supervisor holds",
+            "Leave it out of the variant's arguments",
+        )
 
 
 def _resolved(model: str) -> str:

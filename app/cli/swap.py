@@ -21,7 +21,7 @@ from app.cli.options import (
     open_ledger,
 )
 from app.cli.swapping import say_step, strategy_option
-from app.output import print_json, print_line
+from app.output import print_json, print_line, say
 from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
@@ -93,7 +93,11 @@ def command_(
         why=why,
         db=path,
     )
-    result = client.swap(name, order, partial(_say_step, path, order.id))
+    try:
+        result = client.swap(name, order, partial(_say_step, path, order.id))
+    except KeyboardInterrupt:
+        say(f"The swap of {chosen.name} goes on without us; trimtab undo calls it off")
+        raise
     print_json(result) if as_json else print_line(_outcome(result, chosen))
     if result["outcome"] != "done":
         end_with(NotAchieved(f"{chosen.name} was not swapped", str(result["reason"])))

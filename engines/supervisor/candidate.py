@@ -14,7 +14,7 @@ from engines import http, serving
 from engines.arguments import read_arguments
 from engines.front import Front, front_path
 from engines.launch import Launch
-from engines.launch_command import choose_cores
+from engines.launch_command import choose_cores, take_secrets
 from engines.plugin_sockets import plugin_control
 from engines.processes import engine_trees
 from engines.startup import Phase, Started, cause_in, wait_healthy, why_it_ended
@@ -30,11 +30,11 @@ _BIND = "VLLM_CPU_OMP_THREADS_BIND"
 
 def launch_of(current: Launch, variant: Variant) -> Launch:
     """The variant's launch: the current command and environment, changed by the variant."""
-    arguments = merged_arguments(current.arguments, variant)
+    arguments, secrets = take_secrets(merged_arguments(current.arguments, variant))
     return replace(
         current,
         command=(*current.command[: current.serve_at + 1], *arguments),
-        environ={**current.environ, **variant.environment},
+        environ={**current.environ, **variant.environment, **secrets},
         variant=variant.name,
     )
 

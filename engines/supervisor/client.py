@@ -142,8 +142,8 @@ def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) ->
 
 
 def begin_swap(name: str, order: Order) -> None:
-    """Hand an order over; the supervisor does the rest. Raises `ControlRefused` where it cannot
-    begin now, `ControlLost` where nobody supervises.
+    """Hand an order over; the supervisor does the rest. Raises `NotAchieved` where it cannot begin
+    now, `ControlLost` where nobody supervises.
     """
     # It may notice later than we that its engine serves.
     until = time.monotonic() + NOTICE_S
@@ -151,8 +151,14 @@ def begin_swap(name: str, order: Order) -> None:
         try:
             Channel(socket_of(name)).ask({"op": "swap", "order": order.to_json()})
         except ControlRefused as error:
-            if error.code != "not now" or time.monotonic() >= until:
+            if error.code != "not now":
                 raise
+            if time.monotonic() >= until:
+                raise NotAchieved(
+                    f"{name} cannot be swapped now",
+                    error.what,
+                    "trimtab undo calls a running one off",
+                ) from None
             time.sleep(_POLL_S)
         else:
             return

@@ -15,7 +15,7 @@ from typing import Any
 from engines.arguments import read_arguments
 from engines.flags import last_value
 from engines.variants.places import model_place
-from engines.variants.weights import read_weights
+from engines.variants.weights import Weights, read_weights
 
 _KERNEL = re.compile(r"\b\w*(?:Kernel|LinearMethod)\b")
 _QUANTISED = re.compile(r"Quantizing (\d+) layers")
@@ -58,12 +58,20 @@ def evidence_of(arguments: Sequence[str], log: Path, directory: Path | None) -> 
         model=model,
         weight_bytes=None if weights is None else weights.bytes_on_disk,
         quantisation=None if weights is None else weights.quantisation,
-        dtype=None if weights is None else weights.dtype,
+        dtype=_dtype(arguments, weights),
         asked_quantisation=last_value(arguments, "quantization"),
         layers_quantised=max(counts) if counts else None,
         kernels=tuple(sorted(set(_KERNEL.findall(text)))),
         limits=tuple((name, value) for name, value in limits if value is not None),
     )
+
+
+def _dtype(arguments: Sequence[str], weights: Weights | None) -> str | None:
+    """The type that is computed in: the one asked for, else that of the files."""
+    asked = last_value(arguments, "dtype")
+    if asked not in (None, "auto"):
+        return asked
+    return None if weights is None else weights.dtype
 
 
 def unchanged(old: Evidence, new: Evidence) -> str:

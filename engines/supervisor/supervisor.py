@@ -105,8 +105,10 @@ class Supervisor:
 
     def ask_swap(self, order: Order) -> str:
         """Begin a swap soon; why not where it cannot be."""
-        if self._state != "serving" or self._order is not None or self._drain_s is not None:
-            return "the engine does not serve, or is being swapped"
+        if self._order is not None:
+            return "a swap runs already: it comes to its end or is called off first"
+        if self._state != "serving" or self._drain_s is not None:
+            return f"the engine does not serve now: it is {self._state}"
         if order.variant is None and not self._memory.before:
             return "no swap of this engine can be taken back"
         self._call_off = False
@@ -181,7 +183,7 @@ class Supervisor:
         return started
 
     def _serves(self, engine: Started, watch: StartWatch) -> None:
-        self._serving_since, self._state = time.monotonic(), "serving"
+        self._serving_since = time.monotonic()
         self._say(f"process {engine.pid} serves at {engine.url}")
         if self._memory.swapping is not None:
             self._told_unfinished()
@@ -193,6 +195,7 @@ class Supervisor:
                 took_s=watch.elapsed_s,
                 phases=watch.phases,
             )
+        self._state = "serving"
 
     # Swaps
 

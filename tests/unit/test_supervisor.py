@@ -153,7 +153,7 @@ def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Pa
 def test_what_cannot_be_swapped_now_is_refused(stub: Path) -> None:
     begin(stub, "sup-f")
     wait_until(lambda: state("sup-f") == "serving")
-    with pytest.raises(ControlRefused, match="no swap of this engine can be taken back"):
+    with pytest.raises(NotAchieved, match="no swap of this engine can be taken back"):
         client.begin_swap("sup-f", Order("id", None))
     with pytest.raises(ControlRefused, match="no swap runs"):
         client.call_off("sup-f")

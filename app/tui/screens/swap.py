@@ -25,6 +25,7 @@ from app.tui.lines import Line, Span, outside
 from app.tui.messages import Acted
 from app.tui.screens.frame_screen import FrameScreen
 from app.tui.swap_steps import elapsed_s, silent_s
+from app.tui.widgets.canvas import Canvas
 from app.tui.widgets.chart import CHARTS, Chart
 from app.tui.widgets.impact_strip import ImpactStrip
 from app.tui.widgets.notice import Notice
@@ -36,6 +37,8 @@ from app.tui.widgets.swap_progress import SwapProgress
 from app.tui.widgets.variant_list import VariantList
 from store.errors import TrimtabError
 
+_SETTLED_S = 0.5
+"""After so long a view that was switched to has its final layout."""
 CHOOSE, PROGRESS, OUTCOME = "-choose", "-progress", "-outcome"
 _ROLES = {"requested": "warn", "done": "good", "failed": "bad"}
 
@@ -139,7 +142,15 @@ class SwapScreen(FrameScreen):
         self._view = view
         self.add_class(view)
         self._older, self._told = 0, None
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self._draw_anew)
+        self.set_timer(_SETTLED_S, self._draw_anew)
+
+    def _draw_anew(self) -> None:
+        """Draw with nothing taken for drawn: what a widget painted while it was not shown, or
+        before it got its place, may not have reached the terminal."""
+        self._draw()
+        for canvas in self.query(Canvas):
+            canvas.refresh()
 
     def _draw(self) -> None:
         frame = self._frame
@@ -274,13 +285,17 @@ class SwapScreen(FrameScreen):
         if swap is None:
             return
         meaning = (
-            "The new engine ends; the old one serves on.",
+            "The new engine ends; the old one serves on, or is started again if it has ended.",
             "Once the new one has taken over, u takes it back instead.",
         )
 
         def answer(agreed: bool | None) -> None:
-            if agreed:
+            now = self._frame.swapping
+            if agreed and now is not None and now.id == swap.id:
                 self.start_act(*self._desk.call_off(self._frame))
+            elif agreed:
+                self._told = Acted("failed", "that swap is over: nothing was called off")
+                self._draw_foot()
 
         self.app.push_screen(Confirm("Call the swap off?", meaning, "call it off"), answer)
 
