@@ -172,7 +172,7 @@ class Supervisor:
             return None
         self._say(f"found process {one.pid}, which runs already")
         started = started_as(one, log_only=self._launch.log_only)
-        self._watch = StartWatch(started, whole=False)
+        self._watch, self._engine = StartWatch(started, whole=False), started
         return started
 
     def _start(self) -> Started:

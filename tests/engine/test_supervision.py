@@ -38,7 +38,12 @@ def test_a_supervisor_killed_under_load_is_followed_by_another(
         before = client.status(engine.name)
         assert before is not None
         os.kill(before["supervisor"], signal.SIGKILL)
-        wait_until(lambda: (client.status(engine.name) or before) != before)
+
+        def followed() -> bool:
+            now = client.status(engine.name) or before
+            return now["supervisor"] != before["supervisor"] and now["state"] == "serving"
+
+        wait_until(followed)
         after = client.status(engine.name)
         assert after is not None
         assert after["pid"] == engine.pid == before["pid"]

@@ -29,9 +29,12 @@ class SwapOutcome(Canvas):
         self._swap: SwapRow | None = None
 
     def show(self, swap: SwapRow | None) -> None:
-        """Draw this one."""
+        """Draw this one; another one than before from scratch."""
+        other = swap != self._swap
         self._swap = swap
         self.redraw()
+        if other:
+            self.refresh()
 
     def draw(self) -> Sequence[Line]:
         """The outcome, then the evidence and the steps, as far as there is room."""
