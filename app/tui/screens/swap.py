@@ -285,7 +285,7 @@ class SwapScreen(FrameScreen):
         if swap is None:
             return
         meaning = (
-            "The new engine ends; the old one serves on, or is started again if it has ended.",
+            "The new engine ends; the old one serves on, or starts again.",
             "Once the new one has taken over, u takes it back instead.",
         )
 
