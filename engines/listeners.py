@@ -68,20 +68,26 @@ def unix_listeners(pid: int | None = None) -> dict[int, str]:
 
 def socket_inodes(pid: int) -> set[int] | None:
     """Inodes of the sockets a process holds, or None where we may not look."""
+    held = socket_descriptors(pid)
+    return None if held is None else set(held)
+
+
+def socket_descriptors(pid: int) -> dict[int, int] | None:
+    """Where each socket of a process is: inode → descriptor; None where we may not look."""
     directory = f"/proc/{pid}/fd"
     try:
         names = os.listdir(directory)  # noqa: PTH208 - hundreds of entries, paths cost
     except OSError:
         return None
-    inodes = set()
+    held = {}
     for name in names:
         try:
             target = os.readlink(f"{directory}/{name}")  # noqa: PTH115
         except OSError:
             continue
         if target.startswith("socket:["):
-            inodes.add(int(target[8:-1]))
-    return inodes
+            held[int(target[8:-1])] = int(name)
+    return held
 
 
 def owner_of(inode: int) -> int | None:

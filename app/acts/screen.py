@@ -13,7 +13,7 @@ from app.acts.variants import find_variant, variants_of
 from app.offer import Offers, Wanted
 from app.settings import load_settings
 from engines.discovery import EngineInfo, probe
-from engines.supervisor.client import begin_swap, call_off, status, supervised_as
+from engines.supervisor.client import begin_swap, call_off, status
 from store.engines import find_engine
 from store.errors import NotAchieved
 from store.ledger import Ledger
@@ -93,7 +93,6 @@ class LedgerActions:
 
 def _before(engine: EngineInfo) -> str | None:
     """What a swap back would go to, as the supervisor calls it; None where there is nothing."""
-    name = supervised_as(engine.pid)
-    told = None if name is None else status(name)
+    told = None if engine.supervisor is None else status(engine.supervisor)
     before = None if told is None else told.get("before")
     return before if isinstance(before, str) else None

@@ -71,16 +71,13 @@ def plan_of(engine: EngineInfo, name: str, settings: Settings, ledger: Ledger | 
 
 def supervised_name(engine: EngineInfo) -> str:
     """What the supervisor of this engine calls it; raises `NotAchieved` where it has none."""
-    from engines.supervisor.client import supervised_as
-
-    name = supervised_as(engine.pid)
-    if name is None:
+    if engine.supervisor is None:
         raise NotAchieved(
             f"{engine.name} cannot be swapped",
             "no supervisor of trimtab's owns its address",
             "`trimtab adopt` puts it under one; `trimtab serve` starts engines that have one",
         )
-    return name
+    return engine.supervisor
 
 
 def supervised_at(url: str) -> str:

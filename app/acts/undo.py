@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from app.acts.knobs import last_standing, take_back
-from engines.supervisor.client import call_off, follow_swap, status, supervised_as, swap
+from engines.supervisor.client import call_off, follow_swap, status, swap
 from store.clock import now_ms
 from store.errors import NotAchieved
 from store.records import VARIANT, Change, format_value
@@ -33,7 +33,7 @@ def undo(
     whose steps go to `on_step`. Raises `NotAchieved` where there is nothing to take back, or it did
     not hold.
     """
-    name = supervised_as(engine.pid)
+    name = engine.supervisor
     told = None if name is None else status(name)
     if name is not None and told is not None and _runs(told["swap"]):
         return _call_off(name, told, on_step)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from engines import http, metrics, procfs
-from engines.adoption.sockets import Held, copy_of, socket_descriptors
+from engines.adoption.sockets import Held, copy_of, socket_places
 from engines.listeners import socket_inodes
 from store.errors import TrimtabError
 
@@ -42,7 +42,7 @@ _LAST_AT = 44  # of struct tcp_info in linux/tcp.h
 
 
 Places = Mapping[int, tuple[int, int]]
-"""Inode → PID and descriptor, of `socket_descriptors`."""
+"""Inode → PID and descriptor, of `socket_places`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def drain(
     deadline = time.monotonic() + seconds
     idle_since: float | None = None
     while alive():
-        places = socket_descriptors(held.pids)
+        places = socket_places(held.pids)
         found, waiting = _connections(held, places)
         looks = {inode: look for inode in found if (look := _look(inode, places)) is not None}
         in_flight = load.in_flight()

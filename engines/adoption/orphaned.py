@@ -7,7 +7,7 @@ import os
 import socket
 
 from engines import serving
-from engines.adoption.sockets import Held, copy_of, socket_descriptors
+from engines.adoption.sockets import Held, copy_of, socket_places
 from engines.front import Front, front_path
 from engines.serving import Serving
 from engines.wire import ControlLost, ControlRefused
@@ -37,6 +37,6 @@ def listener_of(one: Serving, held: Held) -> socket.socket:
     except (ControlLost, ControlRefused):
         pass
     try:
-        return copy_of(held.inode, socket_descriptors(held.pids))
+        return copy_of(held.inode, socket_places(held.pids))
     except OSError as error:
         raise NotAchieved(f"{one.name} does not give its address", error.strerror or "") from None

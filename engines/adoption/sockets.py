@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from engines.listeners import tcp_listeners
+from engines.listeners import socket_descriptors, tcp_listeners
 
 BACKLOG = 4096
 """Connections that wait while no engine accepts; the kernel may hold it lower (somaxconn)."""
@@ -57,27 +57,18 @@ class Taken:
     why_not: str = ""
 
 
-def socket_descriptors(pids: Iterable[int]) -> dict[int, tuple[int, int]]:
+def socket_places(pids: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Where each socket of these processes is: inode → PID and descriptor."""
-    found = {}
-    for pid in pids:
-        try:
-            names = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208
-        except OSError:
-            continue
-        for name in names:
-            try:
-                target = os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115
-            except OSError:
-                continue
-            if target.startswith("socket:["):
-                found[int(target[8:-1])] = (pid, int(name))
-    return found
+    return {
+        inode: (pid, descriptor)
+        for pid in pids
+        for inode, descriptor in (socket_descriptors(pid) or {}).items()
+    }
 
 
 def copy_of(inode: int, places: Mapping[int, tuple[int, int]]) -> socket.socket:
     """The socket of this inode itself, through a descriptor of ours; `places` are those of
-    `socket_descriptors`. Raises OSError where it is gone or we may not have it."""
+    `socket_places`. Raises OSError where it is gone or we may not have it."""
     if inode not in places:
         raise FileNotFoundError(errno.ENOENT, "the socket is gone")
     found = socket.socket(fileno=_copy_descriptor(*places[inode]))
@@ -104,7 +95,7 @@ def _copy_descriptor(pid: int, descriptor: int) -> int:
 def why_not_beside(held: Held) -> str:
     """What keeps us from the socket itself, '' if nothing does. Changes nothing."""
     try:
-        copy_of(held.inode, socket_descriptors(held.pids)).close()
+        copy_of(held.inode, socket_places(held.pids)).close()
     except OSError as error:
         return error.strerror or str(error)
     return ""
@@ -116,7 +107,7 @@ def take(held: Held) -> Taken:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        with copy_of(held.inode, socket_descriptors(held.pids)) as theirs:
+        with copy_of(held.inode, socket_places(held.pids)) as theirs:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if held.family == socket.AF_INET6:
                 only = theirs.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)

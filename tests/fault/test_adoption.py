@@ -25,7 +25,7 @@ from engines import lifetime
 from engines.adoption import takeover
 from engines.adoption.begin import begin
 from engines.adoption.plan import AdoptionPlan, plan_adoption
-from engines.adoption.sockets import copy_of, open_beside, socket_descriptors, take, why_not_beside
+from engines.adoption.sockets import copy_of, open_beside, socket_places, take, why_not_beside
 from engines.discovery import EngineInfo
 from engines.supervisor import client
 from tests.fakes.engine_trees import free_port
@@ -291,7 +291,7 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
 def test_a_socket_of_another_process_is_the_very_socket(by_hand: Callable[..., ByHand]) -> None:
     stub = by_hand()
     held = stub.plan("ad-g").held
-    with copy_of(held.inode, socket_descriptors(held.pids)) as copy:
+    with copy_of(held.inode, socket_places(held.pids)) as copy:
         assert os.fstat(copy.fileno()).st_ino == held.inode
         assert copy.getsockname() == (held.host, held.port)
         assert not os.get_inheritable(copy.fileno())
