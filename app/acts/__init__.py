@@ -1,7 +1,7 @@
 """The acts of a person: change knobs, take a change back, name a window.
 
-Each acts on an engine through `engines.knobs` and leaves its row in the ledger. The command line
-and the screen call these and nothing else.
+Each acts on an engine through `engines.control.knobs` and leaves its row in the ledger. The
+command line and the screen call these and nothing else.
 """
 
 from app.acts.audit import describe, who

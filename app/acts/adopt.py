@@ -8,12 +8,12 @@ import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engines.plain import printable
-from engines.redact import redact_arguments, redact_environment
+from engines.text.plain import printable
+from engines.text.redact import redact_arguments, redact_environment
 
 if TYPE_CHECKING:
     from engines.adoption.plan import AdoptionPlan
-    from store.ledger import Ledger
+    from store.ledger.connection import Ledger
 
 LONGEST_VALUE = 120
 _MATTERS = re.compile(
@@ -33,7 +33,7 @@ def shown_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def learned_start_s(plan: AdoptionPlan, ledger: Ledger) -> float | None:
     """Seconds that a start like this one took before, the median; None where none is known."""
     from engines.supervisor.telling import start_key
-    from store.starts import alike
+    from store.tables.starts import alike
 
     known = alike(ledger, *start_key(plan.launch), beside=False)
     return statistics.median(one.took_s for one in known) if known else None

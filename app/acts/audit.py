@@ -6,12 +6,12 @@ import getpass
 import os
 from typing import TYPE_CHECKING
 
-from store.formats import format_took
+from store.metrics.formats import format_took
 from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
-    from store.ledger import Ledger
+    from engines.discovery.find import EngineInfo
+    from store.ledger.connection import Ledger
 
 
 def who() -> str:
@@ -36,14 +36,14 @@ def describe(change: Change) -> str:
 
 def keep(ledger: Ledger, run_id: int, engine: EngineInfo, change: Change) -> None:
     """Write a change, its line in the event log and the knobs as they are after it."""
-    from store import changes, engines, events, knobs
+    from store.tables import changes, engines, events, knobs
 
     with ledger.transaction(durable=True):
         row = engines.find_engine(ledger, engine.url)
         if changes.record(ledger, run_id, change) and row is not None:
             events.add(ledger, row.id, Event(change.ts_ms, "change", describe(change)))
     if change.outcome == "applied":
-        from engines.knobs import read_knobs
+        from engines.control.knobs import read_knobs
 
         states = read_knobs(engine.sockets)
         with ledger.transaction():

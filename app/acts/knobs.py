@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.acts.audit import keep, who
-from engines.current_run import run_of
+from engines.recording.current_run import run_of
 from store.errors import NotAchieved
 from store.records import Change, KnobValue, format_value
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
-    from store.ledger import Ledger
+    from engines.discovery.find import EngineInfo
+    from store.ledger.connection import Ledger
 
 
 def set_knobs(
@@ -30,7 +30,7 @@ def set_knobs(
     those before it are put back. Every attempt is a row in the ledger. Raises BadInput for a value
     out of bounds, NotAchieved for what cannot change live or was refused.
     """
-    from engines.knobs import check_value, read_knobs
+    from engines.control.knobs import check_value, read_knobs
 
     states = read_knobs(control_of(engine))
     for name, value in wanted:
@@ -56,7 +56,7 @@ def set_one(
     lease_s: float | None = None,
 ) -> Change:
     """Set one knob and keep its row; a refusal is the outcome of the change returned."""
-    from engines.knobs import set_knob
+    from engines.control.knobs import set_knob
 
     sockets = control_of(engine)
     change = set_knob(sockets, name, value, who=who(), why=why, lease_s=lease_s)
@@ -66,10 +66,10 @@ def set_one(
 
 def last_standing(ledger: Ledger, engine: EngineInfo) -> Change | None:
     """The newest applied change of this run that nobody has taken back."""
-    from engines.knobs import read_journal
-    from engines.ledger_writes import record_changes
-    from store.changes import last_undoable
-    from store.engines import find_engine
+    from engines.control.knobs import read_journal
+    from engines.recording.ledger_writes import record_changes
+    from store.tables.changes import last_undoable
+    from store.tables.engines import find_engine
 
     run_id = run_of(ledger, engine)
     row = find_engine(ledger, engine.url)
@@ -100,7 +100,7 @@ def control_of(engine: EngineInfo) -> Sequence[Path]:
 
 
 def _restore(ledger: Ledger, run_id: int, engine: EngineInfo, last: Change, why: str) -> Change:
-    from engines.knobs import set_knob
+    from engines.control.knobs import set_knob
 
     assert isinstance(last.from_value, int)  # True and False are, too
     change = set_knob(

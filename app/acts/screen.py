@@ -6,18 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.acts.knobs import last_standing, set_one, take_back
-from app.acts.offers import offers_of
 from app.acts.snapshots import take_snapshot
 from app.acts.swaps import order_for, supervised_at, supervised_name
-from app.acts.variants import find_variant, variants_of
-from app.offer import Offers, Wanted
-from app.settings import load_settings
-from engines.discovery import EngineInfo, probe
-from engines.supervisor.client import begin_swap, call_off, status
-from store.engines import find_engine
+from app.offers.offer import Offers, Wanted
+from app.offers.variants import find_variant, variants_of
+from app.offers.weigher import offers_of
+from app.settings.values import load_settings
+from engines.discovery.find import EngineInfo, probe
+from engines.supervision.client import begin_swap, call_off, status
 from store.errors import NotAchieved
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from store.records import VARIANT, Change, KnobValue
+from store.tables.engines import find_engine
 
 
 class LedgerActions:

@@ -10,8 +10,8 @@ from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from store.ledger import Ledger
-    from store.snapshots import Snapshot
+    from store.ledger.connection import Ledger
+    from store.tables.snapshots import Snapshot
 
 SETTLE_MS = 3_000
 """After a change the engine works off what it had: a snapshot's window starts no earlier."""
@@ -40,10 +40,10 @@ def take_snapshot(
     The window never reaches back over the last applied change and `SETTLE_MS` after it: it is cut
     there. Raises NotAchieved where nothing was recorded in it, BadInput where the name is taken.
     """
-    from store import events
     from store.records import Event
-    from store.snapshots import Snapshot, save
-    from store.windows import read_window
+    from store.tables import events
+    from store.tables.snapshots import Snapshot, save
+    from store.windows.window import read_window
 
     cut_ms, cut = _after_last_change(ledger, engine_id, from_ms, to_ms)
     window = read_window(ledger, engine_id, cut_ms, to_ms) if cut_ms < to_ms else None
@@ -71,8 +71,8 @@ def take_snapshot(
 
 def configuration(ledger: Ledger, engine_id: int, at_ms: int) -> dict[str, object]:
     """What was in force: the model, the version, the launch arguments and each knob's value."""
-    from store import knobs
-    from store.runs import latest_run
+    from store.tables import knobs
+    from store.tables.runs import latest_run
 
     run = latest_run(ledger, engine_id)
     if run is None:
@@ -87,7 +87,7 @@ def configuration(ledger: Ledger, engine_id: int, at_ms: int) -> dict[str, objec
 
 
 def _after_last_change(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> tuple[int, str]:
-    from store.changes import list_changes
+    from store.tables.changes import list_changes
 
     for change in list_changes(ledger, engine_id, from_ms=from_ms - SETTLE_MS, to_ms=to_ms):
         settled = change.ts_ms + SETTLE_MS

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.acts.audit import who
-from app.acts.offers import Weigher
-from app.acts.variants import find_variant, variants_of
-from app.offer import Offer, size_text
-from app.settings import Settings
-from app.time_left import waiting_text
-from engines import serving
+from app.offers.expectation import waiting_text
+from app.offers.offer import Offer, size_text
+from app.offers.variants import find_variant, variants_of
+from app.offers.weigher import Weigher
+from app.settings.values import Settings
+from engines.serving import registry as serving
 from engines.variants import Variant
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
-    from engines.supervisor.order import Order, Strategy
-    from store.ledger import Ledger
+    from engines.discovery.find import EngineInfo
+    from engines.supervision.order import Order, Strategy
+    from store.ledger.connection import Ledger
 
 START_S = 600.0
 """How long a new engine may take to start, where nothing else is asked for."""
@@ -85,7 +85,7 @@ def supervised_at(url: str) -> str:
 
     Raises `NotAchieved` where there is none.
     """
-    from engines.supervisor.client import status
+    from engines.supervision.client import status
 
     for one in serving.list_serving():
         name = serving.base_name(one.name)
@@ -112,7 +112,7 @@ def order_for(
 
     from engines.quality.texts import read_texts
     from engines.quality.thresholds import Thresholds
-    from engines.supervisor.order import Order
+    from engines.supervision.order import Order
 
     if settings.quality.texts is not None:
         read_texts(settings.quality.texts)

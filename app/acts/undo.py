@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from app.acts.knobs import last_standing, take_back
-from engines.supervisor.client import call_off, follow_swap, status, swap
+from engines.supervision.client import call_off, follow_swap, status, swap
 from store.clock import now_ms
 from store.errors import NotAchieved
 from store.records import VARIANT, Change, format_value
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
-    from engines.supervisor.order import Strategy
-    from store.ledger import Ledger
+    from engines.discovery.find import EngineInfo
+    from engines.supervision.order import Strategy
+    from store.ledger.connection import Ledger
 
 Steps = Callable[[str, str], None]
 
@@ -81,8 +81,8 @@ def _call_off(name: str, told: dict[str, Any], on_step: Steps) -> Change:
 
 def _swap_back(ledger: Ledger, name: str, why: str, strategy: Strategy, on_step: Steps) -> Change:
     from app.acts.swaps import order_for
-    from app.settings import load_settings
-    from store.changes import get_change
+    from app.settings.values import load_settings
+    from store.tables.changes import get_change
 
     order = order_for(None, load_settings(), why=why, strategy=strategy, db=ledger.path)
     result = swap(name, order, on_step)

@@ -8,33 +8,40 @@ import click
 
 from store.errors import BadInput
 
-COMMANDS: dict[str, str] = {
-    "demo": "A real vLLM with traffic on this machine, and the screen on it.",
-    "engines": "List the engines found on this machine, and what can be changed on each.",
-    "show": "Print one window's metrics.",
-    "knobs": "List the knobs of an engine with bounds and values.",
-    "set": "Change knobs on a running engine.",
-    "undo": "Take back the last change.",
-    "variants": "List what an engine could be swapped to, and whether it fits.",
-    "swap": "Swap an engine for a variant of it, and back if it does not hold.",
-    "snapshot": "Name a window of the recent past, with its configuration.",
-    "snapshots": "List the snapshots in the ledger.",
-    "compare": "Compare two snapshots: effects with intervals, and a verdict.",
-    "record": "Record engines into the ledger without a screen.",
-    "export": "Write the ledger as CSV, JSON lines or Prometheus text.",
-    "serve": "Start vLLM with the live knobs loaded.",
-    "adopt": "Put a running engine under trimtab's supervisor.",
-    "stop": "Stop an engine that `serve` started.",
-    "traffic": "Send load to an engine when there are no users.",
-    "provision": "Make the engine environment and the demo models; safe to repeat.",
-    "doctor": "Say what is wrong with this host and how to mend it.",
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("running", "A real vLLM with traffic on this machine, and the screen on it."),
+    "engines": (
+        "watching",
+        "List the engines found on this machine, and what can be changed on each.",
+    ),
+    "show": ("watching", "Print one window's metrics."),
+    "knobs": ("changing", "List the knobs of an engine with bounds and values."),
+    "set": ("changing", "Change knobs on a running engine."),
+    "undo": ("changing", "Take back the last change."),
+    "variants": ("changing", "List what an engine could be swapped to, and whether it fits."),
+    "swap": ("changing", "Swap an engine for a variant of it, and back if it does not hold."),
+    "snapshot": ("proving", "Name a window of the recent past, with its configuration."),
+    "snapshots": ("proving", "List the snapshots in the ledger."),
+    "compare": ("proving", "Compare two snapshots: effects with intervals, and a verdict."),
+    "record": ("watching", "Record engines into the ledger without a screen."),
+    "export": ("watching", "Write the ledger as CSV, JSON lines or Prometheus text."),
+    "serve": ("running", "Start vLLM with the live knobs loaded."),
+    "adopt": ("running", "Put a running engine under trimtab's supervisor."),
+    "stop": ("running", "Stop an engine that `serve` started."),
+    "traffic": ("running", "Send load to an engine when there are no users."),
+    "provision": ("running", "Make the engine environment and the demo models; safe to repeat."),
+    "doctor": ("running", "Say what is wrong with this host and how to mend it."),
 }
-"""Every command with its one-line help. The code is `command_` in app/cli/<name>.py."""
+"""Every command with the folder of app/cli that holds its file, and its one-line help."""
+
+COMMANDS: dict[str, str] = {name: text for name, (_, text) in _COMMANDS.items()}
+"""Every command with its one-line help. The code is `command_` in app/cli/FOLDER/NAME.py."""
 
 SCREEN = "screen"
 """The hidden command that runs when there is none: the TUI."""
 
-_MODULES = {"set": "set_", "export": "export", SCREEN: "screen"}
+_MODULES = {"set": "set_"}
+"""Files whose name is not the command's: `set` is a type of Python's."""
 
 
 class LazyGroup(click.Group):
@@ -50,7 +57,8 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS and cmd_name != SCREEN:
             return None
-        module = import_module(f"app.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        folder = "watching" if cmd_name == SCREEN else _COMMANDS[cmd_name][0]
+        module = import_module(f"app.cli.{folder}.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command_
         return command
 

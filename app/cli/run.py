@@ -9,9 +9,9 @@ from datetime import datetime
 
 import click
 
-from app import paths
 from app.cli.group import trimtab
-from app.output import error_json, print_json, say
+from app.settings import paths
+from app.text.output import error_json, print_json, say
 from store.errors import BadInput, TrimtabError
 
 INTERRUPTED = 130

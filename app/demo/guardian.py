@@ -17,8 +17,8 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from engines import lifetime
-from engines.supervisor import client
+from engines.host import lifetime
+from engines.supervision import client
 from store.errors import TrimtabError
 
 DRAIN_S = 3.0

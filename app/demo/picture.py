@@ -16,16 +16,16 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app import paths
-from app.offer import Offers, Wanted
-from app.output import say
-from app.settings import Settings, price_book
-from store.engines import list_engines
+from app.offers.offer import Offers, Wanted
+from app.settings import paths
+from app.settings.values import Settings, price_book
+from app.text.output import say
 from store.errors import NotAchieved, TrimtabError
-from store.ledger import Ledger
-from store.recorders import acquire
+from store.ledger.connection import Ledger
 from store.records import Change, KnobValue
-from store.runs import latest_run
+from store.tables.engines import list_engines
+from store.tables.recorders import acquire
+from store.tables.runs import latest_run
 
 AFTER_LAST_MS = 400
 TICKS_S = 2.5

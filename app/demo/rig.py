@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import paths
 from app.demo.guardian import Guardian, stop_engine
-from app.output import say
-from engines import serving
+from app.settings import paths
+from app.text.output import say
 from engines.provision.environment import TINY
+from engines.serving import registry as serving
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
-    from engines.launch import Phase, Started
+    from engines.discovery.find import EngineInfo
+    from engines.launch.prepare import Phase, Started
     from engines.provision import Environment
 
 START_S = 600.0
@@ -78,10 +78,10 @@ def rig(
     The engine has a supervisor, which tells the ledger `db` of its life, so that it can be swapped.
     What `reporter` makes is called with each phase of its start.
     """
-    from app.cli.provision import provision_with_display
-    from engines.discovery import probe
-    from engines.launch import LaunchSpec, wait_healthy
-    from engines.supervisor.client import start_supervised
+    from app.cli.running.provision import provision_with_display
+    from engines.discovery.find import probe
+    from engines.launch.prepare import LaunchSpec, wait_healthy
+    from engines.supervision.client import start_supervised
 
     environment = provision_with_display(model)
     _end_like_a_program()

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.acts import SETTLE_MS, describe, set_knobs
-from app.comparison_text import comparison_lines
-from app.durations import format_duration
-from app.status_line import status_line
+from app.text.comparison import comparison_lines
+from app.text.durations import format_duration
+from app.text.status_line import status_line
 from store.clock import now_ms
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
-    from store.compare import Comparison, Span
-    from store.ledger import Ledger
-    from store.prices import PriceBook
+    from engines.discovery.find import EngineInfo
+    from store.compare.comparison import Comparison, Span
+    from store.ledger.connection import Ledger
+    from store.metrics.prices import PriceBook
     from store.records import KnobValue
 
 BLOCK_MS = 5_000
@@ -72,7 +72,7 @@ class Tour:
 
     def run(self) -> Findings:
         """Take the tour; raises NotAchieved where a knob cannot be turned."""
-        from engines.knobs import read_knobs
+        from engines.control.knobs import read_knobs
 
         found = Findings()
         start = {state.name: state.value for state in read_knobs(self._engine.sockets)}
@@ -103,8 +103,8 @@ class Tour:
         self, label: str, knob: str, value: KnobValue, *, seconds: float = BLOCKS * BLOCK_MS / 1000
     ) -> Span:
         """Turn a knob, let the engine settle, and watch it for a while."""
-        from store.compare import Span
-        from store.engines import find_engine
+        from store.compare.comparison import Span
+        from store.tables.engines import find_engine
 
         (change,) = set_knobs(self._ledger, self._engine, [(knob, value)], why="the demo's tour")
         self._tell(f"-- {describe(change)}, no restart")
@@ -124,7 +124,7 @@ class Tour:
         time.sleep(max(0.0, left))
 
     def _compare(self, found: Findings, name: str, a: Span, b: Span) -> None:
-        from store.compare import compare
+        from store.compare.comparison import compare
 
         comparison = compare(self._ledger, a, b, self._prices, block_ms=BLOCK_MS)
         found.comparisons[name] = comparison
@@ -158,9 +158,9 @@ class Tour:
         return [effect for effect, seen in effects.items() if not seen]
 
     def _value(self, name: str, from_ms: int, to_ms: int) -> object:
-        from store.engines import find_engine
-        from store.metrics import metrics
-        from store.windows import read_window
+        from store.metrics.measure import metrics
+        from store.tables.engines import find_engine
+        from store.windows.window import read_window
 
         row = find_engine(self._ledger, self._engine.url)
         window = None if row is None else read_window(self._ledger, row.id, from_ms, to_ms)

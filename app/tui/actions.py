@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from store.records import Change, KnobValue
 
 if TYPE_CHECKING:
-    from app.offer import Offers, Wanted
+    from app.offers.offer import Offers, Wanted
 
 
 class Actions(Protocol):

@@ -13,8 +13,8 @@ from textual.screen import Screen
 
 from app.tui.actions import Actions
 from app.tui.desk import Desk
-from app.tui.feed import Feed
-from app.tui.frame import Frame, Query
+from app.tui.feed.feed import Feed
+from app.tui.feed.frame import Frame, Query
 from app.tui.keymap import KEYS
 from app.tui.messages import FrameReady
 from app.tui.screens.engine import EngineScreen
@@ -24,7 +24,7 @@ from store.clock import now_ms
 
 if TYPE_CHECKING:
     from store.errors import TrimtabError
-    from store.prices import PriceBook
+    from store.metrics.prices import PriceBook
 
 
 class TrimtabApp(App[None]):

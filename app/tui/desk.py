@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.tui.actions import Actions
-from app.tui.comparing import Compared, compare_now, recent_span
-from app.tui.knob_names import label, moved
+from app.tui.drawing.knob_names import label, moved
+from app.tui.feed.comparing import Compared, compare_now, recent_span
 from store.errors import NotAchieved
-from store.formats import format_took
+from store.metrics.formats import format_took
 from store.records import Change, KnobState, KnobValue, format_value
 
 if TYPE_CHECKING:
-    from app.offer import Offers, Wanted
-    from app.tui.frame import Frame
-    from store.prices import PriceBook
+    from app.offers.offer import Offers, Wanted
+    from app.tui.feed.frame import Frame
+    from store.metrics.prices import PriceBook
 
 Act = tuple[str, Callable[[], str]]
 

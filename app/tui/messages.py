@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from app.tui.frame import Frame
+from app.tui.feed.frame import Frame
 
 
 class FrameReady(Message):

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from engines.adoption.beginning import Beginning
 from engines.adoption.orphaned import listener_of
 from engines.adoption.plan import AdoptionPlan
-from engines.adoption.takeover import Takeover
-from engines.supervisor.client import BEGIN_S, start_keeper, status, why_not_begun
+from engines.supervision.client import BEGIN_S, start_keeper, status, why_not_begun
+from engines.supervisor.takeover.beginning import Beginning
+from engines.supervisor.takeover.takeover import Takeover
 
 _POLL_S = 0.1
 

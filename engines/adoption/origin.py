@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines import lifetime, procfs
-from engines.plain import printable
+from engines.host import lifetime, procfs
+from engines.text.plain import printable
 from store.errors import NotAchieved
 
 _DELETED = " (deleted)"

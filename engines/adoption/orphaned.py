@@ -6,17 +6,17 @@ from __future__ import annotations
 import os
 import socket
 
-from engines import serving
-from engines.adoption.sockets import Held, copy_of, socket_places
-from engines.front import Front, front_path
-from engines.serving import Serving
-from engines.wire import ControlLost, ControlRefused
+from engines.control.front import Front, front_path
+from engines.control.wire import ControlLost, ControlRefused
+from engines.serving import registry as serving
+from engines.serving.registry import Serving
+from engines.supervisor.takeover.sockets import Held, copy_of, socket_places
 from store.errors import NotAchieved
 
 
 def is_orphaned(one: Serving) -> bool:
     """Whether an engine that was given its address has no supervisor any more."""
-    from engines.supervisor.client import status
+    from engines.supervision.client import status
 
     return front_path(one.pid, os.geteuid()).exists() and status(one.name) is None
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines import procfs
-from engines.arguments import read_arguments
-from engines.flags import cut, joined, without
-from engines.inside_path import INSIDE, assignments
-from engines.plain import printable
-from engines.procfs import Process, ancestors
-from engines.redact import redact_arguments
+from engines.command.arguments import read_arguments
+from engines.command.flags import cut, joined, without
+from engines.control.inside_path import INSIDE, assignments
+from engines.host import procfs
+from engines.host.procfs import Process, ancestors
+from engines.text.plain import printable
+from engines.text.redact import redact_arguments
 
 _CONTAINERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Kubernetes pod", re.compile(r"kubepods\S*?pod([0-9a-f][0-9a-f_-]{10,})")),

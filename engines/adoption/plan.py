@@ -7,24 +7,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines import serving
 from engines.adoption.origin import Origin, read_environ, read_origin
 from engines.adoption.orphaned import is_orphaned
 from engines.adoption.ownership import Refusal, refusal
-from engines.adoption.sockets import Held, why_not_beside
-from engines.arguments import read_arguments
-from engines.flags import cut
-from engines.inside_path import plugin_environment
-from engines.launch import Launch, free_name
-from engines.location import locate
-from engines.priority import NICE
-from engines.processes import EngineTree, engine_trees, serve_arguments
-from engines.procfs import Process, ancestors
-from engines.serving import Serving
+from engines.command.arguments import read_arguments
+from engines.command.flags import cut
+from engines.control.inside_path import plugin_environment
+from engines.discovery.location import locate
+from engines.host.priority import NICE
+from engines.host.processes import EngineTree, engine_trees, serve_arguments
+from engines.host.procfs import Process, ancestors
+from engines.launch.prepare import Launch, free_name
+from engines.serving import registry as serving
+from engines.serving.registry import Serving
+from engines.supervisor.takeover.sockets import Held, why_not_beside
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery import EngineInfo
+    from engines.discovery.find import EngineInfo
 
 _PART_OF_MORE = {
     "headless": "--headless: it serves nothing by itself",
@@ -116,7 +116,7 @@ def _as_it_runs(one: Serving, held: Held, db: Path | None) -> AdoptionPlan:
 
 
 def _tree(engine: EngineInfo) -> EngineTree:
-    from engines.supervisor.client import status
+    from engines.supervision.client import status
 
     if engine.pid is None:
         raise NotAchieved(f"{engine.name} cannot be adopted", engine.reason)

@@ -13,7 +13,7 @@ from engines.metrics import names
 from engines.metrics.buckets import HistogramLayout, layout_of
 from engines.metrics.errors import NotMetrics
 from engines.metrics.parse import Series
-from engines.plain import printable
+from engines.text.plain import printable
 from store.reading import Bounds
 
 Indices = tuple[int, ...]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engines.provision.failures import explain
-from engines.redact import redact_text
+from engines.text.redact import redact_text
 
 _KEPT_LINES = 400
 _END_S = 5.0

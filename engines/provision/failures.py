@@ -7,8 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
-from engines.outputs import clean_line
-from engines.plain import printable
+from engines.text.outputs import clean_line
+from engines.text.plain import printable
 from store.errors import NotAchieved
 
 

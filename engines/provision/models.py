@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from engines.plain import printable
 from engines.provision.environment import MODEL_NAMES, SMOLLM2, made_models
+from engines.text.plain import printable
 from store.errors import BadInput, NotAchieved
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engines.plain import printable
 from engines.provision.commands import Runner
 from engines.provision.failures import explain
 from engines.provision.installed import installed_version
+from engines.text.plain import printable
 
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyTorch's own index of builds without CUDA, for when the configured index has only the other."""

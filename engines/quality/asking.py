@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engines.http import ReadFailed, post
+from engines.web.http import ReadFailed, post
 
 Asker = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """Posts a body to a path and gives the JSON object that came back; raises `ReadFailed`."""

@@ -86,7 +86,7 @@ def _figure(
     """
     import numpy as np
 
-    from store.bootstrap import LEVEL, RESAMPLES, Resamples, ratios, student_975
+    from store.compare.bootstrap import LEVEL, RESAMPLES, Resamples, ratios, student_975
 
     n = len(tokens)
     counts = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)

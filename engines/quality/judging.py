@@ -11,11 +11,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from engines.plain import printable
 from engines.quality.figures import Figure, Figures, Pair, measure
 from engines.quality.scoring import Scores, TextScore
 from engines.quality.thresholds import Thresholds
 from engines.quality.verdict import QualityVerdict
+from engines.text.plain import printable
 
 FEWEST_TEXTS = 5
 """Fewer do not bear an interval over texts."""

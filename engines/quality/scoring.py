@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engines.http import ReadFailed
 from engines.quality.asking import Asker
 from engines.quality.texts import Text
+from engines.web.http import ReadFailed
 
 PATH = "/v1/completions"
 TOP = 20

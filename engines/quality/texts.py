@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.plain import printable
+from engines.text.plain import printable
 from store.errors import BadInput
 
 BUILT_IN = Path(__file__).with_name("texts.jsonl")

@@ -1,6 +1,6 @@
 """The keeper: reads a `Memory` as JSON on its standard input and keeps its launch supervised.
 
-A second line tells of an engine that runs already (`engines/adoption/beginning.py`).
+A second line tells of an engine that runs already (`engines/supervisor/takeover/beginning.py`).
 
 It does nothing but hold the listening socket and wait, so that there is little to go wrong in it.
 The supervisor is a fork of it: one that was killed is followed by another, which finds the engine
@@ -18,12 +18,12 @@ import time
 import traceback
 from functools import partial
 
-from engines.adoption.beginning import beginning_from_line
-from engines.adoption.sockets import BACKLOG
-from engines.adoption.takeover import Adoption
 from engines.supervisor.backoff import Backoff
 from engines.supervisor.memory import Memory, from_line, to_line
 from engines.supervisor.supervisor import Supervisor
+from engines.supervisor.takeover.beginning import beginning_from_line
+from engines.supervisor.takeover.sockets import BACKLOG
+from engines.supervisor.takeover.takeover import Adoption
 
 BROKEN = 70
 """Exit status of a supervisor that broke (sysexits.h: internal software error)."""

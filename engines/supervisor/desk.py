@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engines.inside.trimtab_inside.identity import PROTOCOL
 from engines.inside.trimtab_inside.protocol import BadRequest, reply_to
-from engines.supervisor.order import Order, order_from_json
+from engines.supervision.order import Order, order_from_json
 
 if TYPE_CHECKING:
     from engines.supervisor.supervisor import Supervisor

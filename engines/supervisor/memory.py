@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from engines.launch import Launch
-from engines.supervisor.order import Order, order_from_json
+from engines.launch.prepare import Launch
+from engines.supervision.order import Order, order_from_json
 
 _KEPT = 8
 

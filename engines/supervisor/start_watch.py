@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from engines.startup import PHASES, LogPhases, Started
+from engines.serving.startup import PHASES, LogPhases, Started
 
 
 class StartWatch:

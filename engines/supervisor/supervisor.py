@@ -14,20 +14,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from engines import lifetime, serving
-from engines.adoption.takeover import FRUITLESS, Adoption
-from engines.front import Front, front_path
+from engines.control.front import Front, front_path
+from engines.host import lifetime
 from engines.inside.trimtab_inside.server import Server
 from engines.inside.trimtab_inside.sockets import prepare_directory
-from engines.launch import Launch, spawn
-from engines.startup import Started, started_as, why_it_ended
+from engines.launch.prepare import Launch, spawn
+from engines.serving import registry as serving
+from engines.serving.startup import Started, started_as, why_it_ended
+from engines.supervision.client import socket_of
+from engines.supervision.order import Order
 from engines.supervisor.backoff import Backoff
-from engines.supervisor.client import socket_of
 from engines.supervisor.desk import SupervisorDesk
 from engines.supervisor.memory import Memory
-from engines.supervisor.order import Order
 from engines.supervisor.start_watch import StartWatch
-from engines.supervisor.swap import Swap, Wiring
+from engines.supervisor.swap.swap import Swap, Wiring
+from engines.supervisor.takeover.takeover import FRUITLESS, Adoption
 from engines.supervisor.telling import (
     interrupted,
     tell_change,

@@ -11,22 +11,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines.arguments import read_arguments
-from engines.launch import BEFORE
+from engines.command.arguments import read_arguments
+from engines.launch.prepare import BEFORE
 from store.clock import now_ms
 from store.errors import TrimtabError
 from store.records import VARIANT, Change, Event
-from store.starts import StartRow, command_key
+from store.tables.starts import StartRow, command_key
 
 if TYPE_CHECKING:
-    from engines.launch import Launch
-    from engines.supervisor.order import Order
-    from store.ledger import Ledger
+    from engines.launch.prepare import Launch
+    from engines.supervision.order import Order
+    from store.ledger.connection import Ledger
 
 
 def tell_event(db: Path | None, launch: Launch, kind: str, text: str) -> None:
     """Add a line to the engine's event log."""
-    from store import events
+    from store.tables import events
 
     _write(db, launch, lambda ledger, engine: events.add(ledger, engine, _event(kind, text)))
 
@@ -35,7 +35,7 @@ def tell_start(
     db: Path | None, launch: Launch, *, beside: bool, took_s: float, phases: Mapping[str, float]
 ) -> None:
     """Keep how long the engine took until it was healthy."""
-    from store import starts
+    from store.tables import starts
 
     row = StartRow(now_ms(), *start_key(launch), beside, took_s, phases)
     _write(db, launch, lambda ledger, engine: starts.record(ledger, engine, row))
@@ -48,7 +48,7 @@ def start_key(launch: Launch) -> tuple[str, str]:
 
 def tell_swap(order: Order, launch: Launch, result: Mapping[str, Any], text: str) -> None:
     """Bring the swap's row up to date, and add a line to the event log."""
-    from store import events, swaps
+    from store.tables import events, swaps
 
     row = swaps.SwapRow(
         id=order.id,
@@ -78,9 +78,9 @@ def tell_change(
     """Keep a finished swap as a change of the variant, in the run of the new engine."""
     if order.db is None:
         return
-    from engines.current_run import run_of
-    from engines.discovery import probe
-    from store import changes
+    from engines.discovery.find import probe
+    from engines.recording.current_run import run_of
+    from store.tables import changes
 
     change = Change(
         id=order.id,
@@ -106,7 +106,7 @@ def tell_change(
 
 def tell_interrupted(order: Order, launch: Launch, outcome: str, reason: str) -> dict[str, Any]:
     """Close the row of a swap whose supervisor was killed; what can be told of it."""
-    from store import swaps
+    from store.tables import swaps
 
     result = interrupted(order) | {
         "outcome": outcome,
@@ -149,8 +149,8 @@ def _event(kind: str, text: str) -> Event:
 def _write(db: Path | None, launch: Launch, write: Callable[[Ledger, int], object]) -> None:
     if db is None:
         return
-    from store import engines
-    from store.ledger import Ledger
+    from store.ledger.connection import Ledger
+    from store.tables import engines
 
     with contextlib.suppress(TrimtabError, sqlite3.Error), Ledger.open(db) as ledger:
         row = engines.find_engine(ledger, launch.url)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from engines.plain import printable
+from engines.text.plain import printable
 from engines.traffic.spec import MAX_IN_FLIGHT, TrafficSpec
 from store.errors import EngineUnreachable
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engines.flags import last_value
+from engines.command.flags import last_value
 from engines.variants.safetensors import FLOATS
 from engines.variants.weights import Weights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engines.flags import last_value
+from engines.command.flags import last_value
 from engines.variants.places import model_place
 from engines.variants.siblings import siblings
 from engines.variants.variant import Variant

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines import gpus
-from engines.discovery import EngineInfo
-from engines.held_devices import on_cpu
-from engines.variants.host_memory import host_memory, private_bytes
+from engines.devices import gpus
+from engines.discovery.find import EngineInfo
+from engines.host.memory import host_memory, private_bytes
+from engines.recording.held_devices import on_cpu
 
 NVML_DEADLINE_S = 3.0
 MIB = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engines.flags import last_value
+from engines.command.flags import last_value
 from engines.variants.places import beside
 from engines.variants.variant import Variant
 from engines.variants.weights import Weights, read_weights

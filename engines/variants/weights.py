@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines.plain import printable
+from engines.text.plain import printable
 from engines.variants import quantisation
 from engines.variants.safetensors import Unreadable, tensor_bytes
 

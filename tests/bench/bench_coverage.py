@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from store.bootstrap import (
+from store.compare.bootstrap import (
     Floats,
     Resamples,
     difference_interval,

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engines.discovery import probe
-from engines.inside_path import plugin_environment
-from engines.knobs import read_knobs, set_knob
+from engines.control.inside_path import plugin_environment
+from engines.control.knobs import read_knobs, set_knob
+from engines.discovery.find import probe
 from engines.provision import find_environment
 
 COST_AIM_PERCENT = 0.5

@@ -13,15 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from store.devices import upsert_device
-from store.engines import upsert_engine
-from store.ledger import Ledger
-from store.readings import append
+from store.ledger.connection import Ledger
 from store.records import Device, RunInfo
-from store.retention import thin
-from store.runs import open_run
-from store.series import read_steps
-from store.windows import read_window
+from store.retention.thinning import thin
+from store.tables.devices import upsert_device
+from store.tables.engines import upsert_engine
+from store.tables.readings import append
+from store.tables.runs import open_run
+from store.windows.series import read_steps
+from store.windows.window import read_window
 from tests.bench.ledger_load import BOUNDS, readings
 
 DAY_S = 86_400

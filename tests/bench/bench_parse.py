@@ -13,8 +13,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from engines.http import Fetcher
 from engines.metrics import PageReader, Parser, read
+from engines.web.http import Fetcher
 from tests.servers import reply, says, serving
 
 PAGE = Path(__file__).parent.parent / "fixtures" / "metrics" / "vllm-0.32.0.txt"

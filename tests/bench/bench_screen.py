@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.cli.starting import phase_lines
+from app.cli.shared.starting import phase_lines
 from app.demo.rig import rig
-from engines.discovery import probe
-from store.ledger import Ledger
+from engines.discovery.find import probe
+from store.ledger.connection import Ledger
 from tests.bench.pty_screen import PtyScreen
 
 STARTS = 5

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engines.discovery import probe
-from engines.knobs import read_knobs, set_knob
-from engines.launch import LaunchSpec, wait_healthy
+from engines.control.knobs import read_knobs, set_knob
+from engines.discovery.find import probe
+from engines.launch.prepare import LaunchSpec, wait_healthy
 from engines.provision import find_environment
-from engines.supervisor import client
-from engines.supervisor.client import start_supervised
+from engines.supervision import client
+from engines.supervision.client import start_supervised
 
 MODEL = "tiny"
 ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32", "--dtype", "half")

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from engines import procfs
 from engines.adoption.begin import begin
 from engines.adoption.orphaned import list_orphaned
 from engines.adoption.plan import plan_adoption
-from engines.discovery import probe
-from engines.knobs import read_knobs, set_knob
-from engines.launch_command import find_vllm
+from engines.control.knobs import read_knobs, set_knob
+from engines.discovery.find import probe
+from engines.host import procfs
+from engines.launch.command import find_vllm
 from engines.provision.environment import made_models
 from engines.provision.places import log_file
-from engines.startup import Started, wait_healthy
-from engines.supervisor import client
+from engines.serving.startup import Started, wait_healthy
+from engines.supervision import client
 from store.errors import NotAchieved
 from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment, wait_until
 from tests.fakes.engine_trees import free_port

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engines import serving
+from engines.serving import registry as serving
 from tests.bench.pty_screen import PtyScreen
 from tests.engine.command import Trimtab
 from tests.engine.conftest import LiveEngine, wait_until

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from engines.control import PluginClient
-from engines.knobs import KNOBS, read_journal, read_knobs, set_knob
+from engines.control.client import PluginClient
+from engines.control.knobs import KNOBS, read_journal, read_knobs, set_knob
 from store.records import KnobState
 from tests.engine.conftest import LiveEngine, wait_until
 

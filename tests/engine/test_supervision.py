@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engines.front import Front, front_path
-from engines.supervisor import client
+from engines.control.front import Front, front_path
+from engines.supervision import client
 from tests.engine.conftest import LiveEngine, wait_until
 
 pytestmark = pytest.mark.engine

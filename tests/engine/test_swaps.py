@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from engines import serving
-from engines.knobs import read_knobs, set_knob
-from engines.supervisor import client
+from engines.control.knobs import read_knobs, set_knob
+from engines.serving import registry as serving
+from engines.supervision import client
 from store.records import VARIANT
 from tests.bench.pty_screen import PtyScreen
 from tests.engine.clients import traffic

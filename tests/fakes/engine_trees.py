@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.inside_path import INSIDE
+from engines.control.inside_path import INSIDE
 
 PROGRAM = Path(__file__).with_name("engine_program.py")
 READY_S = 20

@@ -15,15 +15,15 @@ import threading
 import time
 from pathlib import Path
 
-from store.devices import upsert_device
-from store.engines import upsert_engine
 from store.errors import LedgerUnusable
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
+from store.ledger.writer import LedgerWriter
 from store.reading import CUMULATIVE_VALUES, HISTOGRAMS, Bounds, DeviceReading, Histogram, Reading
-from store.readings import append, last
 from store.records import Device, RunInfo
-from store.runs import latest_run, open_run
-from store.writer import LedgerWriter
+from store.tables.devices import upsert_device
+from store.tables.engines import upsert_engine
+from store.tables.readings import append, last
+from store.tables.runs import latest_run, open_run
 
 BOUNDS = Bounds(dict.fromkeys(HISTOGRAMS, (0.1, 1.0)))
 

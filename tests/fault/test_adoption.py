@@ -21,13 +21,19 @@ from typing import Any
 import httpx
 import pytest
 
-from engines import lifetime
-from engines.adoption import takeover
 from engines.adoption.begin import begin
 from engines.adoption.plan import AdoptionPlan, plan_adoption
-from engines.adoption.sockets import copy_of, open_beside, socket_places, take, why_not_beside
-from engines.discovery import EngineInfo
-from engines.supervisor import client
+from engines.discovery.find import EngineInfo
+from engines.host import lifetime
+from engines.supervision import client
+from engines.supervisor.takeover import takeover
+from engines.supervisor.takeover.sockets import (
+    copy_of,
+    open_beside,
+    socket_places,
+    take,
+    why_not_beside,
+)
 from tests.fakes.engine_trees import free_port
 
 PROGRAM = Path(__file__).with_name("adoption_program.py")

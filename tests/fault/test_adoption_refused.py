@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.inside_path import INSIDE
+from engines.control.inside_path import INSIDE
 from tests.fakes.engine_trees import fake_engine
 from tests.unit.cli_runner import Cli
 

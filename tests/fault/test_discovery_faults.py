@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from engines import plugin_sockets, procfs
-from engines.control import socket_path
-from engines.discovery import EngineInfo, find_engines, probe
-from engines.listeners import owner_of, tcp_listeners
-from engines.location import locate
-from engines.processes import engine_trees, orphans
+from engines.control import plugin_sockets
+from engines.control.client import socket_path
+from engines.discovery.find import EngineInfo, find_engines, probe
+from engines.discovery.location import locate
+from engines.host import procfs
+from engines.host.listeners import owner_of, tcp_listeners
+from engines.host.processes import engine_trees, orphans
 from store.errors import EngineUnreachable
 from tests.fakes.engine_trees import FakeEngine, fake_engine
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.discovery import EngineInfo
-from engines.recorder import Recorder
-from store import events, readings, recorders, runs
-from store.engines import find_engine
-from store.ledger import Ledger
+from engines.discovery.find import EngineInfo
+from engines.recording.recorder import Recorder
+from store.ledger.connection import Ledger
 from store.reading import CUMULATIVE_VALUES
 from store.records import EngineRow
+from store.tables import events, readings, recorders, runs
+from store.tables.engines import find_engine
 from tests.hostile_pages import HOSTILE
 from tests.servers import REAL_PAGE, Answer, Server, drips, hangs, reply, says, serving
 
@@ -169,8 +169,8 @@ def test_two_recorders_share_no_engine_and_the_second_takes_over(server: Server,
 CHILD = """
 import sys, time
 from pathlib import Path
-from engines.discovery import EngineInfo
-from engines.recorder import Recorder
+from engines.discovery.find import EngineInfo
+from engines.recording.recorder import Recorder
 Recorder(Path(sys.argv[1]), [EngineInfo(sys.argv[2], "engine")], 0.05).start()
 time.sleep(60)
 """

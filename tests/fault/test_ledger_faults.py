@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from store.engines import find_engine, upsert_engine
 from store.errors import LedgerUnusable
-from store.ledger import Ledger
-from store.windows import read_window
-from store.writer import LedgerWriter
+from store.ledger.connection import Ledger
+from store.ledger.writer import LedgerWriter
+from store.tables.engines import find_engine, upsert_engine
+from store.windows.window import read_window
 
 ROOT = Path(__file__).parents[2]
 _NOBODY = 65534
@@ -82,7 +82,8 @@ def test_a_process_killed_while_it_makes_the_ledger_leaves_none_or_a_whole_one(
 ) -> None:
     chance = random.Random(3)
     code = (
-        "from pathlib import Path; import sys; from store.ledger import Ledger; print(flush=True)"
+        "from pathlib import Path; import sys\nfrom store.ledger.connection import Ledger\n"
+        "print(flush=True)"
     )
     for number in range(8):
         path = tmp_path / f"{number}.db"
@@ -191,9 +192,9 @@ def _as_ordinary_user(code: str) -> str:
     """Run code as somebody whom permissions hold for; returns what it printed."""
     script = (
         f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from pathlib import Path\nfrom store.ledger import Ledger\n"
+        "from pathlib import Path\nfrom store.ledger.connection import Ledger\n"
         "from store.errors import LedgerUnusable\n"
-        "from store.engines import list_engines, upsert_engine\n"
+        "from store.tables.engines import list_engines, upsert_engine\n"
         f"if os.geteuid() == 0: os.setgid({_NOBODY}); os.setuid({_NOBODY})\n"
         f"try:\n    {code}\nexcept LedgerUnusable as error: print(error.meaning)\n"
     )

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from store.devices import upsert_device
-from store.engines import upsert_engine
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from store.reading import (
     CUMULATIVE_VALUES,
     HISTOGRAMS,
@@ -19,9 +17,11 @@ from store.reading import (
     Histogram,
     Reading,
 )
-from store.readings import append
 from store.records import Device, RunInfo
-from store.runs import open_run
+from store.tables.devices import upsert_device
+from store.tables.engines import upsert_engine
+from store.tables.readings import append
+from store.tables.runs import open_run
 
 BOUNDS = {"ttft": (0.1, 0.5, 1.0), "itl": (0.01,), "e2e": (1.0, 2.0), "queue": (0.3, 0.5, 0.8, 1.0)}
 GPU = Device("gpu", "GPU-1", "NVIDIA H200")

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from store.devices import upsert_device
-from store.engines import upsert_engine
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from store.reading import (
     CUMULATIVE_VALUES,
     HISTOGRAMS,
@@ -18,9 +16,11 @@ from store.reading import (
     Histogram,
     Reading,
 )
-from store.readings import append
 from store.records import Device, RunInfo
-from store.runs import open_run
+from store.tables.devices import upsert_device
+from store.tables.engines import upsert_engine
+from store.tables.readings import append
+from store.tables.runs import open_run
 
 START_MS = 1_800_000_000_000
 BOUNDS = (0.1, 0.3, 1.0, 3.0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.bootstrap import (
+from store.compare.bootstrap import (
     RESAMPLES,
     Resamples,
     difference_interval,
@@ -15,9 +15,9 @@ from store.bootstrap import (
     resample,
     student_975,
 )
-from store.quantiles import quantile
+from store.metrics.quantiles import quantile
 from store.reading import Histogram
-from store.windows import HistogramWindow
+from store.windows.window import HistogramWindow
 
 
 @pytest.mark.parametrize("blocks", [2, 5, 6, 7, 12, 30, 200])

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.changes import get_change, last_undoable, list_changes, record
 from store.records import Change
+from store.tables.changes import get_change, last_undoable, list_changes, record
 from tests.store.synthetic import Engine, make_engine
 
 BASE = Change("a", 1_000, "max_num_seqs", 8, 16, "applied", "set", "me")

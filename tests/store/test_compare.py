@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store.changes import record
-from store.compare import Comparison, Span, compare
-from store.metrics import METRICS
-from store.prices import PriceBook
-from store.quantiles import LessThan
+from store.compare.comparison import Comparison, Span, compare
+from store.metrics.measure import METRICS
+from store.metrics.prices import PriceBook
+from store.metrics.quantiles import LessThan
 from store.records import Change
+from store.tables.changes import record
 from tests.store.synthetic import HOST, START_MS, Engine, Second, make_engine
 
 PRICES = PriceBook({"H100": 3.6}, host_usd_per_hour=0.36)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.cost import PhaseWeights, RequestWork, cost_of, phase_weights, request_shares
-from store.prices import PriceBook
+from store.metrics.cost import PhaseWeights, RequestWork, cost_of, phase_weights, request_shares
+from store.metrics.prices import PriceBook
 from store.records import Device
-from store.windows import DeviceWindow, Window
+from store.windows.window import DeviceWindow, Window
 
 HOUR_MS = 3_600_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from store.events import add, recent
 from store.records import Event
+from store.tables.events import add, recent
 from tests.store.synthetic import make_engine
 
 

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from store.changes import record
-from store.impact import LAG_MS, SETTLE_MS, Impact, impact, impact_key
-from store.prices import PriceBook
+from store.compare.impact import LAG_MS, SETTLE_MS, Impact, impact, impact_key
+from store.metrics.prices import PriceBook
 from store.records import VARIANT, Change
+from store.tables.changes import record
 from tests.store.synthetic import START_MS, Engine, Second, make_engine
 
 PRICES = PriceBook({"H100": 3.6})
@@ -136,7 +136,10 @@ def test_the_key_changes_with_each_block_and_only_then(tmp_path: Path) -> None:
 
 def test_watching_for_the_next_block_needs_no_numpy() -> None:
     """It takes 16 MiB and 0.1 s: only a comparison is worth that."""
-    code = "import sys, store.impact, store.metrics, store.cost; sys.exit('numpy' in sys.modules)"
+    code = (
+        "import sys, store.compare.impact, store.metrics.measure, store.metrics.cost;"
+        "sys.exit('numpy' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from store.knobs import current, record
 from store.records import KnobState
+from store.tables.knobs import current, record
 from tests.store.synthetic import Engine, make_engine
 
 SEQS = KnobState("max_num_seqs", "live", 8, 16, 1, 16, "mind the queue")

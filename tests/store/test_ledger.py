@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from store.engines import list_engines, upsert_engine
 from store.errors import LedgerUnusable
-from store.identity import NewerLedger, NotALedger
-from store.ledger import Ledger
-from store.schema import APPLICATION_ID, SCHEMA_VERSION
+from store.ledger.connection import Ledger
+from store.ledger.identity import NewerLedger, NotALedger
+from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
+from store.tables.engines import list_engines, upsert_engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -183,7 +183,8 @@ def test_a_reader_finds_what_a_dead_writer_left_in_the_log(tmp_path: Path) -> No
     path = tmp_path / "l.db"
     Ledger.open(path).close()
     _run(
-        "from store.ledger import Ledger; from store.engines import upsert_engine; import os\n"
+        "from store.ledger.connection import Ledger; import os\n"
+        "from store.tables.engines import upsert_engine\n"
         f"ledger = Ledger.open(Path({str(path)!r})); upsert_engine(ledger, 'http://a', 'a')\n"
         "os._exit(0)"
     )
@@ -237,8 +238,8 @@ def test_a_ledger_that_was_moved_away_is_noticed(tmp_path: Path) -> None:
 def test_processes_that_make_the_same_ledger_at_once_all_get_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "l.db"
     code = (
-        "import sys; from pathlib import Path; from store.ledger import Ledger\n"
-        "from store.engines import upsert_engine\n"
+        "import sys; from pathlib import Path; from store.ledger.connection import Ledger\n"
+        "from store.tables.engines import upsert_engine\n"
         "sys.stdin.read()\n"
         "ledger = Ledger.open(Path(sys.argv[1]))\n"
         "upsert_engine(ledger, f'http://{sys.argv[2]}', 'e')"
@@ -268,7 +269,7 @@ def test_processes_that_make_the_same_ledger_at_once_all_get_it(tmp_path: Path) 
 def test_opening_an_existing_ledger_does_not_import_sqlite_utils(tmp_path: Path) -> None:
     Ledger.open(tmp_path / "l.db").close()
     _run(
-        "from store.ledger import Ledger; import sys\n"
+        "from store.ledger.connection import Ledger; import sys\n"
         f"Ledger.open(Path({str(tmp_path / 'l.db')!r})); assert 'sqlite_utils' not in sys.modules"
     )
 

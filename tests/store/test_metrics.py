@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.formats import format_difference, format_metric, format_ratio
-from store.metrics import METRICS, SPECS, MetricSpec, MetricValue, metrics, to_json
-from store.prices import PriceBook
-from store.quantiles import LessThan, MoreThan
-from store.windows import Window, read_window
+from store.metrics.formats import format_difference, format_metric, format_ratio
+from store.metrics.measure import METRICS, SPECS, MetricSpec, MetricValue, metrics, to_json
+from store.metrics.prices import PriceBook
+from store.metrics.quantiles import LessThan, MoreThan
+from store.windows.window import Window, read_window
 from tests.store.synthetic import HOST, Engine, Second, make_engine
 
 CONTRACT = set(

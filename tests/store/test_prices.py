@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from store.errors import BadInput
-from store.prices import AS_OF, PriceBook
+from store.metrics.prices import AS_OF, PriceBook
 from store.records import Device
 
 

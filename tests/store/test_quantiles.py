@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.quantiles import LessThan, MoreThan, quantile
+from store.metrics.quantiles import LessThan, MoreThan, quantile
 from store.reading import Histogram
-from store.windows import HistogramWindow
+from store.windows.window import HistogramWindow
 
 BOUNDS = (0.3, 0.5, 1.0, 5.0)
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.devices import devices_at, list_devices, upsert_device
-from store.growth import NotCumulative
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from store.reading import (
     BUCKET_SLOTS,
     HISTOGRAMS,
@@ -20,8 +18,10 @@ from store.reading import (
     Histogram,
     Reading,
 )
-from store.readings import append, last, last_devices
 from store.records import Device
+from store.tables.devices import devices_at, list_devices, upsert_device
+from store.tables.growth import NotCumulative
+from store.tables.readings import append, last, last_devices
 from tests.store.synthetic import GPU, Engine, make_engine
 
 FULL = Histogram(50, 7, tuple(range(BUCKET_SLOTS)))

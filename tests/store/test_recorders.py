@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from store.engines import upsert_engine
-from store.ledger import Ledger
-from store.recorders import STALE_MS, acquire, beat, live, release
+from store.ledger.connection import Ledger
+from store.tables.engines import upsert_engine
+from store.tables.recorders import STALE_MS, acquire, beat, live, release
 from tests.store.synthetic import make_engine
 
 NOW = 1_800_000_000_000
@@ -56,8 +56,8 @@ def test_of_processes_that_race_exactly_one_wins(tmp_path: Path) -> None:
     for number in range(20):
         upsert_engine(ledger, f"http://{number}", "e")
     code = (
-        "import sys; from pathlib import Path; from store.ledger import Ledger\n"
-        "from store.recorders import acquire\n"
+        "import sys; from pathlib import Path; from store.ledger.connection import Ledger\n"
+        "from store.tables.recorders import acquire\n"
         "ledger = Ledger.open(Path(sys.argv[1]))\n"
         "sys.stdout.write('ready\\n'); sys.stdout.flush(); sys.stdin.readline()\n"
         f"print(*[k for k in range(1, 21) if acquire(ledger, k, sys.argv[2], {NOW})])"

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from store import retention
-from store.changes import record
-from store.devices import upsert_device
 from store.reading import DeviceReading, Reading
-from store.readings import append
 from store.records import Change, Device
-from store.retention import KEEP_ALL_MS, thin, thin_chunk, tidy
-from store.snapshots import Snapshot, save
-from store.windows import read_window
+from store.retention import thinning as retention
+from store.retention.thinning import KEEP_ALL_MS, thin, thin_chunk, tidy
+from store.tables.changes import record
+from store.tables.devices import upsert_device
+from store.tables.readings import append
+from store.tables.snapshots import Snapshot, save
+from store.windows.window import read_window
 from tests.store.synthetic import START_MS, Engine, Second, make_engine
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from store.engines import find_engine, list_engines, set_status, upsert_engine
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from store.reading import Bounds
 from store.records import RunInfo
-from store.runs import get_run, latest_run, list_runs, open_run, update_run
+from store.tables.engines import find_engine, list_engines, set_status, upsert_engine
+from store.tables.runs import get_run, latest_run, list_runs, open_run, update_run
 from tests.store.synthetic import make_engine
 
 INFO = RunInfo(

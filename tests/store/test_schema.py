@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from store import changes, events, knobs, snapshots, starts, swaps
-from store.engines import find_engine
-from store.ledger import Ledger
-from store.migrations import _migrations
+from store.ledger.connection import Ledger
+from store.ledger.migrations import _migrations
+from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
+from store.ledger.views import VIEWS, VIEWS_OF_STARTS, VIEWS_OF_SWAPS
 from store.reading import READING_COLUMNS
 from store.records import Change, Event, KnobState
-from store.schema import APPLICATION_ID, SCHEMA_VERSION
-from store.tables import TABLES
-from store.views import VIEWS, VIEWS_OF_STARTS, VIEWS_OF_SWAPS
+from store.tables import changes, events, knobs, snapshots, starts, swaps
+from store.tables.engines import find_engine
+from store.tables.export import TABLES
 from tests.store.synthetic import Engine, Second, make_engine
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.series import GAP_MS, read_steps
-from store.windows import add, read_window
+from store.windows.series import GAP_MS, read_steps
+from store.windows.window import add, read_window
 from tests.store.strategies import Life, histories, write_history
 from tests.store.synthetic import START_MS, Engine, Second, make_engine
 

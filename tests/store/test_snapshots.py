@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from store.errors import BadInput
-from store.ledger import Ledger
-from store.snapshots import Snapshot, get, list_all, save
+from store.ledger.connection import Ledger
+from store.tables.snapshots import Snapshot, get, list_all, save
 from tests.store.synthetic import make_engine
 
 ONE = Snapshot("before", 1, 10, 20, 30, {"model": "tiny", "knobs": {"a": True}}, "a note")

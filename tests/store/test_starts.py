@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from store import starts
-from store.starts import StartRow, TimeLeft, command_key, time_left
+from store.tables import starts
+from store.tables.starts import StartRow, TimeLeft, command_key, time_left
 from tests.store.synthetic import Engine, make_engine
 
 PHASES = {"loading weights": 10.0, "cache allocated": 16.0}

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.histograms import HistogramWindow
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from store.reading import CUMULATIVE_VALUES, HISTOGRAMS, MAXIMA, Bounds, Histogram, Reading
-from store.readings import append
 from store.records import RunInfo
-from store.retention import thin
-from store.runs import open_run
-from store.windows import Window, add, read_window
+from store.retention.thinning import thin
+from store.tables.readings import append
+from store.tables.runs import open_run
+from store.windows.histograms import HistogramWindow
+from store.windows.window import Window, add, read_window
 from tests.store.strategies import Life, Step, histories, write_history
 from tests.store.synthetic import Second, make_engine
 

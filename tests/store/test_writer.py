@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from store import writer as writer_module
-from store.engines import list_engines, upsert_engine
 from store.errors import LedgerUnusable
-from store.identity import NotALedger
-from store.ledger import Ledger
-from store.writer import LedgerWriter
+from store.ledger import writer as writer_module
+from store.ledger.connection import Ledger
+from store.ledger.identity import NotALedger
+from store.ledger.writer import LedgerWriter
+from store.tables.engines import list_engines, upsert_engine
 
 
 @pytest.fixture

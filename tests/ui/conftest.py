@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.tui.app import TrimtabApp
-from store.prices import PriceBook
+from store.metrics.prices import PriceBook
 from tests.ui.desk import RecordingActions
 from tests.ui.seed import NOW_MS, Scenario, seed
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from textual.pilot import Pilot
 
-from app.offer import Offers, Wanted
+from app.offers.offer import Offers, Wanted
 from app.tui.app import TrimtabApp
 from app.tui.screens.engine import EngineScreen
 from app.tui.widgets.canvas import Canvas

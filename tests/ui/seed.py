@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from store import changes, events, knobs, recorders
-from store.devices import upsert_device
-from store.engines import set_status, upsert_engine
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from store.reading import (
     HISTOGRAMS,
     VALUE_COLUMNS,
@@ -22,9 +19,12 @@ from store.reading import (
     Histogram,
     Reading,
 )
-from store.readings import append
 from store.records import Change, Device, Event, KnobState, RunInfo
-from store.runs import open_run
+from store.tables import changes, events, knobs, recorders
+from store.tables.devices import upsert_device
+from store.tables.engines import set_status, upsert_engine
+from store.tables.readings import append
+from store.tables.runs import open_run
 
 NOW_MS = 1_763_827_200_000
 """2025-11-22 16:00:00 UTC."""

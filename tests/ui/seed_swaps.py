@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.offer import Expected, Files, Offer, Offers, Room
-from store import changes, starts, swaps
-from store.engines import upsert_engine
-from store.ledger import Ledger
+from app.offers.offer import Expected, Files, Offer, Offers, Room
+from store.ledger.connection import Ledger
 from store.records import VARIANT, Change
-from store.runs import latest_run
-from store.starts import StartRow, TimeLeft
-from store.swaps import SwapRow
+from store.tables import changes, starts, swaps
+from store.tables.engines import upsert_engine
+from store.tables.runs import latest_run
+from store.tables.starts import StartRow, TimeLeft
+from store.tables.swaps import SwapRow
 from tests.ui.seed import NOW_MS, Scenario
 
 GIB = 1 << 30

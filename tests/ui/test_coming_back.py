@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.screen import engines_to_watch
+from app.cli.watching.screen import engines_to_watch
 from store.errors import EngineUnreachable
 from tests.ui import seed_swaps
 from tests.ui.seed import Scenario, seed

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from app.tui.feed import Feed
-from app.tui.frame import RANGES, Frame, Query
+from app.tui.feed.feed import Feed
+from app.tui.feed.frame import RANGES, Frame, Query
 from store.errors import LedgerUnusable
-from store.ledger import Ledger
-from store.prices import PriceBook
-from store.runs import open_run
+from store.ledger.connection import Ledger
+from store.metrics.prices import PriceBook
+from store.tables.runs import open_run
 from tests.ui.seed import NOW_MS, Scenario, seed
 
 
@@ -103,8 +103,8 @@ def test_ratios_do_not_reach_back_over_a_change(db: Path) -> None:
 def test_the_screen_loads_nothing_heavy() -> None:
     """Start-up and memory: what the screen does not need is not imported with it."""
     code = (
-        "import sys, app.tui.app, app.tui.frame_reader\n"
-        "names = {'numpy', 'httpx', 'sqlite_utils', 'pydantic', 'engines.discovery'}\n"
+        "import sys, app.tui.app, app.tui.feed.frame_reader\n"
+        "names = {'numpy', 'httpx', 'sqlite_utils', 'pydantic', 'engines.discovery.find'}\n"
         "heavy = names & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from app.tui.lines import Span, cells, clip, fit, outside, pad, spread, width_of
+from app.tui.drawing.lines import Span, cells, clip, fit, outside, pad, spread, width_of
 
 texts = st.text(max_size=40)
 

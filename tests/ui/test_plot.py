@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tui.plot import dots, first_slot, labels, nice_ceiling, plot, time_axis
+from app.tui.drawing.plot import dots, first_slot, labels, nice_ceiling, plot, time_axis
 
 
 @given(st.floats(1e-9, 1e12))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from store.ledger import Ledger
-from store.swaps import SwapRow
+from store.ledger.connection import Ledger
+from store.tables.swaps import SwapRow
 from tests.ui import seed_swaps
 from tests.ui.conftest import Open
 from tests.ui.desk import loaded, shown, until

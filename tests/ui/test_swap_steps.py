@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.offer import Expected
-from app.time_left import left_text, seconds, start_left, verified_in, waiting_text
-from app.tui.swap_steps import phase, silent_s, steps_of, waiting_s
-from store.ledger import Ledger
-from store.starts import TimeLeft
-from store.swaps import SwapRow
+from app.offers.expectation import left_text, seconds, start_left, verified_in, waiting_text
+from app.offers.offer import Expected
+from app.tui.drawing.swap_steps import phase, silent_s, steps_of, waiting_s
+from store.ledger.connection import Ledger
+from store.tables.starts import TimeLeft
+from store.tables.swaps import SwapRow
 from tests.ui import seed_swaps
 from tests.ui.seed import NOW_MS, Scenario, seed
 

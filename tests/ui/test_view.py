@@ -10,9 +10,9 @@ from textual.command import CommandPalette
 from app.tui.keymap import KEYS, key_table
 from app.tui.screens.help import HelpDialog
 from app.tui.widgets.canvas import Canvas
-from store.ledger import Ledger
-from store.readings import append, last
+from store.ledger.connection import Ledger
 from store.records import EngineRow
+from store.tables.readings import append, last
 from tests.ui.conftest import Open
 from tests.ui.desk import engine_screen, loaded, shown, until
 from tests.ui.seed import NOW_MS, Scenario, mark_unreadable, seed

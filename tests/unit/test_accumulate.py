@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.accumulate import Accumulator, Scrape, longest_gap_us
-from engines.active import ActiveTime
-from engines.continuity import continues, lost, restarted, same_start
-from engines.device_time import DeviceAccumulator, DeviceSample
 from engines.metrics import Sample
+from engines.recording.accumulate import Accumulator, Scrape, longest_gap_us
+from engines.recording.active import ActiveTime
+from engines.recording.continuity import continues, lost, restarted, same_start
+from engines.recording.device_time import DeviceAccumulator, DeviceSample
 from store.reading import (
     COUNTERS,
     CUMULATIVE_VALUES,
@@ -141,7 +141,7 @@ def test_rows_stay_in_order_when_the_wall_clock_is_set_back() -> None:
 
 
 class TestActiveTime:
-    """The rule of `engines/active.py`."""
+    """The rule of `engines/recording/active.py`."""
 
     def test_in_flight_at_both_ends(self) -> None:
         rows = feed(Accumulator(1, 1.0), (0, sample(1)), (S, sample(0, 3)))

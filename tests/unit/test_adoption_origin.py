@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from app.acts.adopt import plan_json, plan_lines
-from engines.adoption.beginning import Beginning, beginning_from_line
 from engines.adoption.origin import read_origin
 from engines.adoption.plan import AdoptionPlan
-from engines.adoption.sockets import Held
-from engines.adoption.takeover import Takeover
-from engines.launch import Launch
+from engines.launch.prepare import Launch
+from engines.supervisor.takeover.beginning import Beginning, beginning_from_line
+from engines.supervisor.takeover.sockets import Held
+from engines.supervisor.takeover.takeover import Takeover
 from store.errors import NotAchieved
 
 SLEEP = "print('ready', flush=True); input()"

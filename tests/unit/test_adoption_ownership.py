@@ -14,8 +14,8 @@ from engines.adoption.ownership import (
     unit_in,
 )
 from engines.adoption.ownership import _in_service as in_service
-from engines.inside_path import INSIDE
-from engines.procfs import Process
+from engines.control.inside_path import INSIDE
+from engines.host.procfs import Process
 
 ID = "3f2b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3"
 

@@ -119,8 +119,8 @@ def test_an_unforeseen_error_is_one_line_and_a_log(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("app.cli.options.read_ledger", fail)
-    monkeypatch.setattr("app.cli.snapshots.read_ledger", fail)
+    monkeypatch.setattr("app.cli.shared.options.read_ledger", fail)
+    monkeypatch.setattr("app.cli.proving.snapshots.read_ledger", fail)
     ran = cli("snapshots")
     log = cli.data / "logs" / "errors.log"
     assert ran.code == 1
@@ -151,7 +151,8 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
 def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
     environment = os.environ | {"TRIMTAB_DATA_DIR": str(tmp_path)}
     code = (
-        "import sys, time, app.cli.snapshots as m; m.read_ledger = lambda _: time.sleep(60);"
+        "import sys, time, app.cli.proving.snapshots as m;"
+        "m.read_ledger = lambda _: time.sleep(60);"
         "print('ready', flush=True);"
         "from app.cli import main; sys.exit(main(['snapshots']))"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from store.metrics import SPECS
+from store.metrics.measure import SPECS
 from tests.ui.seed import BUSY, Scenario, seed
 from tests.unit.cli_runner import Cli
 
@@ -184,7 +184,7 @@ def test_text_from_outside_cannot_reach_the_terminal_raw(cli: Cli) -> None:
 def _two_snapshots(cli: Cli) -> None:
     from app.acts import take_snapshot
     from store.clock import now_ms
-    from store.ledger import Ledger
+    from store.ledger.connection import Ledger
 
     changed_ms = now_ms() - CHANGED_AGO_S * 1000
     with Ledger.open(cli.db) as ledger:

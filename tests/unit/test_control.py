@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from engines import channel
-from engines.control import PluginClient
+from engines.control import channel
+from engines.control.client import PluginClient
+from engines.control.wire import ControlLost, ControlRefused
 from engines.inside.trimtab_inside.server import MOST_CONNECTIONS
-from engines.wire import ControlLost, ControlRefused
 from store.records import Change
 from tests.unit.inside_standins import Scheduler32, start_server
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engines import lifetime, serving
-from engines.discovery import EngineInfo, find_engines, probe
-from engines.orphans import end_orphans, find_orphans
-from engines.processes import engine_of, engine_trees, orphans
-from engines.procfs import Process, descendants, processes
+from engines.discovery.find import EngineInfo, find_engines, probe
+from engines.host import lifetime
+from engines.host.orphans import end_orphans, find_orphans
+from engines.host.processes import engine_of, engine_trees, orphans
+from engines.host.procfs import Process, descendants, processes
+from engines.serving import registry as serving
 from store.errors import BadInput, EngineUnreachable
 from tests.fakes.engine_trees import FakeEngine, fake_engine, free_port
 
@@ -154,7 +155,8 @@ def test_names_are_unique_and_the_oldest_keeps_its_own(tmp_path: Path) -> None:
 
 
 def test_the_name_given_at_serve_is_kept(tmp_path: Path) -> None:
-    from engines import lifetime, serving
+    from engines.host import lifetime
+    from engines.serving import registry as serving
 
     with fake_engine(tmp_path, "m") as engine:
         ticks = lifetime.start_ticks(engine.pid)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engines import doctor, host_checks
-from engines.checks import Check
-from engines.plugin_sockets import directory_fault
+from engines.control.plugin_sockets import directory_fault
+from engines.doctor import diagnosis as doctor
+from engines.doctor import host_checks
+from engines.doctor.checks import Check
 from tests.fakes.engine_trees import fake_engine
 
 

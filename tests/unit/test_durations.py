@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.durations import format_duration, parse_duration
+from app.text.durations import format_duration, parse_duration
 from store.errors import BadInput
 
 

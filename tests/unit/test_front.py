@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.front import Front, front_path
-from engines.inside_path import INSIDE
-from engines.wire import ControlLost, ControlRefused
+from engines.control.front import Front, front_path
+from engines.control.inside_path import INSIDE
+from engines.control.wire import ControlLost, ControlRefused
 
 PROGRAM = """
 import asyncio, os, socket, sys

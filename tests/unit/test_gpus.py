@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engines.hosts import host_device
+from engines.devices.host_device import host_device
 from tests.fakes.engine_trees import fake_engine
 
 SOURCE = Path(__file__).parents[1] / "fakes" / "nvml" / "nvml.c"
@@ -29,7 +29,7 @@ PRELUDE = """
 import json, os, sys, time
 from dataclasses import asdict
 from pathlib import Path
-from engines import gpus
+from engines.devices import gpus
 def scenario(**changes):
     dotted = {k.replace("0_", "0.", 1): v for k, v in changes.items()}
     values = json.loads(os.environ["SCENARIO"]) | dotted
@@ -267,7 +267,7 @@ def test_find_engines_names_the_gpus(driver: Driver, tmp_path: Path) -> None:
     with fake_engine(tmp_path / "e", "m") as engine:
         scenario = {**H200, "0.processes": f"{child_of(engine.pid)}:{GIB}"}
         code = f"""
-from engines.discovery import find_engines
+from engines.discovery.find import find_engines
 told([list(e.gpus) for e in find_engines() if e.pid == {engine.pid}])
 """
         assert driver.run(scenario, code) == [["GPU 0: NVIDIA H200"]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines.http import Fetcher, ReadFailed, get, shown
+from engines.web.http import Fetcher, ReadFailed, get, shown
 from tests.servers import Answer, Server, drips, hangs, reply, says, says_and_closes, serving
 
 BODY = b"x 1\n" * 1000

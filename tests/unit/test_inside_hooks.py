@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from engines.control.inside_path import INSIDE, plugin_environment
 from engines.inside.trimtab_inside import hooks, log, server, sockets
-from engines.inside_path import INSIDE, plugin_environment
 from tests.unit.inside_standins import Request, Scheduler08, Scheduler32
 
 

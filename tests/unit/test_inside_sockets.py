@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.control import socket_path
+from engines.control.client import socket_path
 from engines.inside.trimtab_inside import sockets
 
 DEAD_PID = 2**22 + 1

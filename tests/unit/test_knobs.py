@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from engines.control import PluginClient
-from engines.inside.trimtab_inside.server import Server
-from engines.knobs import (
+from engines.control.client import PluginClient
+from engines.control.knobs import (
     KNOBS,
     check_value,
     parse_assignment,
@@ -17,6 +16,7 @@ from engines.knobs import (
     read_knobs,
     set_knob,
 )
+from engines.inside.trimtab_inside.server import Server
 from store.errors import BadInput, NotAchieved
 from store.records import KnobState
 from tests.unit.inside_standins import Scheduler32, start_server

@@ -14,8 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from engines import lifetime, procfs, serving
-from engines.launch import (
+from engines.host import lifetime, procfs
+from engines.host.priority import NICE, give_way
+from engines.launch.command import (
+    Vllm,
+    choose_cores,
+    complete_arguments,
+    launch_environment,
+    take_secrets,
+)
+from engines.launch.prepare import (
     LaunchSpec,
     Phase,
     Started,
@@ -24,15 +32,8 @@ from engines.launch import (
     spawn,
     wait_healthy,
 )
-from engines.launch_command import (
-    Vllm,
-    choose_cores,
-    complete_arguments,
-    launch_environment,
-    take_secrets,
-)
-from engines.priority import NICE, give_way
-from engines.startup import why_it_ended
+from engines.serving import registry as serving
+from engines.serving.startup import why_it_ended
 from store.errors import BadInput, NotAchieved
 
 CPU, GPU = Vllm(("vllm",), True), Vllm(("vllm",), False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import listeners
+from engines.host import listeners
 
 
 @pytest.mark.parametrize(

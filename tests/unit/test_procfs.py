@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engines import procfs
+from engines.host import procfs
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engines.http import ReadFailed
 from engines.quality.asking import over_http, over_socket
 from engines.quality.scoring import TextScore, score
 from engines.quality.texts import Text
+from engines.web.http import ReadFailed
 from tests.fakes.completions import ByteModel, completions
 from tests.servers import hangs, reply, says_and_closes, serving
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.readiness import notify
+from app.cli.shared.readiness import notify
 
 
 def test_it_is_told_where_it_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

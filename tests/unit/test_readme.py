@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.cli import COMMANDS
-from app.settings import Settings
+from app.settings.values import Settings
 from app.tui.keymap import key_table
-from engines.knobs import KNOBS
+from engines.control.knobs import KNOBS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from app.cli import record
-from app.cli.recording import free_engines
-from engines.discovery import EngineInfo
-from engines.recorder import Recorder
-from store import engines, recorders
+from app.cli.shared.recording import free_engines
+from app.cli.watching import record
+from engines.discovery.find import EngineInfo
+from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.errors import LedgerUnusable
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
+from store.tables import engines, recorders
 from tests.servers import reply, says, serving
 from tests.unit.cli_runner import Cli
 

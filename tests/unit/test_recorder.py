@@ -13,18 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from engines import procfs
-from engines.accumulate import Accumulator, Scrape
-from engines.discovery import EngineInfo
-from engines.held_devices import HeldDevices
-from engines.hosts import host_device
-from engines.ledger_writes import LeaseLost, begin_run, keep_lease, say_state, store_reading
+from engines.devices.host_device import host_device
+from engines.discovery.find import EngineInfo
+from engines.host import procfs
 from engines.metrics import Sample, read
-from engines.recorder import Recorder
-from store import events, readings, recorders, runs
-from store.engines import find_engine, upsert_engine
-from store.ledger import Ledger
+from engines.recording.accumulate import Accumulator, Scrape
+from engines.recording.held_devices import HeldDevices
+from engines.recording.ledger_writes import (
+    LeaseLost,
+    begin_run,
+    keep_lease,
+    say_state,
+    store_reading,
+)
+from engines.recording.recorder import Recorder
+from store.ledger.connection import Ledger
 from store.records import RunInfo
+from store.tables import events, readings, recorders, runs
+from store.tables.engines import find_engine, upsert_engine
 from tests.servers import REAL_PAGE, reply, says, serving
 
 INFO = RunInfo("http://127.0.0.1:1", "engine", pid=7, started_ms=1_760_000_000_000)
@@ -221,8 +227,8 @@ def test_a_recorder_thins_what_is_old(
     for second in range(300):
         reading = accumulator.add(Scrape(WALL + 1_000 * second, second * 10**9, sample))
         assert store_reading(ledger, reading, [])
-    monkeypatch.setattr("engines.recorder.THIN_EVERY_S", 0.05)
-    monkeypatch.setattr("engines.recorder.THIN_PAUSE_S", 0.01)
+    monkeypatch.setattr("engines.recording.recorder.THIN_EVERY_S", 0.05)
+    monkeypatch.setattr("engines.recording.recorder.THIN_PAUSE_S", 0.01)
     recorder = Recorder(tmp_path / "ledger.db", [], 0.1)
     recorder.start()
     wait_for(lambda: rows(tmp_path / "ledger.db") < 20)

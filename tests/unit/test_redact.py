@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.redact import is_secret_name, redact_arguments, redact_environment, redact_text
+from engines.text.redact import is_secret_name, redact_arguments, redact_environment, redact_text
 
 SECRET = "s3same-0pen"
 

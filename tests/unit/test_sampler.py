@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from engines.device_time import DeviceSample
 from engines.metrics import Sample
-from engines.sampler import PATIENCE, Run, Sampler, next_instant
+from engines.recording.device_time import DeviceSample
+from engines.recording.sampler import PATIENCE, Run, Sampler, next_instant
 from store.reading import DeviceReading, Reading
 from tests.servers import REAL_PAGE, Server, hangs, reply, says, serving
 

@@ -16,21 +16,22 @@ from pathlib import Path
 
 import pytest
 
-from engines import lifetime, serving
-from engines.launch import Launch, LaunchSpec, prepare
+from engines.control.wire import ControlLost, ControlRefused
+from engines.host import lifetime
+from engines.launch.prepare import Launch, LaunchSpec, prepare
 from engines.provision.places import log_file
-from engines.startup import Started
-from engines.supervisor import client
+from engines.serving import registry as serving
+from engines.serving.startup import Started
+from engines.supervision import client
+from engines.supervision.order import Order
 from engines.supervisor.__main__ import write_memory
 from engines.supervisor.backoff import PAUSES_S, STABLE_S, Backoff
 from engines.supervisor.memory import Memory
-from engines.supervisor.order import Order
 from engines.supervisor.supervisor import Supervisor
-from engines.wire import ControlLost, ControlRefused
-from store import events, starts
-from store.engines import find_engine
 from store.errors import BadInput, NotAchieved
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
+from store.tables import events, starts
+from store.tables.engines import find_engine
 
 PROGRAM = """
 import json, os, signal, socket, sys

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from engines.launch import AS_STARTED, Launch
+from engines.launch.prepare import AS_STARTED, Launch
+from engines.supervision.order import Order
 from engines.supervisor.memory import Memory, from_line, to_line
-from engines.supervisor.order import Order
 from engines.variants import Variant
 
 

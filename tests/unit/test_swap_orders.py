@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.acts.swaps import order_for
-from app.acts.variants import find_variant
-from app.settings import load_settings
-from engines.supervisor.candidate import launch_of
+from app.offers.variants import find_variant
+from app.settings.values import load_settings
+from engines.supervisor.swap.candidate import launch_of
 from engines.variants import Variant
 from store.errors import BadInput
 from tests.unit.test_supervisor_memory import launch

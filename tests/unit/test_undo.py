@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.acts import set_knobs, undo
-from engines.discovery import EngineInfo
+from engines.discovery.find import EngineInfo
 from store.errors import NotAchieved
-from store.ledger import Ledger
+from store.ledger.connection import Ledger
 from tests.unit.inside_standins import Scheduler32, start_server
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.acts.variants import find_variant, variants_of
-from app.settings import Settings, VariantTable
-from engines.discovery import EngineInfo
+from app.offers.variants import find_variant, variants_of
+from app.settings.values import Settings, VariantTable
+from engines.discovery.find import EngineInfo
 from store.errors import BadInput, NotAchieved
 from tests.fakes.engine_trees import fake_engine
 from tests.unit.cli_runner import Cli

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engines.discovery import EngineInfo
+from engines.discovery.find import EngineInfo
+from engines.host import memory as host_module
+from engines.host.memory import host_memory, private_bytes
 from engines.variants import Estimate, Variant, estimate
-from engines.variants import host_memory as host_module
-from engines.variants.host_memory import host_memory, private_bytes
 from engines.variants.needs import GIB, OVERHEAD, needs
 from engines.variants.room import Room
 from engines.variants.weights import Weights
@@ -152,7 +152,7 @@ def test_a_control_group_limits_the_host(
 
 def test_a_gpus_room(driver: Driver, tmp_path: Path) -> None:  # noqa: F811
     code = """
-from engines.discovery import EngineInfo
+from engines.discovery.find import EngineInfo
 from engines.variants import room_of
 engine = EngineInfo(url="x", name="x", pid=ENGINE)
 scenario(**{"0_processes": f"{ENGINE}:%d" % (3 << 28)})

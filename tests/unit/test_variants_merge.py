@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.flags import cut, flag_name, joined, last_value
+from engines.command.flags import cut, flag_name, joined, last_value
 from engines.variants import Variant, merged_arguments
 
 

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from app.tui.lines import Span
+from app.tui.drawing.lines import Span
 from app.tui.screens.dialog import Dialog
 from app.tui.widgets.painted import Painted
 

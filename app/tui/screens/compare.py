@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from app.tui.comparing import Compared
-from app.tui.effects import VERDICT_ROLES, change_text, interval_text, role_of
-from app.tui.figures import figure
-from app.tui.lines import Line, Span, outside, pad
+from app.tui.drawing.effects import VERDICT_ROLES, change_text, interval_text, role_of
+from app.tui.drawing.figures import figure
+from app.tui.drawing.lines import Line, Span, outside, pad
+from app.tui.feed.comparing import Compared
 from app.tui.screens.dialog import Dialog, table
-from store.metrics import SPECS
+from store.metrics.measure import SPECS
 
 SHOWN = (
     "cost_per_request_usd",

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from app.tui.lines import Line, Span
+from app.tui.drawing.lines import Line, Span
 from app.tui.screens.dialog import Dialog, table
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from app.tui.lines import Line, width_of
+from app.tui.drawing.lines import Line, width_of
 from app.tui.widgets.painted import Painted
 
 Result = TypeVar("Result")

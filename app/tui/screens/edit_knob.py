@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from app.tui.knob_names import label
-from app.tui.lines import Line, Span, outside
+from app.tui.drawing.knob_names import label
+from app.tui.drawing.lines import Line, Span, outside
 from app.tui.screens.dialog import Dialog
 from app.tui.widgets.painted import Painted
 from store.records import KnobState, format_value

@@ -14,12 +14,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 
-from app.tui.comparing import Compared
 from app.tui.desk import Desk
-from app.tui.frame import RANGES, Frame, Query
+from app.tui.drawing.knob_names import label
+from app.tui.drawing.lines import outside
+from app.tui.feed.comparing import Compared
+from app.tui.feed.frame import RANGES, Frame, Query
 from app.tui.keymap import BINDINGS
-from app.tui.knob_names import label
-from app.tui.lines import outside
 from app.tui.messages import Acted, KnobChosen
 from app.tui.screens.frame_screen import FrameScreen
 from app.tui.widgets.banner import Banner
@@ -212,7 +212,7 @@ class EngineScreen(FrameScreen):
             self._open_swap()
 
     def _open_swap(self, *, back: bool = False, call_off: bool = False) -> None:
-        from app.tui.screens.swap import SwapScreen
+        from app.tui.swap.screen import SwapScreen
 
         if self._frame is not None and self.is_current:
             self.app.push_screen(

@@ -9,7 +9,7 @@ from textual import on
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from app.tui.frame import Frame
+from app.tui.feed.frame import Frame
 from app.tui.messages import Acted
 from store.errors import TrimtabError
 

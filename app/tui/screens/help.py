@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from app.tui.figures import MISSING
+from app.tui.drawing.figures import MISSING
+from app.tui.drawing.lines import Line, Span, pad
 from app.tui.keymap import key_table
-from app.tui.lines import Line, Span, pad
 from app.tui.screens.dialog import Dialog, table
 
 _KEY_WIDTH = 9

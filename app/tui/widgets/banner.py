@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.time_left import left_text
-from app.tui.figures import ago
-from app.tui.frame import Frame
-from app.tui.knob_names import variant_name
-from app.tui.lines import Line, Span, clip, outside, pad, spread, width_of
-from app.tui.swap_steps import elapsed_s, phase, silent_s, starting, waiting_s
+from app.offers.expectation import left_text
+from app.tui.drawing.figures import ago
+from app.tui.drawing.knob_names import variant_name
+from app.tui.drawing.lines import Line, Span, clip, outside, pad, spread, width_of
+from app.tui.drawing.swap_steps import elapsed_s, phase, silent_s, starting, waiting_s
+from app.tui.feed.frame import Frame
 from app.tui.widgets.frame_canvas import FrameCanvas
 
 if TYPE_CHECKING:
-    from store.swaps import SwapRow
+    from store.tables.swaps import SwapRow
 
 _WIDE = 100
 """From this width on there is room for what a swap's time left rests on."""

@@ -14,8 +14,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from app.tui.lines import Line, fit, width_of
-from app.tui.paint import Palette, palette
+from app.tui.drawing.lines import Line, fit, width_of
+from app.tui.drawing.paint import Palette, palette
 
 
 class Canvas(Widget):

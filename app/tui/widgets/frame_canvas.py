@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.tui.frame import Frame
+from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas
 
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from app.tui.effects import VERDICT_ROLES, brief_line, change_text, interval_text, role_of
-from app.tui.figures import MISSING, clock_time, figure
-from app.tui.frame import Frame
-from app.tui.knob_names import label, moved
-from app.tui.lines import Line, Span, fit, outside, pad, spread, width_of
+from app.tui.drawing.effects import VERDICT_ROLES, brief_line, change_text, interval_text, role_of
+from app.tui.drawing.figures import MISSING, clock_time, figure
+from app.tui.drawing.knob_names import label, moved
+from app.tui.drawing.lines import Line, Span, fit, outside, pad, spread, width_of
+from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas
-from store.formats import format_took
+from store.metrics.formats import format_took
 
 if TYPE_CHECKING:
-    from store.compare import Effect
-    from store.impact import Impact
+    from store.compare.comparison import Effect
+    from store.compare.impact import Impact
 
 SHOWN = (
     ("cost_per_request_usd", "cost/request", "cost/req"),

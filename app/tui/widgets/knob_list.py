@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
-from app.tui.frame import Frame
+from app.tui.drawing.knob_names import label
+from app.tui.drawing.lines import Line, Span, outside, pad
+from app.tui.feed.frame import Frame
 from app.tui.keymap import KEYS
-from app.tui.knob_names import label
-from app.tui.lines import Line, Span, outside, pad
 from app.tui.messages import KnobChosen
 from app.tui.widgets.canvas import Canvas
 from store.records import KnobState, format_value

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.tui.figures import figure
-from app.tui.frame import Frame
-from app.tui.lines import Line, Span, outside
+from app.tui.drawing.figures import figure
+from app.tui.drawing.lines import Line, Span, outside
+from app.tui.feed.frame import Frame
 from app.tui.widgets.frame_canvas import FrameCanvas
 
 LEAST_WIDTH = 80

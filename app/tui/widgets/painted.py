@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.tui.lines import Line
+from app.tui.drawing.lines import Line
 from app.tui.widgets.canvas import Canvas
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from app.tui.figures import MISSING, Figure, figure
-from app.tui.frame import Frame
-from app.tui.lines import Line, Span
+from app.tui.drawing.figures import MISSING, Figure, figure
+from app.tui.drawing.lines import Line, Span
+from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas
 
 

@@ -1,0 +1,78 @@
+"""trimtab knobs"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli.shared.options import api_key_option, command, common, engine_option
+from app.text.output import UNKNOWN, print_json, print_table, say
+from store.records import format_value
+
+if TYPE_CHECKING:
+    from store.records import KnobState
+
+
+@command("knobs")
+@engine_option
+@api_key_option
+@common
+def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path | None) -> None:
+    """List the knobs of an engine with kind, value, value at start and bounds.
+
+    A `live` knob changes between two steps of the running engine; a `swap` knob needs a new engine.
+    """
+    from app.acts.knobs import control_of
+    from app.cli.shared.choose import live_engine
+    from engines.control.knobs import read_knobs
+
+    del db
+    chosen = live_engine(engine, api_key)
+    states = read_knobs(control_of(chosen))
+    if as_json:
+        print_json([knob_json(state) for state in states])
+        return
+    print_table(
+        [
+            ("knob", "left"),
+            ("kind", "left"),
+            ("value", "right"),
+            ("start", "right"),
+            ("bounds", "left"),
+            ("", "left"),
+        ],
+        [
+            (
+                state.name,
+                state.kind,
+                format_value(state.value),
+                format_value(state.start),
+                bounds(state),
+                state.reason,
+            )
+            for state in states
+        ],
+    )
+    say(f"{chosen.name}: trimtab set KNOB=VALUE changes one, trimtab undo takes it back")
+
+
+def bounds(state: KnobState) -> str:
+    """What the knob takes: `on, off`, `1 to 32`, or unknown."""
+    if isinstance(state.start, bool):
+        return "on, off"
+    if state.minimum is None or state.maximum is None:
+        return UNKNOWN
+    return f"{state.minimum} to {state.maximum}"
+
+
+def knob_json(state: KnobState) -> dict[str, object]:
+    """One knob as scripts read it."""
+    return {
+        "name": state.name,
+        "kind": state.kind,
+        "value": state.value,
+        "start": state.start,
+        "minimum": state.minimum,
+        "maximum": state.maximum,
+        "reason": state.reason,
+    }

@@ -1,0 +1,151 @@
+"""trimtab swap"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli.shared.options import (
+    api_key_option,
+    command,
+    common,
+    duration_option,
+    end_with,
+    engine_option,
+    open_ledger,
+)
+from app.cli.shared.swapping import say_step, strategy_option
+from app.text.output import print_json, print_line, say
+from store.errors import NotAchieved, TrimtabError
+
+if TYPE_CHECKING:
+    from engines.discovery.find import EngineInfo
+    from store.ledger.connection import Ledger
+
+_TRIES, _TRY_S = 10, 0.05
+
+
+@command("swap")
+@click.argument("variant")
+@engine_option
+@api_key_option
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@strategy_option
+@duration_option("--timeout", text="How long the new engine may take to start.", default="10m")
+@duration_option("--drain", text="How long running requests may take to finish.", default="60s")
+@click.option("--keep", is_flag=True, help="Take the new engine even if it fails verification.")
+@click.option("--why", default="", metavar="TEXT", help="A word for the ledger.")
+@common
+def command_(
+    *,
+    variant: str,
+    engine: str | None,
+    api_key: str | None,
+    dry_run: bool,
+    strategy: str,
+    timeout: float,
+    drain: float,
+    keep: bool,
+    why: str,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Swap an engine for a VARIANT of it (see trimtab variants), and back if it does not hold.
+
+    The engine must run under trimtab's supervisor (trimtab serve). The new engine is checked,
+    started, verified (it answers, something changed, its quality holds) and takes over the address;
+    no connection is refused meanwhile. On any failure the old engine serves on. The supervisor
+    goes on by itself when this command is interrupted.
+    """
+    from app.acts.swaps import order_for, plan_of, supervised_name
+    from app.cli.shared.choose import live_engine
+    from app.settings.values import default_db_path, load_settings
+    from engines.supervision import client
+
+    chosen = live_engine(engine, api_key)
+    settings = load_settings()
+    path = db or default_db_path()
+    with known_ledger(path) as ledger:
+        plan = plan_of(chosen, variant, settings, ledger)
+    if dry_run:
+        if as_json:
+            print_json(plan.to_json(chosen, strategy))
+        else:
+            for line in plan.lines(chosen, strategy):
+                print_line(line)
+        return
+    name = supervised_name(chosen)
+    with open_ledger(path) as made:
+        path = made.path
+    order = order_for(
+        plan.variant,
+        settings,
+        strategy=strategy,
+        start_s=timeout,
+        drain_s=drain,
+        keep=keep,
+        why=why,
+        db=path,
+    )
+    try:
+        result = client.swap(name, order, partial(_say_step, path, order.id))
+    except KeyboardInterrupt:
+        say(f"The swap of {chosen.name} goes on without us; trimtab undo calls it off")
+        raise
+    print_json(result) if as_json else print_line(_outcome(result, chosen))
+    if result["outcome"] != "done":
+        end_with(NotAchieved(f"{chosen.name} was not swapped", str(result["reason"])))
+
+
+@contextmanager
+def known_ledger(path: Path) -> Iterator[Ledger | None]:
+    """The ledger for reading, or None where there is none yet: a plan makes none."""
+    from store.ledger.connection import Ledger
+
+    if not path.exists():
+        yield None
+        return
+    with Ledger.open(path, readonly=True) as ledger:
+        yield ledger
+
+
+def _say_step(path: Path, swap_id: str, step: str, text: str) -> None:
+    """A step in a line; of a start also what is left of it."""
+    left = _left(path, swap_id, text) if step == "start" else ""
+    say_step(step, f"{text}  {left}".rstrip())
+
+
+def _left(path: Path, swap_id: str, phase: str) -> str:
+    """What is left of a start that has come to this phase, as the ledger tells it a moment later;
+    '' where it does not, or nothing is left."""
+    from app.offers.expectation import left_text, start_left
+    from engines.serving.startup import PHASES
+    from store.clock import now_ms
+    from store.ledger.connection import Ledger
+    from store.tables import swaps
+
+    if phase == PHASES[-1][1]:
+        return ""
+    with suppress(TrimtabError), Ledger.open(path, readonly=True) as ledger:
+        for _ in range(_TRIES):
+            swap = swaps.get(ledger, swap_id)
+            told = () if swap is None else swap.evidence.get("steps", ())
+            if swap is not None and any(one["text"] == phase for one in told):
+                return left_text(start_left(ledger, swap, now_ms()))
+            time.sleep(_TRY_S)
+    return ""
+
+
+def _outcome(result: dict[str, Any], engine: EngineInfo) -> str:
+    waited = result["waited_s"]
+    wait = f"; new connections waited {waited:g} s" if waited else "; nobody waited"
+    return (
+        f"{engine.name} -> {result['variant']}: {result['outcome']} "
+        f"({result['strategy']}, {result['took_s']:g} s{wait})"
+    )

@@ -1,0 +1,54 @@
+"""trimtab undo"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.shared.options import api_key_option, command, common, engine_option, open_ledger
+from app.cli.shared.swapping import say_step, strategy_option
+from app.text.output import print_json, print_line
+
+if TYPE_CHECKING:
+    from engines.supervision.order import Strategy
+
+
+@command("undo")
+@click.option("--why", default="", metavar="TEXT", help="The reason, kept with the change.")
+@strategy_option
+@engine_option
+@api_key_option
+@common
+def command_(
+    *,
+    why: str,
+    strategy: Strategy,
+    engine: str | None,
+    api_key: str | None,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Take back the last change that still stands, of a knob or by a swap.
+
+    Called again, it takes back the one before. A swap that runs is called off; one that is done is
+    taken back by another swap, to the exact command that served before.
+    """
+    from app.acts import describe, undo
+    from app.cli.changing.set_ import change_json
+    from app.cli.shared.choose import live_engine
+
+    chosen = live_engine(engine, api_key)
+    with open_ledger(db) as ledger:
+        change = undo(
+            ledger,
+            chosen,
+            why=why,
+            strategy=strategy,
+            on_step=say_step,
+        )
+    if as_json:
+        print_json(change_json(change))
+    else:
+        print_line(describe(change))

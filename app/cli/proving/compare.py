@@ -1,0 +1,52 @@
+"""trimtab compare"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from app.cli.shared.options import command, common, duration_option, read_ledger
+from app.text.output import print_json, print_line
+from store.errors import BadInput
+
+
+@command("compare")
+@click.argument("a")
+@click.argument("b")
+@duration_option("--block", text="The length of an independent block.", default="10s")
+@common
+def command_(*, a: str, b: str, block: float, as_json: bool, db: Path | None) -> None:
+    """Compare two snapshots: differences and ratios with 95 % intervals, and a verdict.
+
+    The intervals come from independent blocks of the two windows. Under 5 blocks there is no
+    verdict. Where the workload's mix moved by more than 20 % they are not comparable.
+    """
+    from app.settings.values import load_settings, price_book
+    from app.text.comparison import comparison_lines, print_effects
+    from store.compare.comparison import Span, compare
+    from store.tables.snapshots import get, list_all
+
+    if a == b:
+        raise BadInput(f"{a!r} cannot be compared with itself", remedy="Name two snapshots")
+    with read_ledger(db) as ledger:
+        spans: list[Span] = []
+        for name in (a, b):
+            one = get(ledger, name)
+            if one is None:
+                there = ", ".join(other.name for other in list_all(ledger)) or "none"
+                raise BadInput(f"There is no snapshot {name!r}", f"There are: {there}")
+            spans.append(Span(one.engine_id, one.from_ms, one.to_ms, one.name))
+        comparison = compare(
+            ledger,
+            spans[0],
+            spans[1],
+            price_book(load_settings()),
+            block_ms=round(block * 1000),
+        )
+    if as_json:
+        print_json(comparison.to_json())
+        return
+    print_effects(comparison, a, b)
+    for line in comparison_lines(comparison):
+        print_line(line)

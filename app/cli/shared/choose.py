@@ -1,0 +1,120 @@
+"""Which engine a command means: found on this machine, given by address, or known to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli.group import looks_like_address
+from app.cli.shared.options import read_ledger
+from store.errors import BadInput, EngineUnreachable, NotAchieved
+
+if TYPE_CHECKING:
+    from engines.discovery.find import EngineInfo
+    from store.ledger.connection import Ledger
+    from store.records import EngineRow
+
+_START_ONE = "trimtab serve MODEL starts one; --engine http://host:8000 names one elsewhere"
+
+
+def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
+    """The one engine to act on.
+
+    `chosen` is a name or an address. Raises EngineUnreachable where none answers and BadInput,
+    listing them, where several could be meant.
+    """
+    from engines.discovery.find import find_engines, probe
+    from engines.web.address import normalise
+
+    if chosen and looks_like_address(chosen):
+        return probe(normalise(chosen), api_key)
+    found = find_engines()
+    if not found:
+        raise EngineUnreachable("No engine runs on this machine", remedy=_START_ONE)
+    fitting = [one for one in found if one.name == chosen] if chosen else found
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(f"{one.name} ({one.url})" for one in found)
+    if chosen and not fitting:
+        raise BadInput(f"No engine is called {chosen!r}", f"There are: {listed}")
+    raise BadInput(
+        "Several engines could be meant", f"There are: {listed}", "Choose one with --engine"
+    )
+
+
+def live_engines(urls: Sequence[str], api_key: str | None) -> list[EngineInfo]:
+    """The engines at `urls`, or all of this machine without any; raises EngineUnreachable."""
+    from engines.discovery.find import find_engines, probe
+    from engines.web.address import normalise
+
+    if urls:
+        return [probe(normalise(url), api_key) for url in urls]
+    found = find_engines()
+    if not found:
+        raise EngineUnreachable(
+            "No engine runs on this machine",
+            remedy="trimtab serve MODEL starts one; give the address of one elsewhere",
+        )
+    return found
+
+
+def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None) -> EngineRow:
+    """The one engine of the ledger that is meant, whether it still runs or not.
+
+    An address the ledger does not know is asked, so that one nobody answers is told as such.
+    Of several engines, the only one that is not gone is meant.
+    """
+    from engines.web.address import normalise
+    from store.tables.engines import find_engine, list_engines
+
+    known = list_engines(ledger)
+    if chosen:
+        word = normalise(chosen) if looks_like_address(chosen) else chosen
+        row = find_engine(ledger, word)
+        if row is not None:
+            return row
+        if looks_like_address(chosen):
+            from engines.discovery.find import probe
+
+            url = probe(word, api_key).url  # an engine goes by one of its addresses
+            row = find_engine(ledger, url)
+            if row is not None:
+                return row
+            raise _nothing_recorded(url)
+        raise BadInput(f"The ledger knows no engine {chosen!r}", f"There are: {_listed(known)}")
+    if not known:
+        raise _nothing_recorded(str(ledger.path))
+    present = [row for row in known if row.state != "gone"]
+    if len(known) == 1 or len(present) == 1:
+        return (present or known)[0]
+    raise BadInput(
+        "The ledger holds several engines",
+        f"There are: {_listed(known)}",
+        "Choose one with --engine",
+    )
+
+
+def ledger_of(db: Path | None, chosen: str | None, api_key: str | None) -> Ledger:
+    """The ledger for reading. Where there is none, an address is asked first: whether anybody
+    answers there matters more than that nothing was recorded."""
+    from app.settings.values import default_db_path
+
+    if chosen and looks_like_address(chosen) and not (db or default_db_path()).exists():
+        from engines.discovery.find import probe
+
+        probe(chosen, api_key)
+    return read_ledger(db)
+
+
+def _nothing_recorded(where: str) -> NotAchieved:
+    return NotAchieved(
+        f"Nothing has been recorded of {where}"
+        if "://" in where
+        else f"Nothing has been recorded in {where}",
+        remedy="trimtab record records in the background; --for 10s records right now",
+    )
+
+
+def _listed(rows: Sequence[EngineRow]) -> str:
+    return ", ".join(f"{row.name} ({row.url})" for row in rows) or "none"

@@ -1,0 +1,28 @@
+"""What the commands that swap share: how a strategy is asked for and a step is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from app.text.output import say
+
+_STRATEGIES = ("auto", "overlap", "stop-start")
+
+
+def strategy_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--strategy`, given as `strategy`."""
+    return click.option(
+        "--strategy",
+        type=click.Choice(_STRATEGIES),
+        default="auto",
+        show_default=True,
+        help="Start the new engine beside the old one, or after it; auto: beside where it fits.",
+    )(command)
+
+
+def say_step(step: str, text: str) -> None:
+    """A step of a swap, on stderr."""
+    say(f"{step:10}  {text}")

@@ -1,0 +1,121 @@
+"""trimtab export"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.shared.options import command, common, duration_option, engine_option, read_ledger
+from app.text.output import clean
+from store.clock import now_ms
+from store.tables.export import TABLES, columns, rows
+
+if TYPE_CHECKING:
+    from store.ledger.connection import Ledger
+    from store.records import EngineRow
+
+Rows = Iterable[Sequence[object]]
+PROMETHEUS_SPAN_S = 60.0
+
+
+@command("export")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "prometheus"]),
+    default="csv",
+    show_default=True,
+    help="Comma-separated values, a JSON object a line, or Prometheus text of the last minute.",
+)
+@click.option(
+    "--what", type=click.Choice(TABLES), default="readings", show_default=True, help="Which rows."
+)
+@duration_option("--last", text="Only what is not older than this.")
+@engine_option
+@common
+def command_(
+    *,
+    form: str,
+    what: str,
+    last: float | None,
+    engine: str | None,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Write the ledger as CSV, JSON lines or Prometheus text on stdout.
+
+    Prometheus text is what a textfile collector reads: each engine's metrics over the last minute
+    (or --last). With --json the rows are one JSON list.
+    """
+    from_ms = None if last is None else now_ms() - round(last * 1000)
+    with read_ledger(db) as ledger:
+        chosen = _chosen(ledger, engine)
+        if form == "prometheus":
+            _prometheus(ledger, chosen, last or PROMETHEUS_SPAN_S)
+            return
+        name = chosen[0].name if engine else None
+        write = _json_list if as_json else _csv if form == "csv" else _json_lines
+        write(columns(ledger, what), rows(ledger, what, engine=name, from_ms=from_ms))
+
+
+def _chosen(ledger: Ledger, engine: str | None) -> list[EngineRow]:
+    from app.cli.shared.choose import ledger_engine
+    from store.tables.engines import list_engines
+
+    return [ledger_engine(ledger, engine)] if engine else list_engines(ledger)
+
+
+def _csv(names: Sequence[str], found: Rows) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([clean(x) if isinstance(x, str) else x for x in row] for row in found)
+
+
+def _json_lines(names: Sequence[str], found: Rows) -> None:
+    for row in found:
+        sys.stdout.write(_object(names, row) + "\n")
+
+
+def _json_list(names: Sequence[str], found: Rows) -> None:
+    before = "["
+    for row in found:
+        sys.stdout.write(f"{before}\n{_object(names, row)}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+
+
+def _object(names: Sequence[str], row: Sequence[object]) -> str:
+    return json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False)
+
+
+def _prometheus(ledger: Ledger, engines: Sequence[EngineRow], span_s: float) -> None:
+    from app.settings.values import load_settings, price_book
+    from store.metrics.measure import METRICS, MetricValue, metrics
+    from store.windows.window import read_window
+
+    prices = price_book(load_settings())
+    at_ms = now_ms()
+    found: list[tuple[str, dict[str, MetricValue]]] = []
+    for row in engines:
+        window = read_window(ledger, row.id, at_ms - round(span_s * 1000), at_ms)
+        if window is not None:
+            found.append((row.name, metrics(window, prices)))
+    for spec in METRICS:
+        # A bound such as "under 0.3 s" is no number, and an unknown value is absent, not 0.
+        known = [(name, values[spec.name]) for name, values in found]
+        samples = [(name, value) for name, value in known if isinstance(value, int | float)]
+        if samples:
+            sys.stdout.write(f"# HELP trimtab_{spec.name} {spec.label} over {span_s:g} s\n")
+            sys.stdout.write(f"# TYPE trimtab_{spec.name} gauge\n")
+        for name, value in samples:
+            sys.stdout.write(f'trimtab_{spec.name}{{engine="{_label(name)}"}} {value!r}\n')
+
+
+def _label(text: str) -> str:
+    return clean(text).replace("\\", r"\\").replace('"', r"\"")

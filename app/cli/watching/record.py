@@ -1,0 +1,140 @@
+"""trimtab record"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.shared.options import api_key_option, command, common, duration_option, open_ledger
+from app.text.durations import format_duration
+from app.text.output import iso, print_json, say
+from store.clock import now_ms
+from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.discovery.find import EngineInfo
+
+STATUS_EVERY_S = 10.0
+
+
+@command("record")
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@duration_option("--for", "seconds", text="Stop after this long; without it, record until stopped.")
+@duration_option("--every", text="The time between two readings.")
+@click.option("--detach", is_flag=True, help="Go on in the background, once a reading is stored.")
+@api_key_option
+@common
+def command_(
+    *,
+    urls: tuple[str, ...],
+    seconds: float | None,
+    every: float | None,
+    detach: bool,
+    api_key: str | None,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Record the engines of this machine (or those at the URLs) into the ledger, without a screen.
+
+    It may be killed at any instant: at most the last second is lost. One recorder per engine.
+    """
+    from app.cli.shared.choose import live_engines
+    from app.cli.shared.recording import free_engines
+    from app.settings.values import load_settings
+
+    every_s = checked_every(every or load_settings().every)
+    engines = live_engines(urls, api_key)
+    with open_ledger(db) as ledger:
+        path = ledger.path
+        free = free_engines(ledger, engines)
+    if not free:
+        raise NotAchieved(
+            "Every engine here is being recorded already", remedy="trimtab show reads the ledger"
+        )
+    if detach:
+        from app.cli.shared.detach import record_detached
+
+        told = record_detached(path, free, urls, seconds=seconds, every_s=every_s, api_key=api_key)
+        if as_json:
+            print_json(told)
+        else:
+            say(f"Recording as process {told['pid']}; its log is {told['log']}")
+        return
+    from_ms, to_ms = _record(
+        path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key
+    )
+    if seconds is not None and now_ms() - from_ms >= seconds * 1000:
+        require_a_reading(path, free, from_ms)
+    if as_json:
+        names = [one.name for one in free]
+        print_json({"db": str(path), "engines": names, "from": iso(from_ms), "to": iso(to_ms)})
+
+
+def checked_every(every_s: float) -> float:
+    """Seconds between readings, where an engine can bear it."""
+    from store.errors import BadInput
+
+    if not 0.2 <= every_s <= 60:
+        raise BadInput(
+            f"--every {format_duration(every_s)} is out of bounds",
+            "A scrape costs the server 4 ms of CPU",
+            "Choose 200ms to 60s",
+        )
+    return every_s
+
+
+def require_a_reading(path: Path, engines: list[EngineInfo], since_ms: int) -> None:
+    """Raise NotAchieved, with each engine's reason, if none of them was read since then."""
+    from app.cli.shared.recording import last_reading_ms
+    from store.ledger.connection import Ledger
+    from store.tables.engines import find_engine
+
+    with Ledger.open(path, readonly=True) as ledger:
+        if any((last_reading_ms(ledger, one.url) or 0) >= since_ms for one in engines):
+            return
+        rows = [find_engine(ledger, one.url) for one in engines]
+    reasons = [f"{row.name}: {row.state_reason}" for row in rows if row and row.state_reason]
+    raise NotAchieved(
+        "Nothing was recorded", "; ".join(reasons), "Record for longer, or see its log"
+    )
+
+
+def _record(
+    path: Path,
+    engines: list[EngineInfo],
+    named: bool,
+    *,
+    seconds: float | None,
+    every_s: float,
+    api_key: str | None,
+) -> tuple[int, int]:
+    """Record until told to stop; returns when it began and ended, in ms."""
+    from app.cli.shared.recording import recording
+    from app.settings.values import load_settings, price_book
+    from app.text.status_line import status_line
+    from store.ledger.connection import Ledger
+
+    prices = price_book(load_settings())
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    since_ms = now_ms()
+    names = ", ".join(one.name for one in engines)
+    say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
+    deadline = None if seconds is None else time.monotonic() + seconds
+    with recording(path, engines, named=named, every_s=every_s, api_key=api_key) as recorder:
+        while not stop.is_set():
+            left = STATUS_EVERY_S if deadline is None else deadline - time.monotonic()
+            if left <= 0 or stop.wait(min(left, STATUS_EVERY_S)):
+                break
+            if recorder.problem is not None:
+                say(f"trimtab: {recorder.problem}")
+            with Ledger.open(path, readonly=True) as ledger:
+                for one in engines:
+                    say(status_line(ledger, one.url, prices, now_ms()))
+    return since_ms, now_ms()

@@ -1,0 +1,168 @@
+"""trimtab without a command: the screen, and a recorder behind it where nobody records yet."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.group import SCREEN, looks_like_address
+from app.cli.shared.options import api_key_option, command, common, engine_option, open_ledger
+from store.errors import BadInput, EngineUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.settings.values import Settings
+    from engines.discovery.find import EngineInfo
+    from engines.recording.recorder import Recorder
+
+SLOW_LINK_FPS = "4"
+
+
+@command(SCREEN)
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@click.option("--slow-link", is_flag=True, help="Draw less often, for a slow connection.")
+@engine_option
+@api_key_option
+@common
+def command_(
+    *,
+    urls: tuple[str, ...],
+    slow_link: bool,
+    engine: str | None,
+    api_key: str | None,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Watch the engines of this machine (or those at the URLs) and turn their knobs."""
+    from app.cli.shared.recording import recording
+    from app.settings.values import load_settings
+
+    for word in urls:
+        if not looks_like_address(word):
+            raise BadInput(
+                f"{word!r} is not an engine's address",
+                remedy="Options of a command stand after it: trimtab show --db PATH",
+            )
+    if as_json:
+        raise BadInput(
+            "The screen has no JSON", remedy="trimtab show --json, trimtab engines --json"
+        )
+    require_terminal()
+    gc.disable()  # what imports make stays: looking through it again and again delays the start
+    settings = load_settings()
+    prepare(slow_link=slow_link or settings.slow_link)
+    named = (*urls, *([engine] if engine and looks_like_address(engine) else []))
+    with ThreadPoolExecutor(1) as beside:
+        looking = beside.submit(engines_to_watch, named, api_key, db)
+        import app.tui.app  # noqa: F401 - it takes as long as the engines take to answer
+
+        engines = looking.result()
+    first = next((one.url for one in engines if engine in (one.name, one.url)), engines[0].url)
+    with open_ledger(db) as ledger:
+        path = ledger.path
+    with recording(
+        path, engines, named=bool(named), every_s=settings.every, api_key=api_key
+    ) as recorder:
+        open_screen(path, settings, first, api_key, recorder)
+
+
+def engines_to_watch(urls: Sequence[str], api_key: str | None, db: Path | None) -> list[EngineInfo]:
+    """The engines at `urls`, or all of this machine. Where none answers, those that are being
+    swapped: in a stop-start nobody answers for a while, and that is when one wants to look."""
+    from app.cli.shared.choose import live_engines
+
+    try:
+        return live_engines(urls, api_key)
+    except EngineUnreachable:
+        swapping = _swapping(urls, db)
+        if not swapping:
+            raise
+        return swapping
+
+
+def _swapping(urls: Sequence[str], db: Path | None) -> list[EngineInfo]:
+    """Engines (of these addresses, if any are given) that the ledger says are being swapped."""
+    from app.settings.values import default_db_path
+    from engines.discovery.find import EngineInfo
+    from engines.web.address import normalise
+    from store.ledger.connection import Ledger
+    from store.tables.engines import list_engines
+    from store.tables.swaps import RUNNING, recent
+
+    path = db or default_db_path()
+    if not path.exists():
+        return []
+    wanted = [normalise(url) for url in urls]
+    with Ledger.open(path, readonly=True) as ledger:
+        return [
+            EngineInfo(row.url, row.name)
+            for row in list_engines(ledger)
+            if (not wanted or row.url in wanted)
+            and any(swap.outcome == RUNNING for swap in recent(ledger, row.id, 1))
+        ]
+
+
+def require_terminal() -> None:
+    """Refuse to draw into a pipe."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput(
+            "The screen needs a terminal",
+            remedy="trimtab show prints a window, trimtab record records without a screen",
+        )
+
+
+def prepare(*, slow_link: bool) -> None:
+    """What must be set before Textual is imported: it reads its limits once."""
+    if slow_link:
+        os.environ.setdefault("TEXTUAL_FPS", SLOW_LINK_FPS)
+
+
+def draw_on_terminal() -> None:
+    """Textual draws on stderr. Let `trimtab 2>file` show its screen all the same, and a terminal
+    that goes away end it like SIGHUP, also where nobody sends that."""
+    from app.tui.terminal import Terminal
+
+    ours = sys.__stderr__ if sys.__stderr__ and sys.__stderr__.isatty() else sys.__stdout__
+    assert ours is not None  # a terminal is required
+    sys.__stderr__ = Terminal(ours, partial(signal.raise_signal, signal.SIGHUP))  # type: ignore[misc, assignment]
+
+
+def open_screen(
+    db: Path, settings: Settings, engine: str | None, api_key: str | None, recorder: Recorder
+) -> None:
+    """Run the screen until it is left, or this process is told to end or loses its terminal."""
+    from app.acts.screen import LedgerActions
+    from app.settings.values import price_book
+    from app.tui.app import TrimtabApp
+
+    draw_on_terminal()
+    screen = TrimtabApp(
+        db,
+        price_book(settings),
+        LedgerActions(db, api_key),
+        engine=engine,
+        recording=lambda: recorder.problem,
+    )
+
+    gc.freeze()
+    gc.enable()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, screen.exit)
+        await screen.run_async()
+
+    asyncio.run(run())
+    if screen.return_code:
+        raise click.exceptions.Exit(screen.return_code)

@@ -1,0 +1,127 @@
+"""trimtab show"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.shared.options import (
+    api_key_option,
+    command,
+    common,
+    duration_option,
+    engine_option,
+    open_ledger,
+)
+from app.text.durations import format_duration
+from app.text.output import clock, iso, print_json, print_table, say
+from store.clock import now_ms
+from store.errors import BadInput, NotAchieved
+
+if TYPE_CHECKING:
+    from store.ledger.connection import Ledger
+    from store.metrics.prices import PriceBook
+    from store.records import EngineRow
+    from store.windows.window import Window
+
+
+@command("show")
+@click.argument("url", required=False)
+@duration_option("--last", text="How far back the window reaches.", default="60s")
+@duration_option("--for", "seconds", text="Record right now for this long, and show that.")
+@engine_option
+@api_key_option
+@common
+def command_(
+    *,
+    url: str | None,
+    last: float,
+    seconds: float | None,
+    engine: str | None,
+    api_key: str | None,
+    as_json: bool,
+    db: Path | None,
+) -> None:
+    """Print one window's metrics: throughput, latency, cache, cost, each with its unit.
+
+    It reads what was recorded: by the screen, by `trimtab record`, or by --for right now.
+    """
+    from app.cli.shared.choose import ledger_engine, ledger_of
+    from app.settings.values import load_settings, price_book
+
+    if url and engine:
+        raise BadInput("Give an address or --engine, not both")
+    chosen = url or engine
+    settings = load_settings()
+    if seconds is None:
+        to_ms = now_ms()
+        from_ms = to_ms - round(last * 1000)
+    else:
+        chosen, from_ms, to_ms = record_now(db, chosen, seconds, settings.every, api_key)
+    with ledger_of(db, chosen, api_key) as ledger:
+        row = ledger_engine(ledger, chosen, api_key)
+        window = read_or_explain(ledger, row, from_ms, to_ms)
+        _print(row, window, price_book(settings), as_json)
+
+
+def record_now(
+    db: Path | None, chosen: str | None, seconds: float, every_s: float, api_key: str | None
+) -> tuple[str, int, int]:
+    """Record the chosen engine for `seconds`; returns its address and the window's ends."""
+    from app.cli.shared.choose import live_engine
+    from app.cli.shared.recording import record_for
+
+    one = live_engine(chosen, api_key)
+    with open_ledger(db) as ledger:
+        path = ledger.path
+    from_ms, to_ms = record_for(path, [one], seconds, every_s=every_s, api_key=api_key)
+    return one.url, from_ms, to_ms
+
+
+def read_or_explain(ledger: Ledger, row: EngineRow, from_ms: int, to_ms: int) -> Window:
+    """The window, or NotAchieved with the last reading's age and what to do."""
+    from store.tables.runs import latest_run
+    from store.windows.window import read_window
+
+    window = read_window(ledger, row.id, from_ms, to_ms)
+    if window is not None:
+        return window
+    run = latest_run(ledger, row.id)
+    newest = None if run is None else run.last_ms
+    raise NotAchieved(
+        f"Nothing was recorded of {row.name} in that window",
+        "" if newest is None else f"The last reading is of {clock(newest)}",
+        "trimtab record records in the background; --for 10s records right now",
+    )
+
+
+def _print(row: EngineRow, window: Window, prices: PriceBook, as_json: bool) -> None:
+    from store.metrics.formats import format_metric
+    from store.metrics.measure import METRICS, metrics, to_json
+
+    values = metrics(window, prices)
+    if as_json:
+        print_json(
+            {
+                "engine": row.name,
+                "from": iso(window.from_ms),
+                "to": iso(window.to_ms),
+                "runs": window.runs,
+                **{name: to_json(value) for name, value in values.items()},
+            }
+        )
+        return
+    span = format_duration((window.to_ms - window.from_ms) / 1000)
+    print_table(
+        [("metric", "left"), ("value", "right")],
+        [(spec.label, format_metric(spec, values[spec.name])) for spec in METRICS],
+        title=f"{row.name}  {clock(window.from_ms)} to {clock(window.to_ms)} ({span})",
+    )
+    if window.runs > 1:
+        say(f"The engine restarted in this window: it spans {window.runs} runs")
+    for device in window.devices:
+        price = prices.price_of(device.device)
+        said = "no price" if price is None else f"${price.usd_per_hour:g}/h, {price.source}"
+        say(f"{device.device.name}: {said}")

@@ -1,0 +1,90 @@
+"""How long a start still takes, and what a swap will cost in waiting: with its doubt, in words.
+
+Learned from earlier starts and verifications only. Where there were none it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from store.tables.starts import TimeLeft, alike, time_left
+
+if TYPE_CHECKING:
+    from app.offers.offer import Expected
+    from store.ledger.connection import Ledger
+    from store.tables.swaps import SwapRow
+
+UNKNOWN = "no earlier start to learn from"
+
+
+def start_left(ledger: Ledger, swap: SwapRow, now_ms: int) -> TimeLeft | None:
+    """What earlier starts tell of the one in a running swap; None before it began, and where there
+    were none."""
+    start = swap.evidence.get("start")
+    if not isinstance(start, dict):
+        return None
+    try:
+        earlier = alike(ledger, start["model"], start["command"], beside=bool(start["beside"]))
+        elapsed_s = (now_ms - swap.ts_ms) / 1000 - float(start["at_s"])
+        return time_left(earlier, elapsed_s, dict(start["phases"]))
+    except (KeyError, TypeError, ValueError):
+        return None  # the row of another program
+
+
+def verified_in(swaps: Iterable[SwapRow]) -> TimeLeft | None:
+    """The shortest and longest time in which earlier swaps verified; None where none got so far."""
+    spans: list[float] = []
+    for swap in swaps:
+        began: float | None = None
+        for line in swap.evidence.get("steps", ()):
+            step, at_s = line.get("step"), line.get("at_s")
+            if step == "verify" and began is None:
+                began = at_s
+            elif step != "verify" and began is not None:
+                spans.append(at_s - began)
+                break
+    return TimeLeft(min(spans), max(spans), len(spans)) if spans else None
+
+
+def seconds(low_s: float, high_s: float) -> str:
+    """Two spans of time as one: 8 s, 20 to 25 s, 3 to 4 min."""
+    if high_s < 120:
+        low, high, unit = round(low_s), round(high_s), "s"
+    else:
+        low, high, unit = round(low_s / 60), round(high_s / 60), "min"
+    return f"{high} {unit}" if low == high else f"{low} to {high} {unit}"
+
+
+def left_text(found: TimeLeft | None) -> str:
+    """What is left of a start that has begun: 8 to 12 s left, as in 3 earlier starts."""
+    if found is None:
+        return UNKNOWN
+    if found.high_s <= 0:
+        before = "the earlier start" if found.starts == 1 else f"all {found.starts} earlier starts"
+        return f"longer than {before}"
+    return f"{seconds(found.low_s, found.high_s)} left, as in {_starts(found)}"
+
+
+def waiting_text(strategy: str, expected: Expected) -> str:
+    """Who waits and for how long: from the new engine's first process until it takes over."""
+    start, checks = expected.start(strategy), expected.verification
+    if strategy not in ("overlap", "stop-start"):
+        return "known when it begins: the supervisor looks what is free then"
+    overlap = strategy == "overlap"
+    if start is None:
+        return f"nobody waits; {UNKNOWN}" if overlap else f"new connections wait; {UNKNOWN}"
+    doubt = f"({_starts(start)})"
+    if checks is None:
+        took = f"{seconds(start.low_s, start.high_s)} {doubt}"
+        if overlap:
+            return f"nobody waits; it starts in {took}, then it is verified"
+        return f"new connections wait {took} and while it is verified"
+    took = f"{seconds(start.low_s + checks.low_s, start.high_s + checks.high_s)} {doubt}"
+    return (
+        f"nobody waits; ready and verified in {took}" if overlap else f"new connections wait {took}"
+    )
+
+
+def _starts(found: TimeLeft) -> str:
+    return "1 earlier start" if found.starts == 1 else f"{found.starts} earlier starts"

@@ -1,0 +1,123 @@
+"""What an engine could be swapped to, as a person weighs it: plain values, secrets hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from store.metrics.formats import MISSING, format_bytes
+
+if TYPE_CHECKING:
+    from store.tables.starts import TimeLeft
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a model's files tell; `dtype` is the type that the engine computes in. Unknown is
+    None."""
+
+    model: str
+    on_disk: int | None = None
+    quantisation: str | None = None
+    dtype: str | None = None
+    architecture: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a variant needs of one device and what is free there, in bytes; unknown is None."""
+
+    device: str = ""
+    weights: int | None = None
+    needed: int | None = None
+    free: int | None = None
+    free_after_stop: int | None = None
+    verdict: str = "unknown"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How long earlier starts took, beside a running engine and alone, and earlier verifications;
+    None where there is nothing to learn from."""
+
+    beside: TimeLeft | None = None
+    alone: TimeLeft | None = None
+    verification: TimeLeft | None = None
+
+    def start(self, strategy: str) -> TimeLeft | None:
+        """That of a swap by this strategy."""
+        return self.beside if strategy == "overlap" else self.alone
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One variant. `command` is what would follow `vllm serve`; `strategy` what `auto` comes to;
+    `back` says that it is what served before the last swap, taken as it was."""
+
+    name: str
+    origin: str
+    note: str
+    files: Files
+    room: Room
+    strategy: str
+    arguments: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    command: tuple[str, ...] = ()
+    expected: Expected = Expected()
+    back: bool = False
+
+    @property
+    def started_with(self) -> str:
+        """The model and the arguments of its own, in one line."""
+        return " ".join((self.files.model, *self.arguments))
+
+    def to_json(self) -> Mapping[str, object]:
+        """As scripts read it: sizes in bytes."""
+        return {
+            "name": self.name,
+            "origin": self.origin,
+            "note": self.note,
+            "model": self.files.model,
+            "arguments": list(self.arguments),
+            "environment": dict(self.environment),
+            "command": list(self.command),
+            "weights_on_disk": self.files.on_disk,
+            "quantisation": self.files.quantisation,
+            "dtype": self.files.dtype,
+            "architecture": self.files.architecture,
+            "device": self.room.device,
+            "weights_bytes": self.room.weights,
+            "memory_bytes": self.room.needed,
+            "free_bytes": self.room.free,
+            "free_after_stop_bytes": self.room.free_after_stop,
+            "verdict": self.room.verdict,
+            "reason": self.room.reason,
+            "strategy": self.strategy,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The engine as it runs, what it could become, and why that cannot be done now ('': it can)."""
+
+    running: Files
+    found: tuple[Offer, ...]
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A swap as it was confirmed; `variant` None goes back to what served before the last one."""
+
+    variant: str | None
+    strategy: str = "auto"
+    keep: bool = False
+    why: str = ""
+
+
+def size_text(amount: int | None) -> str:
+    """An amount of memory, – where it is not known."""
+    return MISSING if amount is None else format_bytes(amount)

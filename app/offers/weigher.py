@@ -1,0 +1,141 @@
+"""Variants weighed: what each one's files tell, whether it fits, and how long it took before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from app.offers.expectation import verified_in
+from app.offers.offer import Expected, Files, Offer, Offers, Room
+from app.offers.variants import variants_of
+from app.settings.values import Settings
+from engines.command.flags import last_value
+from engines.host.processes import serve_arguments
+from engines.text.redact import redact_arguments, redact_environment
+from engines.variants import (
+    Variant,
+    estimate,
+    merged_arguments,
+    room_of,
+    running_variant,
+    weights_of,
+)
+from store.tables.engines import find_engine
+from store.tables.starts import alike, command_key, time_left
+from store.tables.swaps import recent
+
+if TYPE_CHECKING:
+    from engines.discovery.find import EngineInfo
+    from engines.variants import Weights
+    from engines.variants.room import Room as DeviceRoom
+    from store.ledger.connection import Ledger
+    from store.tables.starts import TimeLeft
+    from store.tables.swaps import SwapRow
+
+_SWAPS = 10
+"""So many earlier swaps tell how long a verification takes."""
+
+
+class Weigher:
+    """Weighs variants of one engine; reads what is free once. Without a ledger nothing is learned
+    from earlier starts."""
+
+    def __init__(self, engine: EngineInfo, ledger: Ledger | None) -> None:
+        self._engine = engine
+        self._ledger = ledger
+        self._arguments = serve_arguments(engine.arguments) or ()
+        self._rooms: list[DeviceRoom] = list(room_of(engine))
+        self._swaps = [] if ledger is None else _earlier(ledger, engine)
+        self._verification = verified_in(self._swaps)
+
+    def weigh(self, variant: Variant, *, back: bool = False) -> Offer:
+        """One variant; never raises. It may take as long as NVML lets it wait."""
+        from engines.supervision.order import strategy_for
+
+        weights = weights_of(variant, self._engine)
+        told = estimate(variant, self._engine, weights=weights, rooms=self._rooms)
+        command = merged_arguments(self._arguments, variant)
+        return Offer(
+            name=variant.name,
+            origin=variant.origin,
+            note=variant.note,
+            files=_files(variant, weights, command),
+            room=Room(
+                told.device,
+                told.weights_bytes,
+                told.memory_bytes,
+                told.free_bytes,
+                told.free_after_stop_bytes,
+                told.verdict,
+                told.reason,
+            ),
+            strategy=strategy_for(told),
+            arguments=redact_arguments(variant.arguments),
+            environment=tuple(redact_environment(variant.environment).items()),
+            command=redact_arguments(command),
+            expected=Expected(
+                self._start(variant.model, command, beside=True),
+                self._start(variant.model, command, beside=False),
+                self._verification,
+            ),
+            back=back,
+        )
+
+    def weigh_before(self, name: str) -> Offer:
+        """What served before the last swap, as far as that swap's evidence tells."""
+        done = next((swap for swap in self._swaps if swap.outcome == "done"), None)
+        evidence = {} if done is None else done.evidence.get("evidence") or {}
+        old = evidence.get("old") or {}
+        note = "what served before the last swap, with its own command"
+        model = old.get("model")
+        if not isinstance(model, str):
+            unknown = Room(reason="the ledger does not tell what it was")
+            return Offer(name, "start", note, Files(name), unknown, "auto", back=True)
+        arguments = tuple(word for flag, value in old["limits"] for word in (f"--{flag}", value))
+        found = self.weigh(Variant(name, model, arguments, origin="start", note=note), back=True)
+        return replace(found, arguments=())  # its own are more than the evidence tells
+
+    def _start(self, model: str, command: tuple[str, ...], *, beside: bool) -> TimeLeft | None:
+        if self._ledger is None:
+            return None
+        return time_left(alike(self._ledger, model, command_key(command), beside=beside), 0.0, {})
+
+
+def running_files(engine: EngineInfo) -> Files:
+    """What the files of the running engine tell; where its command names no model, its own name."""
+    running = running_variant(engine)
+    if running is None:
+        return Files(engine.model or engine.name)
+    return _files(running, weights_of(running, engine), serve_arguments(engine.arguments) or ())
+
+
+def offers_of(
+    engine: EngineInfo, settings: Settings, ledger: Ledger | None, *, before: str | None = None
+) -> Offers:
+    """Everything the engine could be swapped to, first what its supervisor calls the one `before`.
+
+    Raises as `variants_of` does.
+    """
+    variants = variants_of(engine, settings)
+    weigher = Weigher(engine, ledger)
+    back = () if before is None else (weigher.weigh_before(before),)
+    others = (weigher.weigh(variant) for variant in variants)
+    return Offers(running_files(engine), (*back, *others))
+
+
+def _earlier(ledger: Ledger, engine: EngineInfo) -> list[SwapRow]:
+    row = find_engine(ledger, engine.url)
+    return [] if row is None else recent(ledger, row.id, _SWAPS)
+
+
+def _files(variant: Variant, weights: Weights, command: tuple[str, ...]) -> Files:
+    """`--dtype auto` follows the model's own."""
+    told = last_value(command, "dtype")
+    return Files(
+        model=variant.model,
+        on_disk=weights.bytes_on_disk,
+        quantisation=weights.quantisation,
+        dtype=weights.dtype if told in (None, "auto") else told,
+        architecture=weights.architecture,
+        problem=weights.problem,
+    )

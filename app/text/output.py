@@ -1,0 +1,88 @@
+"""What commands print: data on stdout (JSON or a table), messages on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from engines.text.plain import printable
+from store.errors import TrimtabError
+
+Justify = Literal["left", "right"]
+
+UNKNOWN = "\N{EN DASH}"
+"""How a value that is not known is written for people."""
+
+
+def clean(text: str) -> str:
+    """`text` without control and direction characters: text from outside is data, not commands."""
+    return printable(text, 10_000)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout. NaN is refused: an unknown value is null."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_line(text: str) -> None:
+    """One line of data on stdout."""
+    sys.stdout.write(clean(text) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """One line for a person on stderr."""
+    sys.stderr.write(clean(text) + "\n")
+    sys.stderr.flush()
+
+
+def print_table(
+    columns: Sequence[tuple[str, Justify]], rows: Iterable[Sequence[str]], *, title: str = ""
+) -> None:
+    """A table on stdout, as wide as the terminal; whole, unwrapped lines where there is none."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=None if terminal else 400, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in columns:
+        table.add_column(Text(name), justify=justify, overflow="fold" if terminal else "ignore")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    if title:
+        console.print(Text(clean(title)))
+    console.print(table)
+
+
+def error_json(error: TrimtabError) -> dict[str, object]:
+    """The object printed on stdout when a command with --json fails."""
+    return {
+        "error": {
+            "kind": type(error).__name__,
+            "what": error.what,
+            "meaning": error.meaning,
+            "remedy": error.remedy,
+            "exit_code": error.exit_code,
+        }
+    }
+
+
+def iso(ms: int | None) -> str | None:
+    """Milliseconds since the epoch as ISO 8601 in UTC; None stays None."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def clock(ms: int | None) -> str:
+    """Milliseconds since the epoch as local date and time for a person."""
+    if ms is None:
+        return UNKNOWN
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,150 @@
+"""The sockets that trimtab's plugin opens inside an engine, and what control they give.
+
+A socket is trusted only if nobody but the engine's own user can have put it there: its directory
+and the socket belong to that user, nobody else has rights to either, and the kernel says that the
+very process listens on it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.control.channel import PROTOCOL
+from engines.control.client import PluginClient, socket_path
+from engines.control.inside_path import PLUGIN
+from engines.host import listeners, procfs
+from engines.host.processes import EngineTree
+from engines.host.procfs import Process
+from engines.text.plain import printable
+from store.errors import TrimtabError
+from store.records import Control
+
+PACKAGE = "trimtab_inside"
+HOW = "start it with `trimtab serve` in place of `vllm serve` to change its knobs live"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginControl:
+    """What can be done with an engine, why, and through which sockets (one per EngineCore)."""
+
+    control: Control
+    reason: str
+    sockets: tuple[Path, ...] = ()
+
+
+def plugin_control(tree: EngineTree) -> PluginControl:
+    """What the plugin's sockets of an engine allow. Does not connect to them."""
+    owner = procfs.user_id(tree.root.pid)
+    if owner is None:
+        return PluginControl("observe", "its process cannot be read")
+    if os.geteuid() not in (0, owner):
+        who = _user_name(owner)
+        return PluginControl("observe", f"runs as {who}: run trimtab as {who} to change its knobs")
+    # Without process titles any process of the tree may hold the scheduler.
+    cores = tree.cores
+    found = {p.pid: find_socket(p, owner) for p in cores or (tree.root, *tree.members)}
+    sockets = tuple(path for path in found.values() if path is not None)
+    if not sockets:
+        return PluginControl("observe", _why_no_socket(tree))
+    if cores and len(sockets) < len(cores):
+        missing = ", ".join(str(pid) for pid, path in found.items() if path is None)
+        reason = f"{len(cores) - len(sockets)} of {len(cores)} EngineCores have no plugin socket"
+        return PluginControl("observe", f"{reason} (PID {missing}): see the engine's log")
+    return PluginControl("live", "trimtab's plugin is loaded", sockets)
+
+
+def confirm(found: PluginControl, deadline_s: float) -> PluginControl:
+    """Ask every socket who is there; control is live only if all speak our protocol."""
+    for path in found.sockets:
+        try:
+            protocol = PluginClient(path, deadline_s=deadline_s).hello().protocol
+        except TrimtabError as error:
+            return PluginControl("observe", f"trimtab's plugin does not answer: {error.what}")
+        if protocol != PROTOCOL:
+            reason = f"its plugin speaks protocol {protocol}, this trimtab {PROTOCOL}"
+            return PluginControl("observe", f"{reason}: restart it with this trimtab")
+    return found
+
+
+def find_socket(process: Process, owner: int) -> Path | None:
+    """The plugin's socket of one process, or None where there is none that can be trusted."""
+    outside = socket_path(procfs.inner_pid(process.pid), owner)
+    inside = Path(f"/proc/{process.pid}/root{outside}")
+    try:
+        # A process with a /tmp of its own (a container, systemd's PrivateTmp) is met through /proc.
+        path = outside if _same_file(inside, outside) else inside
+        found = path.lstat()
+        private = found.st_uid == owner and not found.st_mode & 0o077
+        if not (stat.S_ISSOCK(found.st_mode) and private) or directory_fault(path.parent, owner):
+            return None
+    except OSError:
+        return None
+    return path if _listens(process.pid, str(outside)) else None
+
+
+def directory_fault(path: Path, owner: int) -> str:
+    """Why the plugin would refuse its directory, '' if it would not (or it is still to be made)."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return ""
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{path} is not a directory"
+    if found.st_uid != owner:
+        return f"{path} belongs to {_user_name(found.st_uid)}"
+    if found.st_mode & 0o077:
+        return f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):o})"
+    return ""
+
+
+def _same_file(inside: Path, outside: Path) -> bool:
+    try:
+        return os.path.samestat(inside.lstat(), outside.lstat())
+    except PermissionError:
+        return True  # /proc/PID/root is closed to us: the usual place is all there is
+    except FileNotFoundError:
+        return False
+
+
+def _listens(pid: int, path: str) -> bool:
+    held = listeners.socket_inodes(pid)
+    if held is None:
+        return True  # not ours to see; owner and mode have been checked
+    return any(
+        inode in held and where == path for inode, where in listeners.unix_listeners(pid).items()
+    )
+
+
+def _why_no_socket(tree: EngineTree) -> str:
+    environment = procfs.environment(tree.root.pid, ("PYTHONPATH=", "VLLM_PLUGINS=")) or {}
+    allowed = environment.get("VLLM_PLUGINS")
+    path = environment.get("PYTHONPATH", "")
+    if not _has_plugin(path.split(os.pathsep), tree.root.pid):
+        return f"started without trimtab's plugin: {HOW}"
+    if allowed is not None and PLUGIN not in [name.strip() for name in allowed.split(",")]:
+        return f"VLLM_PLUGINS leaves trimtab's plugin out: add {PLUGIN} to it and restart"
+    return "trimtab's plugin is loaded but opened no socket: see the engine's log for `trimtab`"
+
+
+def _has_plugin(directories: Sequence[str], pid: int) -> bool:
+    root = Path(f"/proc/{pid}/root")
+    try:
+        return any(
+            (root / directory.lstrip("/") / PACKAGE / "__init__.py").exists()
+            for directory in directories
+            if directory.startswith("/")
+        )
+    except OSError:
+        return False
+
+
+def _user_name(user_id: int) -> str:
+    try:
+        return printable(pwd.getpwuid(user_id).pw_name)
+    except KeyError:
+        return f"user {user_id}"

@@ -1,0 +1,127 @@
+"""Ask an address what it is: vLLM and which version, something else, or nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from engines.text.plain import printable
+
+if TYPE_CHECKING:
+    from engines.web.http import Fetcher
+
+_METRIC_PREFIX = b"vllm:"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What an address said. `problem` tells why it is `silent`, or what it would not tell."""
+
+    url: str
+    kind: Literal["vllm", "other", "silent"] = "silent"
+    version: str | None = None
+    model: str | None = None
+    problem: str = ""
+
+
+async def ask(url: str, *, api_key: str | None, deadline_s: float, want_model: bool) -> Answer:
+    """Ask one address; never raises. `/v1/models` is read only where the model is wanted."""
+    from engines.web.http import Fetcher  # httpx is slow to import, and many hosts have no engine
+
+    answer = Answer(url)
+    try:
+        async with (
+            asyncio.timeout(deadline_s),
+            Fetcher(url, api_key=api_key, deadline_s=deadline_s) as fetcher,
+        ):
+            await _identify(fetcher, answer)
+            if want_model and answer.kind == "vllm":
+                await _read_model(fetcher, answer)
+    except TimeoutError:
+        if answer.kind == "silent":
+            answer.problem = f"no whole answer within {deadline_s:g} s"
+    return answer
+
+
+async def _identify(fetcher: Fetcher, answer: Answer) -> None:
+    from engines.web.http import ReadFailed
+
+    try:
+        answer.version = _text_at(await fetcher.get("/version"), "version")
+    except ReadFailed as failure:
+        answer.problem = failure.what
+        if failure.status is None:
+            return
+    answer.kind = "vllm" if answer.version else "other"
+    if answer.version is None:
+        # A gateway may hide /version; the metric names are vLLM's own.
+        try:
+            page = await fetcher.get("/metrics")
+        except ReadFailed:
+            return
+        if _METRIC_PREFIX in page:
+            answer.kind, answer.problem = "vllm", ""
+
+
+async def _read_model(fetcher: Fetcher, answer: Answer) -> None:
+    from engines.web.http import ReadFailed
+
+    try:
+        answer.model = _text_at(await fetcher.get("/v1/models"), "data", 0, "id")
+    except ReadFailed as failure:
+        answer.problem = f"does not tell its model: {failure.what}"
+
+
+def _text_at(body: bytes, *path: str | int) -> str | None:
+    """A text inside a JSON document, made printable; None where it is not there."""
+    try:
+        value: Any = json.loads(body)
+        for step in path:
+            value = value[step]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return printable(value) if isinstance(value, str) and value else None
+
+
+async def _first_vllm(
+    urls: Sequence[str], *, api_key: str | None, deadline_s: float, want_model: bool
+) -> Answer:
+    """The first of several addresses of one process that is vLLM, else what the first one said."""
+    answers = await asyncio.gather(
+        *(ask(u, api_key=api_key, deadline_s=deadline_s, want_model=want_model) for u in urls)
+    )
+    return next((answer for answer in answers if answer.kind == "vllm"), answers[0])
+
+
+def ask_all(
+    questions: Sequence[tuple[Sequence[str], bool]],
+    *,
+    api_key: str | None = None,
+    deadline_s: float,
+) -> list[Answer]:
+    """Ask many engines at once: for each its addresses and whether its model is wanted.
+
+    For a thread without a running event loop. Takes `deadline_s` at most.
+    """
+
+    async def everybody() -> list[Answer]:
+        return await asyncio.gather(
+            *(
+                _first_vllm(urls, api_key=api_key, deadline_s=deadline_s, want_model=want_model)
+                for urls, want_model in questions
+            )
+        )
+
+    return _run(everybody())
+
+
+def _run(work: Coroutine[Any, Any, list[Answer]]) -> list[Answer]:
+    # Not asyncio.run: it would wait for a name server that hangs.
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()

@@ -1,0 +1,226 @@
+"""Engines: those of this machine found from /proc, and any other by its address.
+
+find_engines()    every vLLM API server on this machine that can be seen
+probe(url)        the engine at an address, joined with its local process if it has one
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
+from engines.devices import gpus
+from engines.discovery import naming
+from engines.discovery.answers import Answer, ask_all
+from engines.discovery.location import Location, locate
+from engines.host import listeners
+from engines.host.processes import engine_trees
+from engines.host.procfs import read_process
+from engines.supervision.client import supervised_as
+from engines.text.plain import printable
+from engines.text.redact import redact_arguments
+from engines.web.address import host_and_port, normalise, own_addresses
+from store.errors import EngineUnreachable
+from store.records import Control, RunInfo
+
+LONGEST_ARGUMENT = 1000
+SILENT = "does not answer"
+"""How the reason of an engine begins that runs and gives no answer over HTTP."""
+_SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` starts one"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """An engine as found just now.
+
+    `url` is its base address; one that cannot be reached over TCP has another scheme than http.
+    `reason` says what limits `control`. `arguments` is the whole command line without secrets,
+    `sockets` the plugin's, one per EngineCore, `supervisor` the name by which a supervisor of
+    trimtab's has it, so that it can be swapped. Fields that cannot be known are None or empty.
+    """
+
+    url: str
+    name: str
+    model: str | None = None
+    pid: int | None = None
+    vllm_version: str | None = None
+    control: Control = "observe"
+    reason: str = ""
+    gpus: tuple[str, ...] = ()
+    started_ms: int | None = None
+    arguments: tuple[str, ...] = ()
+    sockets: tuple[Path, ...] = ()
+    supervisor: str | None = None
+
+    def run_info(self) -> RunInfo:
+        """What the ledger keeps of this life of the engine."""
+        return RunInfo(
+            url=self.url,
+            name=self.name,
+            model=self.model,
+            pid=self.pid,
+            started_ms=self.started_ms,
+            vllm_version=self.vllm_version,
+            control=self.control,
+            reason=self.reason,
+            arguments=self.arguments,
+        )
+
+
+def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:
+    """Every engine on this machine, oldest first. Never raises; takes about `deadline_s` at most.
+
+    For a thread without a running event loop.
+    """
+    found = _without_shadows(
+        [location for tree in engine_trees() if (location := locate(tree)) is not None]
+    )
+    return naming.make_unique(_describe_all(found, None, deadline_s)) if found else []
+
+
+def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> EngineInfo:
+    """The engine at an address.
+
+    Raises `BadInput` for what is no address, `EngineUnreachable` where nobody answers within
+    `deadline_s` or what answers is not vLLM. `api_key` goes to that address only.
+    """
+    from engines.web.http import shown  # httpx is slow to import
+
+    base = normalise(url)
+    until = time.monotonic() + deadline_s
+    answer = ask_all([([base], True)], api_key=api_key, deadline_s=deadline_s)[0]
+    if answer.kind == "silent":
+        raise EngineUnreachable(f"No engine answers at {shown(base)}: {answer.problem}", "", _SERVE)
+    if answer.kind == "other":
+        why = f" ({answer.problem})" if answer.problem else ""
+        raise EngineUnreachable(
+            f"{shown(base)} answers, but is not a vLLM engine{why}",
+            "",
+            "Give the address that `vllm serve` prints when it starts",
+        )
+    location = _local_engine(base)
+    if location is None:
+        return EngineInfo(
+            url=base,
+            name=naming.default_name(answer.model, base),
+            model=answer.model,
+            vllm_version=answer.version,
+            reason=_why_only_observed(base),
+        )
+    # The address that find_engines gives it, so that one engine is one engine in the ledger.
+    port = host_and_port(base)[1]
+    if base.startswith("http:"):
+        own = (known for known in location.urls if host_and_port(known)[1] == port)
+        answer.url = next(own, base)
+    left = max(0.2, until - time.monotonic())
+    return _describe(location, answer, *_insides([location], left)[0])
+
+
+def _describe_all(
+    found: Sequence[Location], api_key: str | None, deadline_s: float
+) -> list[EngineInfo]:
+    reachable = [location for location in found if location.reachable]
+    questions = [(place.urls, place.launch.shown_model is None) for place in reachable]
+    with ThreadPoolExecutor(1) as beside:
+        insides = beside.submit(_insides, found, deadline_s)
+        answers = ask_all(questions, api_key=api_key, deadline_s=deadline_s) if questions else []
+    by_pid = {place.tree.root.pid: a for place, a in zip(reachable, answers, strict=True)}
+    described = []
+    for location, inside in zip(found, insides.result(), strict=True):
+        answer = by_pid.get(location.tree.root.pid) or Answer(location.urls[0])
+        # Something that has vLLM inside and a port of its own is not yet a vLLM server.
+        if location.tree.launch is not None or answer.kind != "other":
+            described.append(_describe(location, answer, *inside))
+    return described
+
+
+def _without_shadows(found: list[Location]) -> list[Location]:
+    """Leave out engines that start at an address where another one already serves."""
+    served = {url for location in found if location.reachable for url in location.urls}
+    return [place for place in found if place.reachable or not served.intersection(place.urls)]
+
+
+def _insides(
+    found: Sequence[Location], deadline_s: float
+) -> list[tuple[PluginControl, str | None, tuple[str, ...]]]:
+    """What the plugin allows in each engine, its supervisor, and the GPUs each holds."""
+    pids = [location.tree.root.pid for location in found]
+    with ThreadPoolExecutor(len(found)) as beside:
+        controls = beside.map(
+            lambda place: confirm(plugin_control(place.tree), min(1.0, deadline_s)), found
+        )
+        supervisors = beside.map(supervised_as, pids)
+        unknown: dict[int, list[gpus.GpuHold]] = {pid: [] for pid in pids}
+        held = gpus.within(deadline_s, lambda: gpus.holds(pids), unknown)
+        return [
+            (control, name, tuple(f"GPU {hold.index}: {hold.device.name}" for hold in held[pid]))
+            for control, name, pid in zip(controls, supervisors, pids, strict=True)
+        ]
+
+
+def _describe(
+    location: Location,
+    answer: Answer,
+    inside: PluginControl,
+    supervisor: str | None,
+    held: tuple[str, ...],
+) -> EngineInfo:
+    root = location.tree.root
+    model = answer.model or printable(location.launch.shown_model or "") or None
+    control, reason, sockets = inside.control, inside.reason, inside.sockets
+    if not location.reachable:
+        control, reason, sockets = "observe", location.problem, ()
+    elif answer.kind == "silent":
+        reason = f"{SILENT}: {answer.problem}; {reason}"
+    elif answer.kind == "other":
+        reason = f"answers, but not as vLLM does; {reason}"
+    return EngineInfo(
+        url=answer.url,
+        name=naming.given_name(root.pid) or naming.default_name(model, answer.url),
+        model=model,
+        pid=root.pid,
+        vllm_version=answer.version,
+        control=control,
+        reason=reason,
+        gpus=held,
+        started_ms=root.started_ms,
+        arguments=tuple(
+            printable(text, LONGEST_ARGUMENT) for text in redact_arguments(root.arguments)
+        ),
+        sockets=sockets,
+        supervisor=supervisor,
+    )
+
+
+def _local_engine(url: str) -> Location | None:
+    """The engine of this machine that listens at an address."""
+    host, port = host_and_port(url)
+    addresses = own_addresses(host)
+    for tree in engine_trees():
+        location = locate(tree)
+        if location is None:
+            continue
+        if any(host_and_port(known) == (host, port) for known in location.urls):
+            return location
+        for listener in location.listeners:
+            if listener.port == port and addresses & {listener.address, host}:
+                return location
+            if listener.port == port and addresses and listener.accepts_any:
+                return location
+    return None
+
+
+def _why_only_observed(url: str) -> str:
+    host, port = host_and_port(url)
+    if not own_addresses(host):
+        return "not on this machine: run trimtab there to change its knobs"
+    for listener in listeners.tcp_listeners():
+        if listener.port == port and (pid := listeners.owner_of(listener.inode)) is not None:
+            process = read_process(pid)
+            who = f"{printable(process.comm)} (PID {pid})" if process else f"PID {pid}"
+            return f"the port belongs to {who}, which is not vLLM: the engine is elsewhere"
+    return "its process cannot be seen from here: another user's, or in a container"

@@ -1,0 +1,107 @@
+"""Where a local engine can be reached: its listening socket as an address."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.command.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
+from engines.host.listeners import TcpListener, socket_inodes, tcp_listeners
+from engines.host.processes import EngineTree
+from engines.host.procfs import read_text, same_network, user_id, working_directory
+from engines.serving import registry as serving
+from engines.text.plain import printable
+from engines.web.address import make_url
+
+_LOCAL_ADDRESS = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where one engine serves.
+
+    `urls` are the addresses to try, likeliest first; where it cannot be reached there is one that
+    names it, and `problem` says why. `listeners` are its sockets in our own network.
+    """
+
+    tree: EngineTree
+    launch: LaunchArguments
+    urls: tuple[str, ...]
+    problem: str = ""
+    listeners: tuple[TcpListener, ...] = ()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it makes sense to ask over HTTP."""
+        return not self.problem
+
+
+def locate(tree: EngineTree) -> Location | None:
+    """Where an engine serves; None for a process tree that serves nothing (`LLM()` in a script,
+    a `--headless` node) or is in a swap while another engine serves the address."""
+    launch = read_arguments(tree.launch or ())
+    if launch.headless or serving.has_no_address(tree.root.pid):
+        return None
+    if launch.unix_socket is not None:
+        path = _absolute(launch.unix_socket, tree.root.pid)
+        problem = "serves on a Unix socket, which trimtab does not read: give it a --port"
+        return Location(tree, launch, (f"unix://{printable(path)}",), problem)
+    own = _own_listeners(tree, launch)
+    if not own:
+        if tree.launch is None:
+            return None
+        scheme = "https" if launch.tls else "http"
+        url = make_url(scheme, "127.0.0.1", launch.port or DEFAULT_PORT) + launch.root_path
+        return Location(tree, launch, (url,), "is starting: it does not listen yet")
+    return _from_listeners(tree, launch, own)
+
+
+def _from_listeners(tree: EngineTree, launch: LaunchArguments, own: list[TcpListener]) -> Location:
+    scheme = "https" if launch.tls else "http"
+    ours = same_network(tree.root.pid)
+    urls = []
+    for listener in own:
+        host: str | None = listener.address
+        if listener.accepts_any:
+            loopback = "::1" if ":" in listener.address else "127.0.0.1"
+            host = loopback if ours else _container_address(tree.root.pid)
+        elif not ours and (listener.address.startswith("127.") or listener.address == "::1"):
+            host = None
+        if host is not None:
+            urls.append(make_url(scheme, host, listener.port) + launch.root_path)
+    if not urls:
+        problem = "listens inside its container only: publish its port, or run trimtab in there"
+        return Location(tree, launch, (f"pid://{tree.root.pid}:{own[0].port}",), problem)
+    return Location(tree, launch, tuple(urls), "", tuple(own) if ours else ())
+
+
+def _own_listeners(tree: EngineTree, launch: LaunchArguments) -> list[TcpListener]:
+    """The listening sockets of the API server, the one on its `--port` first.
+
+    With several API servers parent and children hold the same socket; the parent speaks for all.
+    Where we may not see whose a socket is, its user and port must do.
+    """
+    listeners = tcp_listeners(tree.root.pid)
+    expected = launch.port or DEFAULT_PORT
+    inodes = socket_inodes(tree.root.pid)
+    if inodes is None:
+        owner = user_id(tree.root.pid)
+        return [li for li in listeners if li.port == expected and li.user_id == owner]
+    own = [li for li in listeners if li.inode in inodes]
+    if not own:
+        held: set[int] = set()
+        held.update(*(socket_inodes(server.pid) or () for server in tree.api_servers))
+        own = [li for li in listeners if li.inode in held]
+    return sorted(own, key=lambda li: (li.port != expected, li.port, li.address))
+
+
+def _container_address(pid: int) -> str | None:
+    """The first IPv4 address of a process's own network that is not its loopback."""
+    routes = read_text(f"/proc/{pid}/net/fib_trie") or ""
+    found = (address for address in _LOCAL_ADDRESS.findall(routes))
+    return next((address for address in found if not address.startswith("127.")), None)
+
+
+def _absolute(path: str, pid: int) -> str:
+    return str((working_directory(pid) or Path("/")) / path)

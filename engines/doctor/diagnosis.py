@@ -1,0 +1,135 @@
+"""What is wrong with this host, as far as trimtab needs it, and how to mend it.
+
+    examine(db)    every check, in the order a person would make them
+
+Nothing is changed: files are looked at, not made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from engines.adoption.orphaned import list_orphaned
+from engines.control.client import socket_path
+from engines.control.plugin_sockets import directory_fault
+from engines.devices import gpus
+from engines.devices.nvml import Gpu, GpuSample
+from engines.discovery.find import SILENT, find_engines
+from engines.doctor import host_checks
+from engines.doctor.checks import Check
+from engines.host.orphans import find_orphans
+from engines.provision.environment import find_environment
+from engines.text.plain import printable
+from store.errors import TrimtabError
+from store.metrics.formats import format_bytes
+
+__all__ = ["Check", "examine"]
+
+GPU_DEADLINE_S = 5.0
+REMEDY = "trimtab stop --orphans"
+
+
+def examine(db: Path, *, deadline_s: float = 3.0) -> list[Check]:
+    """Every check; `db` is the ledger that would be used. Never raises.
+
+    Takes some seconds where a driver or an engine does not answer. Not for an event loop's thread.
+    """
+    checks: list[Callable[[], Iterator[Check]]] = [
+        host_checks.python,
+        host_checks.terminal,
+        lambda: host_checks.data_directory(db.parent),
+        lambda: host_checks.ledger(db),
+        _environment,
+        _gpus,
+        _plugin_directory,
+        host_checks.process_visibility,
+        host_checks.clock,
+        _orphans,
+        _supervisors,
+        lambda: _engines(deadline_s),
+    ]
+    return [check for one in checks for check in _guarded(one)]
+
+
+def _guarded(checks: Callable[[], Iterator[Check]]) -> list[Check]:
+    try:
+        return list(checks())
+    except TrimtabError as error:
+        return [Check("doctor", False, error.what, error.remedy)]
+    except (OSError, ValueError) as error:
+        return [Check("doctor", None, f"a check could not be made: {printable(str(error))}")]
+
+
+def _environment() -> Iterator[Check]:
+    found = find_environment()
+    if found is None:
+        what = "no engine environment yet: `trimtab demo` and `trimtab serve` need one"
+        yield Check("engine environment", None, what, "trimtab provision")
+    else:
+        what = f"vLLM {found.version} and models {', '.join(found.models)}"
+        yield Check("engine environment", True, what)
+
+
+def _gpus() -> Iterator[Check]:
+    found: list[Gpu] | None = gpus.within(GPU_DEADLINE_S, gpus.gpus, None)
+    if found is None:
+        what = f"the NVIDIA driver does not answer within {GPU_DEADLINE_S:g} s"
+        yield Check("GPUs", False, what, "look at dmesg and nvidia-smi; a reset or reboot may help")
+    elif not found:
+        on_driver = Path("/proc/driver/nvidia/version").exists()
+        remedy = "mend the driver: nvidia-smi says more" if on_driver else ""
+        yield Check("GPUs", False if on_driver else None, f"none: {gpus.why_none()}", remedy)
+    else:
+        for gpu in found:
+            sample = _sample(gpu.uuid)
+            problem = "does not answer" if sample is None else sample.problem
+            told = problem or _missing_fields(sample)
+            yield Check(f"GPU {gpu.index}", not problem, f"{gpu.name}{told and f': {told}'}")
+
+
+def _sample(uuid: str) -> GpuSample | None:
+    return gpus.within(GPU_DEADLINE_S, lambda: gpus.sample(uuid), None)
+
+
+def _missing_fields(sample: GpuSample | None) -> str:
+    fields = ("utilisation", "memory_used", "energy_mj", "power_mw")
+    missing = [name for name in fields if getattr(sample, name) is None]
+    return f"does not tell {', '.join(missing)}" if missing else ""
+
+
+def _plugin_directory() -> Iterator[Check]:
+    path = socket_path(0, os.geteuid()).parent
+    fault = directory_fault(path, os.geteuid())
+    if fault:
+        yield Check("plugin directory", False, fault, f"remove it: rm -r {path}")
+    elif path.exists():
+        yield Check("plugin directory", True, f"{path} is yours alone")
+    else:
+        yield Check("plugin directory", True, f"{path} is made with the first engine")
+
+
+def _orphans() -> Iterator[Check]:
+    for orphan in find_orphans():
+        held = "memory" if orphan.memory_bytes is None else format_bytes(orphan.memory_bytes)
+        what = f"PID {orphan.pid} ({printable(orphan.title)}) outlived its API server"
+        yield Check("orphan", False, f"{what}: it holds {held} and serves nobody", REMEDY)
+
+
+def _supervisors() -> Iterator[Check]:
+    for one in list_orphaned():
+        what = f"{one.name} has lost its supervisor: nobody starts it again if it ends"
+        yield Check("supervisor", False, what, f"trimtab adopt {one.name}")
+
+
+def _engines(deadline_s: float) -> Iterator[Check]:
+    found = find_engines(deadline_s=deadline_s)
+    if not found:
+        yield Check("engines", None, "none runs on this machine", "trimtab serve MODEL")
+    for engine in found:
+        ok = True if engine.control != "observe" else None
+        if engine.reason.startswith(SILENT):
+            ok = False
+        what = f"{engine.url}: {engine.control}, {engine.reason or 'no limits'}"
+        yield Check(f"engine {engine.name}", ok, what)

@@ -1,0 +1,181 @@
+"""Processes as Linux tells them in /proc, read directly.
+
+Any process may vanish between two reads and another user's may be closed to us, so every function
+here answers None (or leaves the process out) in place of raising.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from engines.text.redact import redact_environment
+
+MAX_BYTES = 1 << 20
+"""More than Linux lets one argument list or environment hold in practice; a bound, not a need."""
+
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+_ENDED = frozenset("ZXx")
+_KERNEL_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. `comm` is cut at 15 characters by the kernel; `started_ms` has the kernel's
+    resolution of a clock tick on top of the whole second of the boot time."""
+
+    pid: int
+    ppid: int
+    comm: str
+    arguments: tuple[str, ...]
+    started_ms: int
+
+
+def read_text(path: str) -> str | None:
+    """A /proc file, at most `MAX_BYTES` of it; None where it is gone or closed to us."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while size < MAX_BYTES and (chunk := os.read(descriptor, 1 << 16)):
+            chunks.append(chunk)
+            size += len(chunk)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return b"".join(chunks).decode("utf-8", "replace")
+
+
+@cache
+def boot_ms() -> int:
+    """When the machine started, on the wall clock; read once so that start times agree."""
+    for line in (read_text("/proc/stat") or "").splitlines():
+        if line.startswith("btime "):
+            return int(line.split()[1]) * 1000
+    return 0
+
+
+def read_process(pid: int) -> Process | None:
+    """One process, or None when it is gone, dead but not reaped, or hidden from us."""
+    stat = read_text(f"/proc/{pid}/stat")
+    if stat is None:
+        return None
+    # comm stands in parentheses and may itself hold spaces and parentheses: the last one closes it.
+    opening, closing = stat.find("("), stat.rfind(")")
+    rest = stat[closing + 1 :].split()
+    if opening < 0 or closing < opening or len(rest) < 20 or rest[0] in _ENDED:
+        return None
+    cmdline = read_text(f"/proc/{pid}/cmdline") or ""
+    return Process(
+        pid=pid,
+        ppid=int(rest[1]),
+        comm=stat[opening + 1 : closing],
+        arguments=tuple(cmdline.rstrip("\0").split("\0")) if cmdline.strip("\0") else (),
+        started_ms=boot_ms() + int(rest[19]) * 1000 // CLOCK_TICKS,
+    )
+
+
+def process_ids() -> list[int]:
+    """Every PID that we are allowed to see."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def processes() -> dict[int, Process]:
+    """Every visible process but the kernel's threads, by PID."""
+    table = {}
+    for pid in process_ids():
+        process = read_process(pid)
+        if process is not None and _KERNEL_THREADS not in (process.pid, process.ppid):
+            table[pid] = process
+    return table
+
+
+def ancestors(pid: int, table: Mapping[int, Process] | None = None) -> Iterator[Process]:
+    """The process itself, its parent, and so on upward, as far as they can be seen.
+
+    `table` saves reading /proc again where the caller has one.
+    """
+    seen: set[int] = set()
+    while pid > 0 and pid not in seen:
+        seen.add(pid)
+        process = table.get(pid) if table is not None else read_process(pid)
+        if process is None:
+            return
+        yield process
+        pid = process.ppid
+
+
+def descendants(root: int, table: Mapping[int, Process]) -> list[Process]:
+    """Every process below `root`, nearest first."""
+    children: dict[int, list[Process]] = {}
+    for process in table.values():
+        children.setdefault(process.ppid, []).append(process)
+    found: list[Process] = []
+    seen = {root}
+    level = [root]
+    while level:
+        below = [p for pid in level for p in children.get(pid, ()) if p.pid not in seen]
+        seen.update(p.pid for p in below)
+        found += below
+        level = [p.pid for p in below]
+    return found
+
+
+def status_field(pid: int, name: str) -> list[str] | None:
+    """The words after `name` (with its colon) in /proc/PID/status; None where there are none."""
+    for line in (read_text(f"/proc/{pid}/status") or "").splitlines():
+        if line.startswith(name):
+            return line.split()[1:]
+    return None
+
+
+def user_id(pid: int) -> int | None:
+    """The effective user of a process."""
+    field = status_field(pid, "Uid:")
+    return int(field[1]) if field and len(field) > 1 else None
+
+
+def inner_pid(pid: int) -> int:
+    """The PID a process knows itself by: another one inside a container."""
+    field = status_field(pid, "NSpid:")
+    return int(field[-1]) if field else pid
+
+
+def working_directory(pid: int) -> Path | None:
+    """Where a process runs, or None where we may not know."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
+
+
+def same_network(pid: int) -> bool:
+    """Whether the process shares our network (False inside most containers). True when unknown."""
+    try:
+        return Path(f"/proc/{pid}/ns/net").stat().st_ino == Path("/proc/self/ns/net").stat().st_ino
+    except OSError:
+        return True
+
+
+def environment(pid: int, prefixes: Iterable[str]) -> dict[str, str] | None:
+    """The variables a process was started with whose names begin with one of `prefixes`.
+
+    Values that look like secrets are already replaced. None where the environment is closed to us
+    or was overwritten, as setproctitle does.
+    """
+    text = read_text(f"/proc/{pid}/environ")
+    if not text or not text.strip("\0"):
+        return None
+    wanted = tuple(prefixes)
+    pairs = (entry.partition("=") for entry in text.split("\0") if entry.startswith(wanted))
+    return redact_environment({name: value for name, _, value in pairs})

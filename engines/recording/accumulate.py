@@ -1,0 +1,139 @@
+"""Samples → cumulative readings: the counters of the engine and time integrals of its gauges.
+
+Between two scrapes of one run, a gauge is taken to go straight from one value to the other (the
+trapezoid rule). Time is the monotonic clock's. All arithmetic is on integers, kept finer than the
+ledger's units, so that rounding never adds up. Over a gap longer than `longest_gap_us` nobody
+watched: no integral grows there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engines.metrics.sample import Sample
+from engines.recording.active import ActiveTime
+from store.reading import Reading
+
+GAP_INTERVALS = 3
+SHORTEST_GAP_US = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """A sample with its instant: wall clock in ms since the epoch, monotonic clock in µs."""
+
+    at_ms: int
+    mono_us: int
+    sample: Sample
+
+
+def longest_gap_us(every_s: float) -> int:
+    """The longest time between two scrapes that is watched: three intervals, 5 s at least."""
+    return max(round(GAP_INTERVALS * every_s * 1_000_000), SHORTEST_GAP_US)
+
+
+class Integral:
+    """A time integral that only grows; None until its gauge is known.
+
+    `parts` of what is added make one of the ledger's units.
+    """
+
+    def __init__(self, parts: int, value: int | None) -> None:
+        self._parts = parts
+        self._amount = None if value is None else value * parts
+
+    @property
+    def value(self) -> int | None:
+        """In the ledger's units."""
+        return None if self._amount is None else self._amount // self._parts
+
+    def begin(self) -> None:
+        """From now on the gauge is known."""
+        self._amount = self._amount or 0
+
+    def add(self, amount: int) -> None:
+        """Add an amount of parts, 0 or more; nothing before the gauge is known."""
+        if self._amount is not None:
+            self._amount += amount
+
+
+class Accumulator:
+    """The readings of one run. `resume` is the run's last reading if it was recorded before."""
+
+    def __init__(self, run_id: int, every_s: float, resume: Reading | None = None) -> None:
+        self.run_id = run_id
+        self._longest_gap_us = longest_gap_us(every_s)
+        self._last: Scrape | None = None
+        self._ts_ms = -1 if resume is None else resume.ts_ms
+        values: Mapping[str, int | None] = {} if resume is None else resume.values
+        # Gauges are added up twice (both ends of an interval), so a part is half as large.
+        self._watched = Integral(1_000, values.get("watched_ms"))
+        self._active = Integral(1_000, values.get("active_ms"))
+        self._running = Integral(2_000, values.get("running_ms"))
+        self._waiting = Integral(2_000, values.get("waiting_ms"))
+        self._kv_usage = Integral(2_000_000, values.get("kv_usage_us"))
+        self._watched.begin()
+        self._activity = ActiveTime()
+
+    def add(self, scrape: Scrape) -> Reading:
+        """The reading at this scrape, which must be of the same run as the one before."""
+        sample = scrape.sample
+        before, self._last = self._last, scrape
+        if before is not None:
+            interval_us = scrape.mono_us - before.mono_us
+            if interval_us <= self._longest_gap_us:
+                self._watch(before.sample, sample, interval_us)
+        self._begin(sample)
+        # The wall clock may be set back; rows of a run stay in order all the same.
+        self._ts_ms = max(scrape.at_ms, self._ts_ms + 1)
+        return Reading(
+            run_id=self.run_id,
+            ts_ms=self._ts_ms,
+            values={
+                **sample.counters,
+                "watched_ms": self._watched.value,
+                "active_ms": self._active.value,
+                "running_ms": self._running.value,
+                "waiting_ms": self._waiting.value,
+                "kv_usage_us": self._kv_usage.value,
+                "running_max": sample.running,
+                "waiting_max": sample.waiting,
+                "kv_usage_max_ppm": _ppm(sample.kv_usage),
+            },
+            histograms=sample.histograms,
+        )
+
+    def _watch(self, before: Sample, after: Sample, interval_us: int) -> None:
+        self._watched.add(interval_us)
+        _trapezoid(self._running, before.running, after.running, interval_us)
+        _trapezoid(self._waiting, before.waiting, after.waiting, interval_us)
+        _trapezoid(self._kv_usage, _ppm(before.kv_usage), _ppm(after.kv_usage), interval_us)
+        was, now = _in_flight(before), _in_flight(after)
+        if was is not None and now is not None:
+            latencies = before.histograms["e2e"], after.histograms["e2e"]
+            self._active.add(self._activity.between(was, now, latencies, interval_us))
+
+    def _begin(self, sample: Sample) -> None:
+        for integral, gauge in (
+            (self._running, sample.running),
+            (self._waiting, sample.waiting),
+            (self._kv_usage, sample.kv_usage),
+            (self._active, _in_flight(sample)),
+        ):
+            if gauge is not None:
+                integral.begin()
+
+
+def _trapezoid(integral: Integral, before: int | None, after: int | None, interval_us: int) -> None:
+    if before is not None and after is not None:
+        integral.add((before + after) * interval_us)
+
+
+def _in_flight(sample: Sample) -> int | None:
+    """Requests running or waiting; None where the engine does not tell those running."""
+    return None if sample.running is None else sample.running + (sample.waiting or 0)
+
+
+def _ppm(usage: float | None) -> int | None:
+    return None if usage is None else round(usage * 1_000_000)

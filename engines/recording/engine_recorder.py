@@ -1,0 +1,232 @@
+"""Records one engine: lease, sampler, knobs and journal, and finding it again when it restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import TypeVar
+
+from engines.discovery.find import EngineInfo, probe
+from engines.host import procfs
+from engines.metrics import Sample
+from engines.recording import ledger_writes
+from engines.recording.continuity import same_start
+from engines.recording.device_time import DeviceSample
+from engines.recording.held_devices import HeldDevices
+from engines.recording.knob_watch import KnobWatch
+from engines.recording.ledger_writes import LeaseLost
+from engines.recording.sampler import Run, Sampler
+from store.clock import now_ms
+from store.errors import LedgerUnusable, TrimtabError
+from store.ledger.connection import Ledger
+from store.ledger.writer import LedgerWriter
+from store.reading import DeviceReading, Reading
+from store.records import Device, RunInfo
+from store.tables import engines, recorders
+from store.tables.devices import upsert_device
+from store.tables.engines import EngineState
+
+T = TypeVar("T")
+
+KNOBS_EVERY_S = 2.0
+LEASE_RETRY_S = 1.0
+REDISCOVER_EVERY_S = 3.0
+
+
+class EngineRecorder:
+    """One engine's part of a `Recorder`; also the `Sink` of its sampler."""
+
+    def __init__(
+        self,
+        engine: EngineInfo,
+        writer: LedgerWriter,
+        threads: Executor,
+        hosted: set[str],
+        *,
+        owner: str,
+        every_s: float,
+        api_key: str | None,
+    ) -> None:
+        self.engine = engine
+        self.problem: LedgerUnusable | None = None
+        self._writer = writer
+        self._threads = threads
+        self._hosted = hosted
+        self._owner = owner
+        self._every_s = every_s
+        self._api_key = api_key
+        self._engine_id = 0
+        self._run_id: int | None = None
+        self._device_ids: dict[Device, int] = {}
+        self._devices = HeldDevices(threads, hosted)
+        self._said: tuple[EngineState, str] | None = None
+        self._sampler: Sampler | None = None
+        self._search: asyncio.Task[None] | None = None
+        self._searched_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Record until cancelled, whenever nobody else does."""
+        try:
+            while True:
+                try:
+                    await self._take_lease()
+                    await self._record()
+                except LeaseLost:
+                    # Also when the ledger was deleted: a new one knows none of the old ids.
+                    self._run_id = self._said = None
+                    self._device_ids.clear()
+                except LedgerUnusable:
+                    await asyncio.sleep(LEASE_RETRY_S)
+        finally:
+            self._hosted.discard(self.engine.url)
+            if self._search is not None:
+                self._search.cancel()
+            self._writer.submit(
+                lambda ledger: recorders.release(ledger, self._engine_id, self._owner)
+            )
+
+    async def _take_lease(self) -> None:
+        engine, owner = self.engine, self._owner
+        self._engine_id = await self._write(
+            lambda ledger: engines.upsert_engine(ledger, engine.url, engine.name)
+        )
+        while True:
+            if await self._write(
+                lambda ledger: recorders.acquire(ledger, self._engine_id, owner, now_ms())
+            ):
+                return
+            await asyncio.sleep(LEASE_RETRY_S)
+
+    async def _record(self) -> None:
+        self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._api_key)
+        watching = asyncio.create_task(self._watch_knobs())
+        try:
+            await self._sampler.run()
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+    async def open_run(self, sample: Sample, at_ms: int, why: str) -> Run:
+        """The run in the ledger that this sample belongs to."""
+        if why or self.engine.pid is None:  # it may not have been there when we began
+            await self._find_again()
+        info = self._run_info(sample)
+        run = await self._write(
+            lambda ledger: ledger_writes.begin_run(
+                ledger, self._engine_id, info, sample, at_ms=at_ms, why=why
+            )
+        )
+        self._run_id = run.run_id
+        return run
+
+    async def devices(self) -> list[DeviceSample]:
+        """The devices that the engine holds now, by their id in the ledger."""
+        found = await self._devices.sample(self.engine)
+        for device, _ in found:
+            if device not in self._device_ids:
+                self._device_ids[device] = await self._write(
+                    lambda ledger, device=device: upsert_device(ledger, device)  # type: ignore[misc]
+                )
+        return [replace(one, device_id=self._device_ids[device]) for device, one in found]
+
+    async def store(self, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
+        """Keep a reading, the lease and the state `ok`, in one transaction."""
+
+        def write(ledger: Ledger) -> bool:
+            ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
+            kept = ledger_writes.store_reading(ledger, reading, devices)
+            self._say(ledger, "ok", "", reading.ts_ms)
+            return kept
+
+        try:
+            return await self._write(write)
+        except LedgerUnusable:
+            # The next reading is cumulative, too: what this one would have told is not lost.
+            return True
+
+    async def unreadable(self, reason: str, at_ms: int) -> None:
+        """Say so, keep the lease, and look whether the engine is still the same."""
+        gone = self.engine.pid is not None and not _lives(self.engine)
+
+        def write(ledger: Ledger) -> None:
+            ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
+            if gone:
+                self._say(ledger, "gone", f"its process {self.engine.pid} has ended", at_ms)
+            else:
+                self._say(ledger, "unreadable", reason, at_ms)
+
+        if gone:
+            self._hosted.discard(self.engine.url)
+        with contextlib.suppress(LedgerUnusable):
+            await self._write(write)
+        due = time.monotonic() - self._searched_at >= REDISCOVER_EVERY_S
+        if due and (self._search is None or self._search.done()):
+            self._search = asyncio.create_task(self._find_again())
+
+    def _say(self, ledger: Ledger, state: EngineState, reason: str, at_ms: int) -> None:
+        """In the writer's thread: set the engine's state unless it was the last said."""
+        if self._said != (state, reason):
+            ledger_writes.say_state(ledger, self._engine_id, state, reason, at_ms)
+            self._said = (state, reason)
+
+    async def _find_again(self) -> None:
+        """Ask anew what serves at the engine's address: it may be another process by now."""
+        self._searched_at = time.monotonic()
+        url, key = self.engine.url, self._api_key
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._threads, lambda: probe(url, key))
+        except TrimtabError:
+            return
+        before = self.engine
+        same = found.pid == before.pid and same_start(found.started_ms, before.started_ms)
+        if self._sampler is not None and not same:
+            self._sampler.forget()
+        self.engine = replace(found, url=url, name=self.engine.name)
+
+    async def _watch_knobs(self) -> None:
+        """Copy knob states and the plugin's journal into the ledger while there is a run."""
+        loop = asyncio.get_running_loop()
+        watch = KnobWatch(self._writer)
+        while True:
+            sockets, run_id = self.engine.sockets, self._run_id
+            if sockets and run_id is not None:
+                await loop.run_in_executor(
+                    self._threads, watch.copy, sockets, self._engine_id, run_id
+                )
+            await asyncio.sleep(KNOBS_EVERY_S if run_id is not None else self._every_s / 4)
+
+    def _run_info(self, sample: Sample) -> RunInfo:
+        engine = self.engine
+        started_ms = engine.started_ms
+        if started_ms is None and sample.process_start_s is not None:
+            started_ms = round(sample.process_start_s * 1_000)
+        return replace(
+            engine.run_info(),
+            model=sample.model or engine.model,
+            started_ms=started_ms,
+            bounds=sample.bounds,
+            cache_config=sample.cache_config,
+        )
+
+    async def _write(self, write: Callable[[Ledger], T]) -> T:
+        try:
+            result = await asyncio.wrap_future(self._writer.submit(write))
+        except LedgerUnusable as error:
+            self.problem, self._said = error, None
+            raise
+        self.problem = None
+        return result
+
+
+def _lives(engine: EngineInfo) -> bool:
+    """Whether the process that the engine was found as still runs."""
+    process = procfs.read_process(engine.pid) if engine.pid is not None else None
+    if process is None:
+        return False
+    return same_start(process.started_ms, engine.started_ms)

@@ -1,0 +1,88 @@
+"""The devices one engine holds, sampled: its GPUs, or the host where it computes on the CPU.
+
+Asking NVML is done in a thread and has a deadline: a sick driver costs device readings, never
+readings of the engine. Who holds what changes rarely and is asked for every `HOLDS_EVERY_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Executor
+
+from engines.devices import gpus
+from engines.devices.host_device import host_device
+from engines.devices.nvml import Gpu, GpuSample
+from engines.discovery.find import EngineInfo
+from engines.recording.device_time import WHOLE, DeviceSample
+from store.records import Device
+
+HOLDS_EVERY_S = 5.0
+NVML_DEADLINE_S = 0.5
+
+
+class HeldDevices:
+    """Samples what one engine holds.
+
+    `hosted` has the URLs of all engines that compute on this host's CPU: they share it equally.
+    """
+
+    def __init__(self, threads: Executor, hosted: set[str]) -> None:
+        self._threads = threads
+        self._hosted = hosted
+        self._host = host_device()
+        self._on_cpu: dict[tuple[int, str | None], bool] = {}
+        self._holds: list[gpus.GpuHold] = []
+        self._asked_at = -HOLDS_EVERY_S
+        self._pid: int | None = None
+
+    async def sample(self, engine: EngineInfo) -> list[tuple[Device, DeviceSample]]:
+        """Each device with its sample, whose `device_id` is still 0; [] for a distant engine."""
+        if engine.pid is None:
+            return []
+        loop = asyncio.get_running_loop()
+        key = (engine.pid, engine.vllm_version)
+        if key not in self._on_cpu:
+            on_host = await loop.run_in_executor(self._threads, on_cpu, engine)
+            self._on_cpu = {key: on_host}
+        if not self._on_cpu[key]:
+            self._hosted.discard(engine.url)
+            return await loop.run_in_executor(self._threads, self._sample_gpus, engine.pid)
+        self._hosted.add(engine.url)
+        return [(self._host, DeviceSample(0, share_ppm=WHOLE // len(self._hosted)))]
+
+    def _sample_gpus(self, pid: int) -> list[tuple[Device, DeviceSample]]:
+        now = time.monotonic()
+        if pid != self._pid or now - self._asked_at >= HOLDS_EVERY_S:
+            self._pid, self._asked_at = pid, now
+            self._holds = gpus.within(NVML_DEADLINE_S, lambda: gpus.devices_of(pid), self._holds)
+        uuids = [hold.device.uuid for hold in self._holds]
+        nothing: list[GpuSample] = []
+        samples = gpus.within(
+            NVML_DEADLINE_S, lambda: [gpus.sample(uuid) for uuid in uuids], nothing
+        )
+        return [
+            (hold.device, _sample(hold, one))
+            for hold, one in zip(self._holds, samples, strict=False)
+        ]
+
+
+def _sample(hold: gpus.GpuHold, gpu: GpuSample) -> DeviceSample:
+    return DeviceSample(
+        device_id=0,
+        share_ppm=round(hold.share * WHOLE),
+        busy_ppm=None if gpu.utilisation is None else round(gpu.utilisation * WHOLE),
+        memory_mib=hold.memory_mib,
+        energy_mj=gpu.energy_mj,
+    )
+
+
+def on_cpu(engine: EngineInfo) -> bool:
+    """Whether a local engine computes on the CPU: vLLM's CPU build, or a machine without GPUs.
+
+    May take `NVML_DEADLINE_S`.
+    """
+    if "cpu" in (engine.vllm_version or ""):
+        return True
+    unknown: list[Gpu] = []
+    return not engine.gpus and not gpus.within(NVML_DEADLINE_S, gpus.gpus, unknown)

@@ -1,0 +1,62 @@
+"""Copies what an engine's plugin tells into the ledger: knob states and the journal of changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from engines.control.knobs import read_journal, read_knobs
+from engines.control.wire import ControlLost, ControlRefused
+from engines.recording import ledger_writes
+from store.clock import now_ms
+from store.errors import LedgerUnusable
+from store.ledger.connection import Ledger
+from store.ledger.writer import LedgerWriter
+from store.records import KnobState
+from store.tables import knobs
+
+KNOBS_EVERY_S = 10.0
+"""How often knobs are read where the journal tells of no change."""
+
+
+class KnobWatch:
+    """One engine's knobs. `copy` may take seconds: for a thread without an event loop."""
+
+    def __init__(self, writer: LedgerWriter) -> None:
+        self._writer = writer
+        self._run_id: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Read everything anew: what is known already is not stored twice."""
+        self._journal: dict[Path, int] = {}
+        self._states: Sequence[KnobState] = ()
+        self._read_at = -KNOBS_EVERY_S
+
+    def copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> None:
+        """Store what is new in this run. What could not be read or written is tried next time."""
+        if run_id != self._run_id:
+            self._run_id = run_id
+            self._forget()
+        try:
+            self._copy(sockets, engine_id, run_id)
+        except (ControlLost, ControlRefused, LedgerUnusable):
+            self._forget()
+
+    def _copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> None:
+        # The journal goes first, so that a new value never stands there without its cause.
+        told = read_journal(sockets, self._journal)
+        states, at_ms = self._states, now_ms()
+        if told or time.monotonic() - self._read_at >= KNOBS_EVERY_S:
+            states = read_knobs(sockets)
+            self._read_at = time.monotonic()
+        if not told and states == self._states:
+            return
+
+        def write(ledger: Ledger) -> None:
+            ledger_writes.record_changes(ledger, engine_id, run_id, told)
+            knobs.record(ledger, run_id, at_ms, states)
+
+        self._writer.submit(write).result()
+        self._states = states

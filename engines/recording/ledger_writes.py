@@ -1,0 +1,79 @@
+"""What a recorder writes: each function is one transaction, run by the ledger's writer thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engines.metrics import Sample
+from engines.recording.continuity import continues, same_start
+from engines.recording.sampler import Run
+from store.errors import TrimtabError
+from store.ledger.connection import Ledger
+from store.reading import DeviceReading, Reading
+from store.records import Change, Event, RunInfo, RunRow, format_value
+from store.tables import changes, engines, events, readings, recorders, runs
+from store.tables.engines import EngineState
+from store.tables.growth import NotCumulative
+
+
+class LeaseLost(TrimtabError):
+    """Another recorder has taken over the engine."""
+
+
+def keep_lease(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> None:
+    """Say that we still record; raises `LeaseLost`."""
+    if not recorders.beat(ledger, engine_id, owner, now_ms):
+        raise LeaseLost("Another recorder has taken over this engine")
+
+
+def begin_run(
+    ledger: Ledger, engine_id: int, info: RunInfo, sample: Sample, *, at_ms: int, why: str
+) -> Run:
+    """The run that `sample` goes on, or a new one; brings what is known of it up to date."""
+    latest = runs.latest_run(ledger, engine_id)
+    if latest is not None and same_life(latest, info):
+        last = readings.last(ledger, latest.id)
+        if last is None or continues(last, latest.info.bounds, sample):
+            runs.update_run(ledger, latest.id, info)
+            return Run(latest.id, last, readings.last_devices(ledger, latest.id))
+    run_id = runs.open_run(ledger, engine_id, info, at_ms)
+    text = f"new run: {why}" if why else "new run"
+    events.add(ledger, engine_id, Event(at_ms, "run", text))
+    return Run(run_id)
+
+
+def same_life(run: RunRow, info: RunInfo) -> bool:
+    """Whether a stored run may be of the process that `info` tells of; the counters decide then."""
+    known = run.info
+    if known.pid is not None and info.pid is not None and known.pid != info.pid:
+        return False
+    return same_start(known.started_ms, info.started_ms)
+
+
+def store_reading(ledger: Ledger, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
+    """Append a reading; False if it does not go on from the run's last one."""
+    try:
+        readings.append(ledger, reading, devices)
+    except NotCumulative:
+        return False
+    return True
+
+
+def say_state(ledger: Ledger, engine_id: int, state: EngineState, reason: str, at_ms: int) -> None:
+    """Set the engine's state; a line in the event log where it went from one state to another."""
+    known = next(row for row in engines.list_engines(ledger) if row.id == engine_id)
+    engines.set_status(ledger, engine_id, state, reason, at_ms)
+    if known.state != state:
+        text = f"{state}: {reason}" if reason else state
+        events.add(ledger, engine_id, Event(at_ms, "status", text))
+
+
+def record_changes(ledger: Ledger, engine_id: int, run_id: int, found: Sequence[Change]) -> None:
+    """Copy the engine's journal; a line in the event log for each change not known before."""
+    for change in found:
+        if changes.record(ledger, run_id, change):
+            text = (
+                f"{change.knob}: {format_value(change.from_value)} -> "
+                f"{format_value(change.to_value)} ({change.cause}) {change.outcome}"
+            )
+            events.add(ledger, engine_id, Event(change.ts_ms, "change", text))

@@ -1,0 +1,151 @@
+"""Records engines into a ledger, in a thread and an event loop of its own.
+
+Nothing here touches the screen's loop, so keys are answered while a server hangs. Each reading is
+one transaction: a recorder that is killed loses at most the interval it was in, and the next one
+goes on with the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from engines.discovery.find import EngineInfo
+from engines.recording.engine_recorder import EngineRecorder
+from store.clock import now_ms
+from store.errors import LedgerUnusable, TrimtabError
+from store.ledger.writer import LedgerWriter
+from store.retention import thinning as retention
+from store.tables.owners import new_owner
+
+Find = Callable[[], Sequence[EngineInfo]]
+
+FIND_EVERY_S = 30.0
+"""Looking through all processes takes 60 ms of CPU."""
+FIND_FIRST_EVERY_S = 2.0
+THIN_EVERY_S = 60.0
+THIN_PAUSE_S = 0.2
+STOP_S = 2.0
+THREADS = 8
+
+
+_log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Records the given engines, or all that `engines()` finds, now and later.
+
+    `start` raises `LedgerUnusable` where the ledger cannot be written; what goes wrong later is in
+    `problem` until it is mended. `stop` returns within two seconds, whatever hangs.
+    """
+
+    def __init__(
+        self,
+        db_path: Path,
+        engines: Sequence[EngineInfo] | Find,
+        every_s: float = 1.0,
+        api_key: str | None = None,
+    ) -> None:
+        self._find: Find | None = engines if callable(engines) else None
+        self._given: Sequence[EngineInfo] = () if callable(engines) else tuple(engines)
+        self._every_s = every_s
+        self._api_key = api_key
+        self._owner = new_owner()
+        self._writer = LedgerWriter(db_path)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recorder")
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
+        self._recorders: dict[str, EngineRecorder] = {}
+        self._hosted: set[str] = set()
+
+    @property
+    def problem(self) -> LedgerUnusable | None:
+        """Why the ledger cannot be written now, or None."""
+        found = (recorder.problem for recorder in list(self._recorders.values()))
+        return next((problem for problem in found if problem is not None), None)
+
+    def start(self) -> None:
+        """Open the ledger and begin to record."""
+        self._writer.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what was read, let go of the engines, and end."""
+        began = time.monotonic()
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(STOP_S / 2)
+        self._writer.close(max(0.1, STOP_S - (time.monotonic() - began)))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._record())
+        finally:
+            # Not asyncio.run: it would wait for threads that hang in a name look-up.
+            self._loop.close()
+
+    async def _record(self) -> None:
+        tasks: dict[str, asyncio.Task[None]] = {}
+        stopping = asyncio.create_task(self._stopping.wait())
+        looking = asyncio.create_task(self._look(tasks))
+        thinning = asyncio.create_task(self._thin())
+        await asyncio.wait({stopping, looking}, return_when=asyncio.FIRST_COMPLETED)
+        everything = [stopping, looking, thinning, *tasks.values()]
+        for task in everything:
+            task.cancel()
+        await asyncio.wait(everything, timeout=STOP_S / 4)
+
+    async def _look(self, tasks: dict[str, asyncio.Task[None]]) -> None:
+        """Begin to record each engine not yet recorded; look for more where we may."""
+        found = self._given
+        while True:
+            if self._find is not None:
+                found = await self._loop.run_in_executor(self._threads, self._find)
+            for engine in found:
+                if engine.url not in tasks:
+                    recorder = self._recorder(engine)
+                    self._recorders[engine.url] = recorder
+                    tasks[engine.url] = asyncio.create_task(recorder.run())
+                    tasks[engine.url].add_done_callback(_tell_failure)
+            if self._find is None:
+                await self._stopping.wait()
+                return
+            await asyncio.sleep(FIND_EVERY_S if tasks else FIND_FIRST_EVERY_S)
+
+    async def _thin(self) -> None:
+        """Thin old readings, a chunk at a time so that new ones need not wait."""
+        more = False
+        while True:
+            await asyncio.sleep(THIN_PAUSE_S if more else THIN_EVERY_S)
+            more = False
+            with contextlib.suppress(TrimtabError):  # the next reading tells what is wrong
+                more = await asyncio.wrap_future(
+                    self._writer.submit(lambda ledger: retention.tidy(ledger, now_ms()))
+                )
+
+    def _recorder(self, engine: EngineInfo) -> EngineRecorder:
+        return EngineRecorder(
+            engine,
+            self._writer,
+            self._threads,
+            self._hosted,
+            owner=self._owner,
+            every_s=self._every_s,
+            api_key=self._api_key,
+        )
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """An engine's recorder never ends by itself: if it does, it is a fault of ours to be told."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("recording an engine ended", exc_info=error)

@@ -1,0 +1,148 @@
+"""One engine, read again and again at fixed instants: scrape → sample → reading.
+
+A `Sampler` knows no ledger. It asks a `Sink` for a run when one begins, and hands it readings and
+the engine's state. The instants are absolute (the start plus whole intervals), so they do not
+drift; one that was missed because an answer took long is skipped, not made up for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engines.metrics import NotMetrics, PageReader, Sample
+from engines.recording.accumulate import Accumulator, Scrape
+from engines.recording.continuity import lost, restarted
+from engines.recording.device_time import DeviceAccumulator, DeviceSample
+from engines.web.http import Fetcher, ReadFailed
+from store.clock import now_ms
+from store.reading import DeviceReading, Reading
+
+METRICS_PATH = "/metrics"
+PATIENCE = 5
+"""After so many pages in a row that lack a number the run had, they are taken for another life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run to write to; with its last readings if it was recorded before."""
+
+    run_id: int
+    last: Reading | None = None
+    last_devices: Sequence[DeviceReading] = ()
+
+
+class Sink(Protocol):
+    """Where a sampler's findings go."""
+
+    async def open_run(self, sample: Sample, at_ms: int, why: str) -> Run:
+        """The run that `sample` belongs to; `why` it is not the one before ("" at the start)."""
+
+    async def devices(self) -> Sequence[DeviceSample]:
+        """The devices that the engine holds now."""
+
+    async def store(self, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
+        """Keep a reading; False if it cannot belong to its run, so that a new one must begin."""
+
+    async def unreadable(self, reason: str, at_ms: int) -> None:
+        """The engine could not be read at this instant."""
+
+
+@dataclass(slots=True)
+class _Life:
+    """What a sampler carries from scrape to scrape within one run."""
+
+    accumulator: Accumulator
+    devices: dict[int, DeviceAccumulator] = field(default_factory=dict)
+    last: Sample | None = None
+    incomplete: int = 0
+
+
+class Sampler:
+    """Reads one engine. `tick` is one scrape, `run` goes on until cancelled."""
+
+    def __init__(
+        self, url: str, sink: Sink, *, every_s: float = 1.0, api_key: str | None = None
+    ) -> None:
+        self._sink = sink
+        self._every_s = every_s
+        self._fetcher = Fetcher(url, api_key=api_key)
+        self._reader = PageReader()
+        self._life: _Life | None = None
+
+    def forget(self) -> None:
+        """What comes next may be another life of the engine: ask the sink for the run again."""
+        self._life = None
+
+    async def run(self) -> None:
+        """Scrape at the start plus whole intervals until cancelled."""
+        clock = asyncio.get_running_loop().time
+        start, number = clock(), 0
+        try:
+            while True:
+                await self.tick()
+                number = next_instant(number, clock() - start, self._every_s)
+                await asyncio.sleep(start + number * self._every_s - clock())
+        finally:
+            await self._fetcher.aclose()
+
+    async def tick(self) -> None:
+        """One scrape. A page that cannot be read stores nothing and says why."""
+        try:
+            page = await self._fetcher.get(METRICS_PATH)
+            scrape = Scrape(now_ms(), time.monotonic_ns() // 1_000, self._reader.read(page))
+            why = self._check(scrape.sample)
+        except (ReadFailed, NotMetrics) as error:
+            await self._sink.unreadable(error.what, now_ms())
+            return
+        life = self._life if why is None else None
+        if life is None:
+            life = await self._begin(scrape, why or "")
+        life.last = scrape.sample
+        reading = life.accumulator.add(scrape)
+        devices = await self._device_readings(life, reading, scrape.mono_us)
+        if not await self._sink.store(reading, devices):
+            self._life = None
+
+    def _check(self, sample: Sample) -> str | None:
+        """Why the sample begins another run, or None; raises `NotMetrics` if it is not whole."""
+        life = self._life
+        if life is None or life.last is None:
+            return None
+        why = restarted(life.last, sample)
+        missing = None if why else lost(life.last, sample)
+        life.incomplete = life.incomplete + 1 if missing else 0
+        if missing is None:
+            return why
+        if life.incomplete > PATIENCE:
+            return f"the engine no longer tells {missing}"
+        raise NotMetrics(f"the page is not whole: {missing} was there before")
+
+    async def _begin(self, scrape: Scrape, why: str) -> _Life:
+        run = await self._sink.open_run(scrape.sample, scrape.at_ms, why)
+        life = _Life(Accumulator(run.run_id, self._every_s, run.last))
+        for last in run.last_devices:
+            life.devices[last.device_id] = DeviceAccumulator(run.run_id, self._every_s, last)
+        self._life = life
+        return life
+
+    async def _device_readings(
+        self, life: _Life, reading: Reading, mono_us: int
+    ) -> list[DeviceReading]:
+        readings = []
+        for sample in await self._sink.devices():
+            device = life.devices.get(sample.device_id)
+            if device is None:
+                device = DeviceAccumulator(reading.run_id, self._every_s)
+                life.devices[sample.device_id] = device
+            readings.append(device.add(sample, reading.ts_ms, mono_us))
+        return readings
+
+
+def next_instant(number: int, elapsed_s: float, every_s: float) -> int:
+    """Which instant follows the one with this number: the next that has not passed yet."""
+    return max(number + 1, math.ceil(elapsed_s / every_s))

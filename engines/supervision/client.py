@@ -1,0 +1,204 @@
+"""Starting a supervised engine, and asking its supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.control.channel import Channel
+from engines.control.wire import ControlLost, ControlRefused
+from engines.inside.trimtab_inside.sockets import directory
+from engines.provision.places import log_file
+from engines.serving import registry as serving
+from engines.text.outputs import clean_line
+from store.errors import NotAchieved
+
+if TYPE_CHECKING:
+    from engines.launch.prepare import Launch, LaunchSpec
+    from engines.serving.startup import Started
+    from engines.supervision.order import Order
+
+BEGIN_S = 20.0
+NOTICE_S = 2.0
+_POLL_S = 0.1
+_SILENT = 50
+
+
+def socket_of(name: str) -> Path:
+    """Where the supervisor of the engine of this name is asked by its own user."""
+    return directory(os.geteuid()) / f"supervisor-{name}.sock"
+
+
+def start_supervised(spec: LaunchSpec) -> Started:
+    """Start an engine under a supervisor of its own, which outlives us.
+
+    Raises as `launch.prepare` does, and `NotAchieved` where the supervisor did not begin.
+    """
+    from engines.launch.prepare import prepare
+    from engines.serving.startup import started_as
+
+    launch = prepare(spec)
+    keeper = start_keeper(launch)
+    until = time.monotonic() + BEGIN_S
+    while time.monotonic() < until and keeper.poll() is None:
+        one = serving.find_serving(launch.name)
+        if one is not None:
+            return started_as(one, log_only=launch.log_only)
+        time.sleep(_POLL_S)
+    keeper.terminate()  # it may still try, and nobody would know
+    raise why_not_begun(launch.name)
+
+
+def start_keeper(launch: Launch, beginning: str = "", *descriptors: int) -> subprocess.Popen[bytes]:
+    """Start the keeper of an engine, in a session of its own. `beginning` is the line that tells it
+    of an engine that runs already (`engines/adoption`), for which it inherits `descriptors`."""
+    from engines.supervisor.memory import Memory, to_line
+
+    log = log_file(f"{launch.name}-supervisor")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "engines.supervisor"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=descriptors,
+        )
+    assert keeper.stdin is not None
+    # The environment carries keys: over a pipe nobody else reads it.
+    keeper.stdin.write((to_line(Memory(launch)) + beginning).encode())
+    keeper.stdin.close()
+    return keeper
+
+
+def why_not_begun(name: str) -> NotAchieved:
+    """What to raise where a supervisor did not begin: the last line of its log."""
+    log = log_file(f"{name}-supervisor")
+    return NotAchieved(
+        f"{name} was not started",
+        clean_line(log.read_text(errors="replace").strip().rpartition("\n")[2]),
+        f"see {log}",
+    )
+
+
+def status(name: str) -> dict[str, Any] | None:
+    """What the supervisor of an engine says of itself; None where there is none."""
+    try:
+        return Channel(socket_of(name)).ask({"op": "status"})
+    except ControlLost:
+        return None
+
+
+def supervised_as(pid: int | None) -> str | None:
+    """What the supervisor of the engine with this topmost process calls it; None without one.
+
+    Never raises: one that is too busy to answer is one.
+    """
+    name = next((one.name for one in serving.list_serving() if one.pid == pid), None)
+    if name is None:
+        return None
+    with contextlib.suppress(ControlRefused):
+        return None if status(name) is None else name
+    return name
+
+
+def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[str, Any]:
+    """Let the supervisor of an engine swap it, and follow to the end; its result.
+
+    The swap goes on when we are interrupted. Raises `ControlRefused` where it cannot begin now,
+    `NotAchieved` where the supervisor is gone.
+    """
+    begin_swap(name, order)
+    return follow_swap(name, order.id, on_step)
+
+
+def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) -> dict[str, Any]:
+    """Follow a swap that has begun to its end; its result. Raises as `swap` does."""
+    shown, silent = 0, 0
+    while silent < _SILENT:
+        time.sleep(_POLL_S)
+        told = (status(name) or {}).get("swap")
+        if not isinstance(told, dict) or told.get("id") != swap_id:
+            silent += 1
+            continue
+        silent = 0
+        for step in told["steps"][shown:]:
+            on_step(str(step["step"]), str(step["text"]))
+            shown += 1
+        if told["outcome"] != "running":
+            return told
+    raise NotAchieved(
+        f"the supervisor of {name} was lost during the swap",
+        "another one takes over and goes back to the old engine",
+        f"see {log_file(f'{name}-supervisor')}",
+    )
+
+
+def begin_swap(name: str, order: Order) -> None:
+    """Hand an order over; the supervisor does the rest. Raises `NotAchieved` where it cannot begin
+    now, `ControlLost` where nobody supervises.
+    """
+    # It may notice later than we that its engine serves.
+    until = time.monotonic() + NOTICE_S
+    while True:
+        try:
+            Channel(socket_of(name)).ask({"op": "swap", "order": order.to_json()})
+        except ControlRefused as error:
+            if error.code != "not now":
+                raise
+            if time.monotonic() >= until:
+                raise NotAchieved(
+                    f"{name} cannot be swapped now",
+                    error.what,
+                    "trimtab undo calls a running one off",
+                ) from None
+            time.sleep(_POLL_S)
+        else:
+            return
+
+
+def call_off(name: str) -> None:
+    """Let the swap that runs go back, where it has not taken over yet; returns at once.
+
+    Raises `ControlRefused` where none runs.
+    """
+    Channel(socket_of(name)).ask({"op": "call off"})
+
+
+def stop(
+    name: str, *, drain_s: float = serving.DRAIN_S, on_wait: Callable[[str], None] | None = None
+) -> serving.Stopped:
+    """End an engine that trimtab started, by its supervisor where it has one.
+
+    As `serving.stop`, and with a supervisor no request is cut while `drain_s` lasts.
+    """
+    serving.check_name(name)
+    found = status(name)
+    if found is None:
+        return serving.stop(name, drain_s=drain_s, on_wait=on_wait)
+    Channel(socket_of(name)).ask({"op": "stop", "drain_s": drain_s})
+    until = time.monotonic() + drain_s + serving.GRACE_S + BEGIN_S
+    while time.monotonic() < until:
+        now = status(name)
+        if now is None:
+            break
+        if isinstance(now.get("stopped"), dict):
+            told = now["stopped"]
+            return serving.Stopped(
+                name, found.get("pid") or 0, told["drained"], tuple(told["killed"]), told["took_s"]
+            )
+        if on_wait is not None:
+            on_wait(str(now.get("state")))
+        time.sleep(_POLL_S)
+    raise NotAchieved(
+        f"{name}'s supervisor did not say how it ended",
+        "",
+        f"see {log_file(f'{name}-supervisor')}",
+    )

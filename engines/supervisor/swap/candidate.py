@@ -1,0 +1,119 @@
+"""The engine that is to take over: how it is started, asked and ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engines.command.arguments import read_arguments
+from engines.control.front import Front, front_path
+from engines.control.plugin_sockets import plugin_control
+from engines.host.processes import engine_trees
+from engines.launch.command import choose_cores, take_secrets
+from engines.launch.prepare import Launch
+from engines.serving import registry as serving
+from engines.serving.startup import Phase, Started, cause_in, wait_healthy, why_it_ended
+from engines.variants import Variant, merged_arguments
+from engines.web import http
+from store.errors import NotAchieved, TrimtabError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CHECK_S = 180.0
+_BIND = "VLLM_CPU_OMP_THREADS_BIND"
+
+
+def launch_of(current: Launch, variant: Variant) -> Launch:
+    """The variant's launch: the current command and environment, changed by the variant."""
+    arguments, secrets = take_secrets(merged_arguments(current.arguments, variant))
+    return replace(
+        current,
+        command=(*current.command[: current.serve_at + 1], *arguments),
+        environ={**current.environ, **variant.environment, **secrets},
+        variant=variant.name,
+    )
+
+
+def variant_of(launch: Launch) -> Variant:
+    """A launch as the variant that it is, to be shown and estimated."""
+    arguments = launch.arguments
+    model = read_arguments(arguments).model or launch.model
+    rest = arguments[1:] if arguments[:1] == (model,) else arguments
+    return Variant(launch.variant, model, rest, launch.environ, "start")
+
+
+def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) -> Launch:
+    """A launch under a name of its own, to take over from `current`.
+
+    `log` is that of the engine that runs, which the new one must not write to. With `beside` a CPU
+    engine is bound to other cores, as both run for a while.
+    """
+    environ: Mapping[str, str] = launch.environ
+    cores = launch.cores
+    if beside and {*cores} & {*current.cores} and environ.get(_BIND) == ",".join(map(str, cores)):
+        cores = choose_cores(sorted(os.sched_getaffinity(0)), {*current.cores})
+        environ = {**environ, _BIND: ",".join(map(str, cores))}
+    name = next(one for one in serving.candidate_names(current.name) if one != log.stem)
+    return replace(launch, name=name, environ=environ, cores=cores)
+
+
+def check_arguments(launch: Launch) -> None:
+    """Let the engine's own Python take the arguments, without starting anything.
+
+    Raises `NotAchieved` with vLLM's reason. A vLLM whose Python is not known is not asked.
+    """
+    python = Path(launch.command[0])
+    if not python.name.startswith("python") or shutil.which(str(python)) is None:
+        return
+    script = Path(__file__).with_name("check_arguments.py")
+    try:
+        done = subprocess.run(
+            [str(python), str(script), *launch.arguments],
+            cwd=launch.directory,
+            env=dict(launch.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=CHECK_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotAchieved("vLLM could not be asked about the arguments", str(error)) from None
+    if done.returncode == 0:
+        return
+    output = (done.stdout + done.stderr).decode("utf-8", "replace")
+    raise NotAchieved("vLLM rejects the arguments", cause_in(output))
+
+
+class Candidate:
+    """A started engine that is reached by sockets of its own, not by the address."""
+
+    def __init__(self, started: Started) -> None:
+        self.started = started
+        self.front = Front(front_path(started.pid, os.geteuid()))
+
+    def wait_healthy(self, seconds: float, on_phase: Callable[[Phase], None]) -> None:
+        """Until it answers its health check over its own socket; raises `NotAchieved`."""
+        wait_healthy(replace(self.started, log_only=True), seconds, on_phase)
+        try:
+            http.get("http://localhost/health", deadline_s=10.0, unix_socket=self.front.http_path())
+        except TrimtabError as error:
+            reason = why_it_ended(self.started.log_path)
+            raise NotAchieved(f"it started and is not healthy: {error.what}", reason) from None
+
+    def knob_sockets(self) -> Sequence[Path]:
+        """Where its live knobs are set."""
+        tree = next((one for one in engine_trees() if one.root.pid == self.started.pid), None)
+        return () if tree is None else plugin_control(tree).sockets
+
+    def end(self, drain_s: float) -> None:
+        """Stop it, its requests first; nothing if it has ended."""
+        try:
+            serving.stop(self.started.name, drain_s=drain_s)
+        except NotAchieved:
+            serving.end_orphans(self.started.name)

@@ -1,0 +1,85 @@
+"""What of an engine can be seen to differ from another: files, types, kernels, arguments.
+
+A setting that vLLM accepts may do nothing: `--quantization int8_per_channel_weight_only` on a dense
+model quantises 0 layers, and the answers stay the same to the bit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.command.arguments import read_arguments
+from engines.command.flags import last_value
+from engines.variants.places import model_place
+from engines.variants.weights import Weights, read_weights
+
+_KERNEL = re.compile(r"\b\w*(?:Kernel|LinearMethod)\b")
+_QUANTISED = re.compile(r"Quantizing (\d+) layers")
+_LIMITS = ("kv-cache-dtype", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "dtype")
+_MOST_LOG = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one engine shows. `layers_quantised` is what its log says it quantised while loading;
+    `limits` the arguments among those that change what it can do."""
+
+    model: str | None
+    weight_bytes: int | None
+    quantisation: str | None
+    dtype: str | None
+    asked_quantisation: str | None
+    layers_quantised: int | None
+    kernels: tuple[str, ...]
+    limits: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def evidence_of(arguments: Sequence[str], log: Path, directory: Path | None) -> Evidence:
+    """What an engine started with these arguments (after `vllm serve`) in `directory` shows; never
+    raises."""
+    model = read_arguments(arguments).model
+    weights = None if model is None else read_weights(model_place(model, directory))
+    try:
+        with log.open("rb") as file:
+            text = file.read(_MOST_LOG).decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    counts = [int(count) for count in _QUANTISED.findall(text)]
+    limits = ((name, last_value(arguments, name)) for name in _LIMITS)
+    return Evidence(
+        model=model,
+        weight_bytes=None if weights is None else weights.bytes_on_disk,
+        quantisation=None if weights is None else weights.quantisation,
+        dtype=_dtype(arguments, weights),
+        asked_quantisation=last_value(arguments, "quantization"),
+        layers_quantised=max(counts) if counts else None,
+        kernels=tuple(sorted(set(_KERNEL.findall(text)))),
+        limits=tuple((name, value) for name, value in limits if value is not None),
+    )
+
+
+def _dtype(arguments: Sequence[str], weights: Weights | None) -> str | None:
+    """The type that is computed in: the one asked for, else that of the files."""
+    asked = last_value(arguments, "dtype")
+    if asked not in (None, "auto"):
+        return asked
+    return None if weights is None else weights.dtype
+
+
+def unchanged(old: Evidence, new: Evidence) -> str:
+    """Why nothing that was asked for has come about, '' where something has."""
+    if new.asked_quantisation is not None and new.layers_quantised == 0:
+        return f"--quantization {new.asked_quantisation} quantised 0 layers: it changed nothing"
+    same_files = (old.model, old.weight_bytes) == (new.model, new.weight_bytes)
+    same_work = (old.kernels, old.layers_quantised) == (new.kernels, new.layers_quantised)
+    if same_files and same_work and old.limits == new.limits:
+        return "weights, kernels and limits are those of the engine before: it changed nothing"
+    return ""

@@ -1,0 +1,280 @@
+"""A swap from one engine to another on the same address, with a way back from every step.
+
+`overlap`     the new engine starts beside the old one, is verified, takes over; the old one ends
+`stop-start`  the old one stops taking, finishes and ends; the new one starts, is verified, takes
+              over; clients wait in the queue meanwhile
+
+Whatever fails, the old engine serves on: in an overlap it never stopped, else it is started again
+with its own command. `Swap.run` gives the engine in force afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from socket import socket
+from typing import Any, Literal
+
+from engines.control.knobs import read_knobs, set_knob
+from engines.discovery.find import probe
+from engines.host.priority import give_way
+from engines.launch.prepare import Launch, spawn
+from engines.quality.asking import Asker, over_socket
+from engines.quality.scoring import Scores
+from engines.serving import registry as serving
+from engines.serving.startup import Phase, Started
+from engines.supervision.order import Order, Strategy, strategy_for
+from engines.supervisor.swap.candidate import (
+    Candidate,
+    as_candidate,
+    check_arguments,
+    launch_of,
+    variant_of,
+)
+from engines.supervisor.swap.evidence import Evidence, evidence_of
+from engines.supervisor.swap.verify import scores_of, verify
+from engines.supervisor.telling import start_key, tell_start
+from engines.text.redact import redact_arguments
+from engines.variants import estimate, read_weights
+from engines.variants.places import model_place
+from store.errors import NotAchieved, TrimtabError
+from store.records import KnobState
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a swap has of its supervisor: the address, somebody to tell each line to, the way to
+    ask whether it is to go on, and what to call when the new engine has taken over: from then on
+    it has the old one's name, and the old one another."""
+
+    listener: socket
+    say: Callable[[str], None]
+    interrupted: Callable[[], Literal["", "stop", "call off"]]
+    taken_over: Callable[[Launch, Started, float], None]
+
+
+class Swap:
+    """One swap; `result` tells of it, also while it runs.
+
+    It goes back to `before`, if that is given, instead of to the variant of the order.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        running: tuple[Launch, Started],
+        wiring: Wiring,
+        *,
+        before: Launch | None = None,
+    ) -> None:
+        self.order = order
+        self._launch, engine = running
+        self._goes_back = before is not None
+        if before is not None:
+            self._variant, self._target = variant_of(before), before
+        else:
+            assert order.variant is not None
+            self._variant = order.variant
+            self._target = launch_of(self._launch, order.variant)
+        self._old = Candidate(engine)
+        self._wiring = wiring
+        self._began = time.monotonic()
+        self._closed_at: float | None = None
+        self._failed = ""
+        self._lines: list[dict[str, Any]] = []
+        self.result: dict[str, Any] = {
+            "id": order.id,
+            "variant": self._variant.name,
+            "strategy": order.strategy,
+            "outcome": "running",
+            "reason": "",
+            "waited_s": 0.0,
+            "steps": self._lines,
+        }
+
+    def run(self) -> Started:
+        """Do it, or leave things as they were. `close` is to follow, once all is settled."""
+        try:
+            return self._swap()
+        except TrimtabError as error:
+            self._failed = " · ".join(filter(None, (error.what, error.meaning)))
+            return self._old.started
+
+    def close(self) -> None:
+        """Tell how it ended: whoever follows it may act on the engine from then on."""
+        outcome = "rolled back" if self._failed else "done"
+        self.result |= {"outcome": outcome, "reason": self._failed, "took_s": self.elapsed_s}
+        self._say(outcome, self._failed or f"{self._variant.name} serves")
+
+    def _swap(self) -> Started:
+        strategy = self.result["strategy"] = self._strategy()
+        launch = as_candidate(
+            self._target, self._launch, self._old.started.log_path, beside=strategy == "overlap"
+        )
+        self._say("check", "asking vLLM whether it takes the arguments")
+        check_arguments(launch)
+        old_evidence = evidence_of(
+            self._launch.arguments, self._old.started.log_path, self._directory
+        )
+        knobs = read_knobs(self._old.knob_sockets())
+        self._say("measure", "the old engine's quality")
+        before = scores_of(self._ask(self._old), self.order, self._launch.model)
+        self._go_on()
+        if strategy == "stop-start":
+            self._stop_old()
+        try:
+            new = self._start(launch, beside=strategy == "overlap")
+            try:
+                self._verify(new, launch, old_evidence, before)
+                self._carry_over(new, knobs)
+                self._go_on()
+                self._take_over(new, launch)
+            except TrimtabError:
+                self._say("roll back", f"ending process {new.started.pid}")
+                new.end(0)
+                raise
+        except TrimtabError:
+            self._restore(strategy)
+            raise
+        name = self._launch.name
+        running = replace(new.started, name=name)
+        self._wiring.taken_over(replace(launch, name=name), running, self.elapsed_s)
+        if strategy == "overlap":
+            self._say("drain", f"process {self._old.started.pid} finishes what it has")
+            left = replace(self._old.started, name=serving.leaving_name(name))
+            Candidate(left).end(self.order.drain_s)
+        return running
+
+    def _strategy(self) -> Strategy:
+        """How to swap; raises `NotAchieved` for a model that is not there or does not fit."""
+        variant = self._variant
+        words = " ".join((variant.model, *redact_arguments(variant.arguments)))
+        self._say("plan", f"{'back ' if self._goes_back else ''}to {variant.name}: {words}")
+        weights = read_weights(model_place(variant.model, self._directory))
+        if weights.problem:
+            raise NotAchieved(f"{variant.model} cannot be served", weights.problem)
+        found = estimate(variant, probe(self._launch.url), weights=weights)
+        if found.verdict == "does not fit":
+            raise NotAchieved("it does not fit", found.reason)
+        if self.order.strategy != "auto":
+            return self.order.strategy
+        return strategy_for(found)
+
+    def _stop_old(self) -> None:
+        self._say("drain", f"process {self._old.started.pid} finishes what it has; others wait")
+        self._closed_at = time.monotonic()
+        self._old.end(self.order.drain_s)
+
+    def _start(self, launch: Launch, *, beside: bool) -> Candidate:
+        new = Candidate(spawn(launch, self._wiring.listener, held=True))
+        began = time.monotonic()
+        model, command = start_key(launch)
+        phases: dict[str, float] = {}
+        self.result["start"] = {
+            "model": model,
+            "command": command,
+            "beside": beside,
+            "at_s": self.elapsed_s,
+            "phases": phases,
+        }
+        self._say("start", f"process {new.started.pid}")
+
+        def report(phase: Phase) -> None:
+            self._go_on()
+            if phase.index and phase.text not in phases:
+                phases[phase.text] = round(phase.elapsed_s, 1)
+                self._say("start", phase.text)
+
+        try:
+            new.wait_healthy(self.order.start_s, report)
+        except TrimtabError:
+            new.end(0)
+            raise
+        took_s = round(time.monotonic() - began, 1)
+        tell_start(self.order.db, launch, beside=beside, took_s=took_s, phases=phases)
+        return new
+
+    def _verify(self, new: Candidate, launch: Launch, old: Evidence, before: Scores | None) -> None:
+        self._say("verify", "it answers; what changed, and is it as good")
+        found = verify(
+            self._ask(new),
+            self.order,
+            self._launch.model,
+            old=old,
+            new=evidence_of(launch.arguments, new.started.log_path, self._directory),
+            before=before,
+        )
+        self.result["evidence"] = found.to_json()
+        quality = found.quality
+        self._say("verify", f"quality {quality.outcome}: {'; '.join(quality.reasons) or 'as good'}")
+        if not found.refused:
+            return
+        if self._goes_back:
+            self._say("verify", f"it served before, so it is taken: {found.refused}")
+        elif self.order.keep:
+            self._say("verify", f"kept all the same, as asked: {found.refused}")
+        else:
+            raise NotAchieved(found.refused)
+
+    def _carry_over(self, new: Candidate, knobs: list[KnobState]) -> None:
+        """Give the new engine the live values that the old one had been set to."""
+        sockets = new.knob_sockets()
+        for knob in knobs:
+            if knob.kind != "live" or knob.value in (None, knob.start):
+                continue
+            try:
+                set_knob(sockets, knob.name, knob.value, who=self.order.who or "swap")
+            except TrimtabError as error:
+                self._say("take over", f"{knob.name} stays at its start value: {error.what}")
+
+    def _take_over(self, new: Candidate, launch: Launch) -> None:
+        self._say("take over", f"process {new.started.pid} takes connections")
+        new.front.open()
+        if launch.gives_way:
+            give_way(new.started.pid)
+        self._opened()
+
+    def _restore(self, strategy: Strategy) -> None:
+        """Let the old engine serve as before."""
+        if strategy == "overlap":
+            self._old.front.open()
+            return
+        if self._wiring.interrupted() == "stop":
+            return
+        self._say("roll back", "starting the old engine again")
+        self._old = Candidate(spawn(self._launch, self._wiring.listener))
+        self._old.wait_healthy(self.order.start_s, lambda _: None)
+        self._opened()
+
+    def _go_on(self) -> None:
+        """Raises `NotAchieved` where the swap is not to go on."""
+        why = self._wiring.interrupted()
+        if why == "stop":
+            raise NotAchieved("the engine is to stop: the swap is called off")
+        if why:
+            raise NotAchieved("it was called off")
+
+    def _opened(self) -> None:
+        if self._closed_at is not None:
+            self.result["waited_s"] = round(time.monotonic() - self._closed_at, 1)
+
+    def _ask(self, engine: Candidate) -> Asker:
+        return over_socket(
+            engine.front.http_path(), api_key=self._launch.environ.get("VLLM_API_KEY")
+        )
+
+    @property
+    def _directory(self) -> Path | None:
+        """Where both engines run, from which a relative model counts."""
+        return None if self._launch.directory is None else Path(self._launch.directory)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return round(time.monotonic() - self._began, 1)
+
+    def _say(self, step: str, text: str) -> None:
+        self._lines.append({"at_s": self.elapsed_s, "step": step, "text": text})
+        self._wiring.say(f"{step}: {text}")

@@ -1,0 +1,82 @@
+"""Whether a started engine may take over: it answers, something has changed, and it is as good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engines.quality.asking import Asker
+from engines.quality.judging import judge
+from engines.quality.scoring import Scores, score
+from engines.quality.texts import Text, built_in_texts, read_texts
+from engines.quality.verdict import QualityVerdict
+from engines.supervision.order import Order
+from engines.supervisor.swap.evidence import Evidence, unchanged
+from store.errors import NotAchieved, TrimtabError
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found; `refused` says why the engine may not take over, '' if it may."""
+
+    old: Evidence
+    new: Evidence
+    quality: QualityVerdict
+    refused: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "old": self.old.to_json(),
+            "new": self.new.to_json(),
+            "quality": self.quality.to_json(),
+            "refused": self.refused,
+        }
+
+
+def texts_of(order: Order) -> tuple[Text, ...]:
+    """The texts that both engines are asked; raises `BadInput` for a file that holds none."""
+    return built_in_texts() if order.texts is None else read_texts(order.texts)
+
+
+def scores_of(ask: Asker, order: Order, model: str) -> Scores | None:
+    """What an engine makes of the texts; None where it gives no figures."""
+    try:
+        return score(ask, texts_of(order), model=model)
+    except TrimtabError:
+        return None
+
+
+def verify(
+    ask: Asker,
+    order: Order,
+    model: str,
+    *,
+    old: Evidence,
+    new: Evidence,
+    before: Scores | None,
+) -> Verified:
+    """Ask the new engine and weigh what it shows.
+
+    Raises `NotAchieved` where it does not answer at all.
+    """
+    body = {"model": model, "prompt": "The", "max_tokens": 1, "temperature": 0}
+    try:
+        if not ask("/v1/completions", body).get("choices"):
+            raise NotAchieved("the new engine gives no completion")
+    except TrimtabError as error:
+        raise NotAchieved("the new engine does not answer", error.what) from None
+    scores = scores_of(ask, order, model)
+    if scores is None:
+        raise NotAchieved("the new engine gives no figures for the texts of the quality check")
+    quality = judge(before, scores, order.thresholds)
+    refused = unchanged(old, new)
+    if not refused and quality.identical and _other_weights(old, new):
+        refused = "its weights are others and its answers the same to the bit: it changed nothing"
+    if not refused and quality.outcome == "fail":
+        refused = "its quality fails: " + "; ".join(quality.reasons)
+    return Verified(old, new, quality, refused)
+
+
+def _other_weights(old: Evidence, new: Evidence) -> bool:
+    return (old.model, old.asked_quantisation) != (new.model, new.asked_quantisation)

@@ -1,0 +1,47 @@
+"""What a keeper is told besides the launch when the engine runs already, as one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict, dataclass
+
+from engines.adoption.origin import Conditions, conditions_from_json
+from engines.supervisor.takeover.sockets import take
+from engines.supervisor.takeover.takeover import Adoption, Takeover, takeover_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """`conditions` are those that the engine was started under. The address comes by `descriptor`,
+    which the keeper inherits, or by a `takeover`."""
+
+    conditions: Conditions
+    descriptor: int | None = None
+    takeover: Takeover | None = None
+
+    def to_line(self) -> str:
+        """One line of JSON, undecodable bytes of the environment and all."""
+        return json.dumps(asdict(self)) + "\n"
+
+    def take_on(self) -> tuple[socket.socket, Adoption | None]:
+        """The address, and the takeover that is to come, in the keeper's own process."""
+        self.conditions.apply()
+        if self.takeover is not None:
+            taken = take(self.takeover.held)
+            return taken.listener, Adoption(self.takeover, taken)
+        assert self.descriptor is not None
+        listener = socket.socket(fileno=self.descriptor)
+        listener.set_inheritable(False)
+        return listener, None
+
+
+def beginning_from_line(line: str) -> Beginning:
+    """What `to_line` wrote."""
+    told = json.loads(line)
+    takeover = told["takeover"]
+    return Beginning(
+        conditions_from_json(told["conditions"]),
+        told["descriptor"],
+        None if takeover is None else takeover_from_json(takeover),
+    )

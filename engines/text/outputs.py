@@ -1,0 +1,18 @@
+"""A line of another program's output, made fit to be shown."""
+
+from __future__ import annotations
+
+import re
+
+from engines.text.plain import printable
+from engines.text.redact import redact_text
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)")
+
+
+def clean_line(text: str, limit: int = 300) -> str:
+    """`text` without terminal sequences, secrets and control characters, cut at `limit`.
+
+    Sequences go first: a colour in front of a name would hide the secret behind it.
+    """
+    return printable(redact_text(_ESCAPE_SEQUENCE.sub("", text).strip()), limit)

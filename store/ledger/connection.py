@@ -1,0 +1,260 @@
+"""Open, check and close a ledger. One `Ledger` is one connection and belongs to one thread."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+from store.errors import LedgerUnusable
+from store.ledger.creation import create_if_new, raise_version
+from store.ledger.identity import NewerLedger, NotALedger, foreign, recognise
+from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a statement waits for another process's write to end."""
+
+WAL_LIMIT_BYTES = 8 * 1024 * 1024
+"""The write-ahead log is cut back to this after a checkpoint."""
+
+_MEANINGS: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_FULL: (
+        "The disk is full",
+        "Make room on it; recording goes on by itself",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "It or its directory may not be written",
+        "Give yourself write permission, or name another file with --db",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "It or its directory cannot be opened",
+        "Check the permissions of both, or name another file with --db",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        "Another program has kept it locked",
+        "Find who holds it with: fuser FILE",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "The disk or file system refused to read or write",
+        "Look for a full or failing disk (df, dmesg)",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "It is damaged",
+        "Move it away and start a new one; sqlite3 FILE .recover may save what it holds",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        "It is not an SQLite database",
+        "Name another file with --db",
+    ),
+}
+
+
+class LedgerBusy(LedgerUnusable):
+    """Another program kept the ledger locked; the same may succeed a moment later."""
+
+
+_FAMILY: dict[int, type[LedgerUnusable]] = {
+    sqlite3.SQLITE_NOTADB: NotALedger,
+    sqlite3.SQLITE_BUSY: LedgerBusy,
+    sqlite3.SQLITE_LOCKED: LedgerBusy,
+}
+
+
+def unusable(error: sqlite3.Error, path: Path) -> LedgerUnusable:
+    """The ledger's error for an SQLite error: what, meaning and remedy."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else -1
+    meaning, remedy = _MEANINGS.get(primary, (f"SQLite says: {error}", "Run: trimtab doctor"))
+    return _FAMILY.get(primary, LedgerUnusable)(
+        f"The ledger {path} cannot be used", meaning, remedy
+    )
+
+
+class Ledger:
+    """An open ledger. `conn` is in autocommit; write inside `transaction()`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.conn = connection
+        self.path = path
+        self._durable = False
+        status = path.stat()
+        self._file = (status.st_dev, status.st_ino)
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool = False) -> Ledger:
+        """Open the ledger at `path`; where it may be written, make it and bring it up to date.
+
+        Raises `LedgerUnusable` if it is not a ledger, is newer than this program, or cannot be
+        read or written; such a file is left as it was.
+        """
+        try:
+            if not readonly:
+                create_if_new(path)
+            recognise(path)
+            return cls(_connect_readonly(path) if readonly else _connect(path), path)
+        except sqlite3.Error as error:
+            raise unusable(error, path) from error
+        except OSError as error:
+            raise LedgerUnusable(
+                f"The ledger {path} cannot be used",
+                error.strerror or str(error),
+                "Name another file with --db",
+            ) from error
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """All or nothing, for one writer at a time; joins a transaction already begun.
+
+        A durable transaction is on the disk when the outermost block ends (an ordinary one may be
+        lost to a power cut, never to a killed process). Raises `LedgerUnusable` where SQLite cannot
+        read or write, `LedgerBusy` where another program keeps the lock.
+        """
+        if self.conn.in_transaction:
+            self._durable = self._durable or durable
+            yield
+            return
+        self._durable = durable
+        with self._translated():
+            self.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.conn.execute("COMMIT")
+            except BaseException:
+                if self.conn.in_transaction:
+                    self.conn.execute("ROLLBACK")
+                raise
+            if self._durable:
+                _sync(Path(f"{self.path}-wal"))
+
+    @contextmanager
+    def consistent(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever is written meanwhile."""
+        if self.conn.in_transaction:
+            yield
+            return
+        with self._translated():
+            self.conn.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self.conn.in_transaction:
+                    self.conn.execute("ROLLBACK")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's own troubles as the ledger's; mistakes in our SQL stay what they are."""
+        try:
+            yield
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise
+        except sqlite3.DatabaseError as error:
+            raise unusable(error, self.path) from error
+
+    def check_in_place(self) -> None:
+        """Raise `LedgerUnusable` if the path no longer leads to the open file.
+
+        SQLite would go on writing into a file that nobody can find any more.
+        """
+        try:
+            status = self.path.stat()
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != self._file:
+            raise LedgerUnusable(
+                f"The ledger {self.path} was moved or deleted",
+                "What is written now would be lost",
+                "Put it back; else a new one is begun there",
+            )
+
+    def close(self) -> None:
+        """Close the connection; a second time does nothing."""
+        self.conn.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _sync(log: Path) -> None:
+    """Put the write-ahead log on the disk: what `synchronous=FULL` does at each commit.
+
+    SQLite does not let that setting change inside a transaction, and who asks for durability is
+    often inside one already. SQLite takes no lock on this file, so closing it drops none.
+    """
+    try:
+        descriptor = os.open(log, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # a checkpoint has moved it into the database, and synced that
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # 64 statements: those of one tick, so that none is compiled twice.
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=64)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if _version(connection, path) < SCHEMA_VERSION:
+            raise_version(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+        connection.execute("PRAGMA cache_size = -2000")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_readonly(path: Path) -> sqlite3.Connection:
+    try:
+        return _opened_readonly(path, "mode=ro")
+    except sqlite3.OperationalError:
+        # In a directory that may not be written SQLite cannot make the file that programs share.
+        # Where there is none nobody is writing either, so the file may be read as it stands.
+        if Path(f"{path}-shm").exists() or os.access(path.parent, os.W_OK):
+            raise
+        return _opened_readonly(path, "mode=ro&immutable=1")
+
+
+def _opened_readonly(path: Path, options: str) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.absolute()))}?{options}"
+    connection = sqlite3.connect(
+        address, uri=True, timeout=0, isolation_level=None, cached_statements=64
+    )
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA cache_size = -2000")
+        if _version(connection, path) < SCHEMA_VERSION:
+            raise LedgerUnusable(
+                f"{path} is of an older version",
+                "Who only reads it may not bring it up to date",
+                "Start trimtab record on it once, then read it",
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The ledger's version, the write-ahead log included."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise foreign(path)  # another file has taken the place of one that was recognised before
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise NewerLedger(path, version)
+    return version

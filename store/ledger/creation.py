@@ -1,0 +1,80 @@
+"""Make a new ledger, all of it or nothing, however many processes try at once."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from store.ledger.schema import SCHEMA_VERSION
+
+
+def create_if_new(path: Path) -> None:
+    """Put an empty ledger at `path` if nothing or an empty file is there.
+
+    It is made beside `path` and renamed, so nobody ever sees half of one; only its owner may read
+    it. Raises OSError or sqlite3.Error.
+    """
+    if not _is_new(path):
+        return
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():  # what is left of a loop of links; putting a file there would break it
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(target.parent):
+        if _is_new(target):
+            draft = target.with_name(f".{target.name}.new")
+            _remove(draft)  # left by a process that was killed here
+            try:
+                os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                _fill(draft)
+                draft.replace(target)
+            finally:
+                _remove(draft)
+
+
+def raise_version(connection: sqlite3.Connection) -> None:
+    """Bring a ledger up to date. Who comes second waits, then finds it done."""
+    from store.ledger.migrations import migrate
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            migrate(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _fill(draft: Path) -> None:
+    with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded before the first table only
+        raise_version(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _is_new(path: Path) -> bool:
+    return not path.exists() or (path.is_file() and path.stat().st_size == 0)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock, where the file system has locks: SQLite needs them as well."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove(draft: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        Path(f"{draft}{suffix}").unlink(missing_ok=True)

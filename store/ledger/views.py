@@ -1,0 +1,172 @@
+"""Friendly views for sqlite3, Datasette and pandas: names with units, rates instead of totals.
+
+A row's rate is since the row before it, which is looked up rather than taken with lag(): so a time
+range or a LIMIT reads only the rows it asks for.
+"""
+
+from __future__ import annotations
+
+from store.ledger.schema import MINUTE_MS, cumulative
+
+
+def _time(column: str) -> str:
+    """A time in ms as ISO 8601 in UTC."""
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch')"
+
+
+def _value(column: str) -> str:
+    """A knob's value as people read it: on, off or a number."""
+    return (
+        f"CASE json_type({column}) WHEN 'true' THEN 'on' WHEN 'false' THEN 'off' "
+        f"ELSE json_extract({column}, '$') END"
+    )
+
+
+def _step(column: str) -> str:
+    """What a column grew by since the row before."""
+    return f"(now.{column} - was.{column})"
+
+
+def _grew(column: str) -> str:
+    """What a reading's column grew by since the one before, which is told in its two parts."""
+    return f"(now.{column} - {cumulative(column, 'was', 'was_base')})"
+
+
+_FINISHED = " + ".join(
+    _grew(f"requests_{reason}") for reason in ("stop", "length", "abort", "error", "other")
+)
+
+_READINGS = f"""
+CREATE VIEW v_readings AS
+SELECT
+  engines.name AS engine, runs.model, now.run_id, {_time("now.ts_ms")} AS time_utc, now.ts_ms,
+  {_step("ts_ms")} / 1000.0 AS step_seconds,
+  round(1000.0 * ({_FINISHED}) / {_step("ts_ms")}, 3) AS requests_per_second,
+  round(1000.0 * {_grew("prompt_tokens")} / {_step("ts_ms")}, 1) AS prompt_tokens_per_second,
+  round(1000.0 * {_grew("generation_tokens")} / {_step("ts_ms")}, 1)
+    AS generation_tokens_per_second,
+  round(1.0 * {_grew("cached_prompt_tokens")} / nullif({_grew("prompt_tokens")}, 0), 4)
+    AS cache_hit_rate,
+  round(1.0 * {_grew("running_ms")} / nullif({_grew("watched_ms")}, 0), 2) AS running_mean,
+  now.running_max,
+  round(1.0 * {_grew("waiting_ms")} / nullif({_grew("watched_ms")}, 0), 2) AS waiting_mean,
+  now.waiting_max,
+  round({_grew("kv_usage_us")} / 1000.0 / nullif({_grew("watched_ms")}, 0), 4) AS kv_usage_mean,
+  now.kv_usage_max_ppm / 1e6 AS kv_usage_max,
+  round(1.0 * {_grew("active_ms")} / nullif({_grew("watched_ms")}, 0), 4) AS active_fraction,
+  {_grew("preemptions")} AS preemptions,
+  round({_grew("ttft_sum_us")} / 1e6 / nullif({_grew("ttft_count")}, 0), 6) AS ttft_mean_seconds,
+  round({_grew("itl_sum_us")} / 1e6 / nullif({_grew("itl_count")}, 0), 6) AS itl_mean_seconds,
+  round({_grew("e2e_sum_us")} / 1e6 / nullif({_grew("e2e_count")}, 0), 6) AS e2e_mean_seconds,
+  round({_grew("queue_sum_us")} / 1e6 / nullif({_grew("queue_count")}, 0), 6)
+    AS queue_mean_seconds
+FROM readings AS now
+LEFT JOIN reading_rows AS was ON was.run_id = now.run_id AND was.ts_ms =
+  (SELECT max(ts_ms) FROM reading_rows WHERE run_id = now.run_id AND ts_ms < now.ts_ms)
+LEFT JOIN reading_bases AS was_base
+  ON was_base.run_id = was.run_id AND was_base.minute = was.ts_ms / {MINUTE_MS}
+JOIN runs ON runs.id = now.run_id
+JOIN engines ON engines.id = runs.engine_id
+"""
+
+_RUNS = f"""
+CREATE VIEW v_runs AS
+SELECT
+  runs.id AS run_id, engines.name AS engine, engines.url, runs.model, runs.pid,
+  runs.vllm_version, runs.control, runs.reason,
+  {_time("runs.started_ms")} AS started_utc, {_time("runs.first_seen_ms")} AS first_seen_utc,
+  {_time("(SELECT max(ts_ms) FROM reading_rows WHERE run_id = runs.id)")} AS last_reading_utc,
+  runs.arguments, runs.cache_config, runs.first_seen_ms AS ts_ms
+FROM runs JOIN engines ON engines.id = runs.engine_id
+"""
+
+_CHANGES = f"""
+CREATE VIEW v_changes AS
+SELECT
+  {_time("changes.ts_ms")} AS time_utc, engines.name AS engine, changes.run_id, knob,
+  {_value("from_value")} AS from_value, {_value("to_value")} AS to_value,
+  outcome, cause, who, why, changes.reason, took_ms, lease_s AS lease_seconds,
+  changes.id AS change_id, undoes, per_engine, changes.ts_ms
+FROM changes
+JOIN runs ON runs.id = changes.run_id
+JOIN engines ON engines.id = runs.engine_id
+"""
+
+_KNOBS = f"""
+CREATE VIEW v_knobs AS
+SELECT
+  engines.name AS engine, now.run_id, now.name AS knob, kind,
+  {_value("value")} AS value, {_value("start")} AS start_value, minimum, maximum, now.reason,
+  {_time("now.ts_ms")} AS since_utc,
+  NOT EXISTS (SELECT 1 FROM knobs AS later WHERE later.run_id = now.run_id
+    AND later.name = now.name AND later.ts_ms > now.ts_ms) AS is_latest,
+  now.ts_ms
+FROM knobs AS now
+JOIN runs ON runs.id = now.run_id
+JOIN engines ON engines.id = runs.engine_id
+"""
+
+_SNAPSHOTS = f"""
+CREATE VIEW v_snapshots AS
+SELECT
+  snapshots.name, engines.name AS engine,
+  {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc,
+  (to_ms - from_ms) / 1000.0 AS seconds, {_time("made_ms")} AS made_utc,
+  configuration, note, made_ms AS ts_ms
+FROM snapshots JOIN engines ON engines.id = snapshots.engine_id
+"""
+
+_DEVICES = f"""
+CREATE VIEW v_devices AS
+SELECT
+  engines.name AS engine, now.run_id, devices.kind, devices.name AS device, devices.uuid,
+  {_time("now.ts_ms")} AS time_utc, now.ts_ms,
+  {_step("held_ms")} / 1000.0 AS device_seconds,
+  round({_step("busy_us")} / 1000.0 / nullif({_step("watched_ms")}, 0), 4) AS utilisation_mean,
+  round(1.0 * {_step("memory_mib_ms")} / nullif({_step("watched_ms")}, 0), 1) AS memory_mean_mib,
+  now.memory_max_mib,
+  round(1.0 * {_step("energy_mj")} / {_step("ts_ms")}, 2) AS power_mean_watts
+FROM device_readings AS now
+LEFT JOIN device_readings AS was ON was.run_id = now.run_id AND was.device_id = now.device_id
+  AND was.ts_ms = (SELECT max(ts_ms) FROM device_readings
+    WHERE run_id = now.run_id AND device_id = now.device_id AND ts_ms < now.ts_ms)
+JOIN devices ON devices.id = now.device_id
+JOIN runs ON runs.id = now.run_id
+JOIN engines ON engines.id = runs.engine_id
+"""
+
+_EVENTS = f"""
+CREATE VIEW v_events AS
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, kind, text, ts_ms
+FROM events JOIN engines ON engines.id = events.engine_id
+"""
+
+_SWAPS = f"""
+CREATE VIEW v_swaps AS
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, variant, strategy, outcome, reason,
+  who, why, took_s, waited_s, swaps.id AS swap_id, evidence, ts_ms
+FROM swaps JOIN engines ON engines.id = swaps.engine_id
+"""
+
+VIEWS_OF_SWAPS: dict[str, str] = {"v_swaps": _SWAPS}
+"""What version 2 adds."""
+
+_STARTS = f"""
+CREATE VIEW v_starts AS
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, model, beside, took_s, phases, ts_ms
+FROM starts JOIN engines ON engines.id = starts.engine_id
+"""
+
+VIEWS_OF_STARTS: dict[str, str] = {"v_starts": _STARTS}
+"""What version 3 adds."""
+
+VIEWS: dict[str, str] = {
+    "v_readings": _READINGS,
+    "v_runs": _RUNS,
+    "v_changes": _CHANGES,
+    "v_knobs": _KNOBS,
+    "v_snapshots": _SNAPSHOTS,
+    "v_devices": _DEVICES,
+    "v_events": _EVENTS,
+}
+"""The statement that makes each view. Every view has the columns `engine` and `ts_ms`."""

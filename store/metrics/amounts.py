@@ -1,0 +1,124 @@
+"""The amounts of a window that add up over windows, named once.
+
+Every mean, rate and unit cost is a ratio of two of these, so a block, a window and a bootstrap
+replicate are all the same arithmetic on sums. None means the engine does not tell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from store.metrics.cost import cost_of
+from store.metrics.prices import PriceBook
+
+if TYPE_CHECKING:
+    from store.windows.window import Window
+
+Amounts = Mapping[str, int | float | None]
+
+_ANSWERED = ("requests_stop", "requests_length", "requests_other")
+_FAILED = ("requests_abort", "requests_error")
+
+_COPIED = (
+    "prompt_tokens",
+    "cached_prompt_tokens",
+    "generation_tokens",
+    "preemptions",
+    "admission_rejections",
+    "http_5xx",
+    "prefill_count",
+    "decode_count",
+    "iterations",
+    "iteration_tokens",
+    "request_prompt_tokens",
+    "request_generation_tokens",
+)
+
+_SECONDS = {
+    "watched_s": ("watched_ms", 1e3),
+    "active_s": ("active_ms", 1e3),
+    "running_s": ("running_ms", 1e3),
+    "waiting_s": ("waiting_ms", 1e3),
+    "kv_usage_s": ("kv_usage_us", 1e6),
+    "prefill_s": ("prefill_us", 1e6),
+    "decode_s": ("decode_us", 1e6),
+}
+
+
+def amounts(window: Window, prices: PriceBook) -> dict[str, int | float | None]:
+    """What happened in a window, as sums. Seconds end in `_s`, dollars in `_usd`, joules in `_j`.
+
+    `seconds` is the wall time the counters' differences cover, `watched_s` the part of it the gauge
+    integrals cover. `requests` finished with an answer, `failed` were aborted or ended in an error,
+    `finished` are both.
+    """
+    totals = window.totals
+    found: dict[str, int | float | None] = {name: totals.get(name) for name in _COPIED}
+    for name, (column, per_second) in _SECONDS.items():
+        value = totals.get(column)
+        found[name] = None if value is None else value / per_second
+    found["seconds"] = _counted_seconds(window)
+    found["requests"] = _known_sum(totals.get(name) for name in _ANSWERED)
+    found["failed"] = _known_sum(totals.get(name) for name in _FAILED)
+    found["finished"] = _known_sum((found["requests"], found["failed"]))
+    found["tokens"] = _full_sum((found["prompt_tokens"], found["generation_tokens"]))
+    cost = cost_of(window, prices)
+    found["allocated_usd"], found["active_usd"] = cost.allocated_usd, cost.active_usd
+    found |= _device_amounts(window)
+    return found
+
+
+def add_amounts(parts: Iterable[Amounts]) -> dict[str, int | float | None]:
+    """The sum of amounts; what one part does not tell is unknown in the sum."""
+    total: dict[str, int | float | None] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = _full_sum((total[name], value)) if name in total else value
+    return total
+
+
+def _counted_seconds(window: Window) -> float:
+    """Seconds over which counters were counted.
+
+    Within one run that is the time between its rows, watched or not, since a counter goes on while
+    nobody looks. Between two runs it goes on unseen: there the watched time stands in for it.
+    """
+    if window.runs == 1:
+        return (window.to_ms - window.from_ms) / 1e3
+    return (window.totals.get("watched_ms") or 0) / 1e3
+
+
+def _device_amounts(window: Window) -> dict[str, int | float | None]:
+    gpus = [part for part in window.devices if part.device.kind == "gpu"]
+    watched_s = sum(part.watched_ms for part in gpus) / 1e3
+    busy = _full_sum(part.busy_us for part in gpus)
+    memory = _full_sum(part.memory_mib_ms for part in gpus)
+    energy = _full_sum(part.energy_mj for part in window.devices)
+    return {
+        "gpu_watched_s": watched_s,
+        "gpu_busy_s": None if busy is None else busy / 1e6,
+        "gpu_byte_s": None if memory is None else memory * 2**20 / 1e3,
+        # Seconds to average memory over. The GPUs of one run are watched side by side; runs on
+        # other GPUs follow each other, so there the engine's own time counts.
+        "gpu_memory_s": watched_s / len(gpus)
+        if gpus and window.runs == 1
+        else (window.totals.get("watched_ms") or 0) / 1e3,
+        "energy_j": None if energy is None else energy / 1e3,
+    }
+
+
+def _known_sum(values: Iterable[int | float | None]) -> int | float | None:
+    """The sum of what is told (an absent series is one that never counted); None if nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _full_sum(values: Iterable[int | float | None]) -> int | float | None:
+    """The sum where every part is told, else None; None for no parts."""
+    total: int | float | None = None
+    for value in values:
+        if value is None:
+            return None
+        total = value if total is None else total + value
+    return total

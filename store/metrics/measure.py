@@ -1,0 +1,72 @@
+"""A window's metrics by their contract names.
+
+Rates divide counters by the wall time they were counted over; means of gauges divide by the time
+somebody watched. A ratio over nothing is None: an idle window has no cost per request.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from store.metrics.amounts import Amounts, amounts
+from store.metrics.prices import PriceBook
+from store.metrics.quantiles import LessThan, MoreThan, quantile
+from store.metrics.specs import METRICS, SPECS, MetricSpec
+
+if TYPE_CHECKING:
+    from store.windows.window import HistogramWindow, Window
+
+__all__ = ["METRICS", "SPECS", "MetricSpec", "MetricValue", "measure", "metrics", "to_json"]
+
+MetricValue = int | float | LessThan | MoreThan | None
+
+
+def metrics(window: Window, prices: PriceBook) -> dict[str, MetricValue]:
+    """Every metric of a window, in the order of `METRICS`. Units are those of the specs: seconds,
+    USD, bytes, joules, shares 0..1."""
+    return measure(amounts(window, prices), window.maxima, window.histograms)
+
+
+def measure(
+    found: Amounts,
+    maxima: Mapping[str, int | None],
+    histograms: Mapping[str, HistogramWindow | None],
+) -> dict[str, MetricValue]:
+    """Every metric out of a window's amounts, maxima and histograms (or their sums)."""
+    return {spec.name: _value(spec, found, maxima, histograms) for spec in METRICS}
+
+
+def to_json(value: MetricValue) -> int | float | dict[str, float] | None:
+    """A value as JSON: a number, null, or {"lt": s} / {"gt": s} beyond the bucket bounds."""
+    if isinstance(value, LessThan):
+        return {"lt": value.seconds}
+    if isinstance(value, MoreThan):
+        return {"gt": value.seconds}
+    return value
+
+
+def _value(
+    spec: MetricSpec,
+    found: Amounts,
+    maxima: Mapping[str, int | None],
+    histograms: Mapping[str, HistogramWindow | None],
+) -> MetricValue:
+    if spec.kind == "percentile":
+        histogram = histograms.get(spec.over)
+        return None if histogram is None else quantile(histogram, spec.q)
+    if spec.kind == "maximum":
+        value: int | float | None = maxima.get(spec.over)
+        return value if value is None or spec.scale == 1 else value * spec.scale
+    value = found.get(spec.over)
+    if spec.kind == "total" or value is None:
+        return value
+    return _ratio(spec.scale * value, found.get(spec.per))
+
+
+def _ratio(over: float, per: int | float | None) -> float | None:
+    if per is None or per <= 0:
+        return None
+    ratio = over / per
+    return ratio if math.isfinite(ratio) else None

@@ -1,0 +1,121 @@
+"""Devices (GPUs, or the host of a CPU engine) and the cumulative rows of those a run holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from store.ledger.connection import Ledger
+from store.reading import DeviceReading
+from store.records import Device
+from store.tables.growth import NotCumulative
+
+COLUMNS = (
+    "run_id, device_id, ts_ms, held_ms, watched_ms, busy_us, memory_mib_ms, memory_max_mib, "
+    "energy_mj"
+)
+"""Columns of `device_readings` in the order of `DeviceReading`'s fields."""
+
+CUMULATIVE: tuple[str, ...] = ("held_ms", "watched_ms", "busy_us", "memory_mib_ms", "energy_mj")
+"""What only grows in a device's rows within a run."""
+
+_INSERT = f"INSERT INTO device_readings ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def upsert_device(ledger: Ledger, device: Device) -> int:
+    """The id of the device, made if it is new; its product name is kept up to date."""
+    with ledger.transaction():
+        row = ledger.conn.execute(
+            "INSERT INTO devices (kind, uuid, name) VALUES (?, ?, ?) "
+            "ON CONFLICT (kind, uuid) DO UPDATE SET name = excluded.name RETURNING id",
+            (device.kind, device.uuid, device.name),
+        ).fetchone()
+    return int(row[0])
+
+
+def list_devices(ledger: Ledger, run_id: int) -> list[Device]:
+    """The devices the run has held, in the order they joined."""
+    return list(devices_by_id(ledger, run_id).values())
+
+
+def devices_by_id(ledger: Ledger, run_id: int) -> dict[int, Device]:
+    """The devices the run has held, by id, in the order they joined."""
+    rows = ledger.conn.execute(
+        "SELECT id, kind, uuid, name FROM run_devices JOIN devices ON devices.id = device_id "
+        "WHERE run_id = ? ORDER BY first_ms, id",
+        (run_id,),
+    )
+    return {device_id: Device(kind, uuid, name) for device_id, kind, uuid, name in rows}
+
+
+def append_devices(ledger: Ledger, readings: Iterable[DeviceReading]) -> None:
+    """Store the device rows of one instant, inside the caller's transaction."""
+    for reading in readings:
+        ledger.conn.execute(
+            "INSERT INTO run_devices (run_id, device_id, first_ms) VALUES (?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            (reading.run_id, reading.device_id, reading.ts_ms),
+        )
+        ledger.conn.execute(
+            _INSERT,
+            (
+                reading.run_id,
+                reading.device_id,
+                reading.ts_ms,
+                reading.held_ms,
+                reading.watched_ms,
+                reading.busy_us,
+                reading.memory_mib_ms,
+                reading.memory_max_mib,
+                reading.energy_mj,
+            ),
+        )
+
+
+def check_devices_grow(before: Mapping[int, DeviceReading], after: Iterable[DeviceReading]) -> None:
+    """Raise `NotCumulative` if a value of a device (by id) would fall."""
+    for reading in after:
+        old = before.get(reading.device_id)
+        if old is None:
+            continue
+        for column in CUMULATIVE:
+            was, now = getattr(old, column), getattr(reading, column)
+            if was is not None and now is not None and now < was:
+                raise NotCumulative(column, was, now)
+
+
+def devices_at(ledger: Ledger, run_id: int, ts_ms: int) -> dict[int, DeviceReading]:
+    """Each device's row at or before `ts_ms`, by device id; a device not yet there is left out.
+
+    Device rows are written with the run's reading, so those of one instant answer for almost all;
+    only a device that has none there is looked for further back.
+    """
+    known = [
+        row[0]
+        for row in ledger.conn.execute(
+            "SELECT device_id FROM run_devices WHERE run_id = ? AND first_ms <= ?", (run_id, ts_ms)
+        )
+    ]
+    rows = ledger.conn.execute(
+        f"SELECT {COLUMNS} FROM device_readings WHERE run_id = ? AND ts_ms = ?", (run_id, ts_ms)
+    )
+    found = {row[1]: DeviceReading(*row) for row in rows}
+    for device_id in known:
+        if device_id not in found:
+            row = ledger.conn.execute(
+                f"SELECT {COLUMNS} FROM device_readings "
+                "WHERE run_id = ? AND ts_ms < ? AND device_id = ? ORDER BY ts_ms DESC LIMIT 1",
+                (run_id, ts_ms, device_id),
+            ).fetchone()
+            if row:
+                found[device_id] = DeviceReading(*row)
+    return found
+
+
+def first_of_device(ledger: Ledger, run_id: int, device_id: int) -> DeviceReading | None:
+    """The device's first row in the run."""
+    row = ledger.conn.execute(
+        f"SELECT {COLUMNS} FROM device_readings WHERE run_id = ? AND device_id = ? "
+        "AND ts_ms = (SELECT first_ms FROM run_devices WHERE run_id = ? AND device_id = ?)",
+        (run_id, device_id, run_id, device_id),
+    ).fetchone()
+    return DeviceReading(*row) if row else None

@@ -1,0 +1,65 @@
+"""The ledger's friendly views row by row, for export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from store.errors import BadInput
+
+if TYPE_CHECKING:
+    from store.ledger.connection import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A view and how its rows are ordered; `at` is its time in milliseconds, where it has one."""
+
+    name: str
+    order: str
+    at: str = ""
+
+
+_VIEWS = {
+    "readings": _View("v_readings", "engine, ts_ms", "ts_ms"),
+    "devices": _View("v_devices", "engine, device, ts_ms", "ts_ms"),
+    "changes": _View("v_changes", "ts_ms", "ts_ms"),
+    "knobs": _View("v_knobs", "ts_ms, knob", "ts_ms"),
+    "events": _View("v_events", "ts_ms", "ts_ms"),
+    "swaps": _View("v_swaps", "ts_ms", "ts_ms"),
+    "starts": _View("v_starts", "ts_ms", "ts_ms"),
+    "runs": _View("v_runs", "run_id"),
+    "snapshots": _View("v_snapshots", "made_utc"),
+}
+
+TABLES: tuple[str, ...] = tuple(_VIEWS)
+"""What can be exported."""
+
+
+def columns(ledger: Ledger, table: str) -> tuple[str, ...]:
+    """The column names of a table's rows."""
+    cursor = ledger.conn.execute(f"SELECT * FROM {_view(table).name} LIMIT 0")
+    return tuple(item[0] for item in cursor.description)
+
+
+def rows(
+    ledger: Ledger, table: str, *, engine: str | None = None, from_ms: int | None = None
+) -> Iterator[tuple[object, ...]]:
+    """The rows of a table in order, of one engine (by name) or all, not older than `from_ms`.
+
+    Runs and snapshots have no single time: `from_ms` leaves them whole. Raises BadInput for an
+    unknown table.
+    """
+    view = _view(table)
+    wanted = ["(:engine IS NULL OR engine = :engine)"]
+    if view.at:
+        wanted.append(f"(:from_ms IS NULL OR {view.at} >= :from_ms)")
+    query = f"SELECT * FROM {view.name} WHERE {' AND '.join(wanted)} ORDER BY {view.order}"
+    yield from ledger.conn.execute(query, {"engine": engine, "from_ms": from_ms})
+
+
+def _view(table: str) -> _View:
+    if table not in _VIEWS:
+        raise BadInput(f"There is no table {table!r}", f"There are: {', '.join(TABLES)}")
+    return _VIEWS[table]

@@ -1,0 +1,82 @@
+"""Snapshots: a window under a name, with the configuration in force."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from store.errors import BadInput
+from store.ledger.connection import Ledger
+
+NAME_LENGTH = 64
+
+_COLUMNS = "name, engine_id, from_ms, to_ms, made_ms, configuration, note"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A named window of an engine. `configuration` holds what was in force, as JSON values."""
+
+    name: str
+    engine_id: int
+    from_ms: int
+    to_ms: int
+    made_ms: int
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+def save(ledger: Ledger, snapshot: Snapshot, *, replace: bool = False) -> None:
+    """Store a snapshot, on the disk when this returns.
+
+    Raises `BadInput` for a name that cannot be typed back, or that is taken unless `replace`.
+    """
+    _check_name(snapshot.name)
+    with ledger.transaction(durable=True):
+        if not replace and get(ledger, snapshot.name) is not None:
+            raise BadInput(
+                f"There is a snapshot named {snapshot.name} already",
+                "It was left as it is",
+                "Choose another name, or say --replace",
+            )
+        ledger.conn.execute(
+            f"INSERT OR REPLACE INTO snapshots ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                snapshot.name,
+                snapshot.engine_id,
+                snapshot.from_ms,
+                snapshot.to_ms,
+                snapshot.made_ms,
+                json.dumps(dict(snapshot.configuration)),
+                snapshot.note,
+            ),
+        )
+
+
+def get(ledger: Ledger, name: str) -> Snapshot | None:
+    """The snapshot of this name."""
+    row = ledger.conn.execute(
+        f"SELECT {_COLUMNS} FROM snapshots WHERE name = ?", (name,)
+    ).fetchone()
+    return _snapshot(row) if row else None
+
+
+def list_all(ledger: Ledger) -> list[Snapshot]:
+    """All snapshots, newest first."""
+    rows = ledger.conn.execute(f"SELECT {_COLUMNS} FROM snapshots ORDER BY made_ms DESC, name")
+    return [_snapshot(row) for row in rows]
+
+
+def _snapshot(row: tuple[Any, ...]) -> Snapshot:
+    name, engine_id, from_ms, to_ms, made_ms, configuration, note = row
+    return Snapshot(name, engine_id, from_ms, to_ms, made_ms, json.loads(configuration), note)
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable() or name != name.strip():
+        raise BadInput(
+            "That name cannot be used for a snapshot",
+            f"A name is 1 to {NAME_LENGTH} printable characters, without space at its ends",
+        )
