@@ -10,7 +10,7 @@ from store.metrics.formats import format_took
 from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from store.ledger.connection import Ledger
 
 

@@ -12,7 +12,7 @@ from store.errors import NotAchieved
 from store.records import Change, KnobValue, format_value
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from store.ledger.connection import Ledger
 
 

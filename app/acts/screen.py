@@ -11,8 +11,9 @@ from app.acts.swaps import order_for, supervised_at, supervised_name
 from app.offers.offer import Offers, Wanted
 from app.offers.variants import find_variant, variants_of
 from app.offers.weigher import offers_of
-from app.settings.values import load_settings
-from engines.discovery.find import EngineInfo, probe
+from app.settings.load import load_settings
+from engines.discovery.find import probe
+from engines.engine_info import EngineInfo
 from engines.supervision.client import begin_swap, call_off, status
 from store.errors import NotAchieved
 from store.ledger.connection import Ledger
@@ -21,8 +22,11 @@ from store.tables.engines import find_engine
 
 
 class LedgerActions:
-    """`app.tui.actions.Actions` over one ledger. Opens it anew for each act: a `Ledger` belongs to
-    one thread, and the screen's threads come and go."""
+    """`app.tui.keys.actions.Actions` over one ledger.
+
+    Opens it anew for each act: a `Ledger` belongs to one thread, and the screen's threads come and
+    go.
+    """
 
     def __init__(self, db: Path, api_key: str | None = None) -> None:
         self._db = db

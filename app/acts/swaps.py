@@ -13,13 +13,14 @@ from app.offers.offer import Offer, size_text
 from app.offers.variants import find_variant, variants_of
 from app.offers.weigher import Weigher
 from app.settings.values import Settings
-from engines.serving import registry as serving
+from engines.serving import names, registry
 from engines.variants import Variant
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
-    from engines.supervision.order import Order, Strategy
+    from engines.engine_info import EngineInfo
+    from engines.supervision.order import Order
+    from engines.variants.strategy import Strategy
     from store.ledger.connection import Ledger
 
 START_S = 600.0
@@ -87,8 +88,8 @@ def supervised_at(url: str) -> str:
     """
     from engines.supervision.client import status
 
-    for one in serving.list_serving():
-        name = serving.base_name(one.name)
+    for one in registry.list_serving():
+        name = names.base_name(one.name)
         if one.url == url and status(name) is not None:
             return name
     raise NotAchieved(f"No supervisor of trimtab's owns {url}")

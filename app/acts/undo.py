@@ -12,8 +12,8 @@ from store.errors import NotAchieved
 from store.records import VARIANT, Change, format_value
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
-    from engines.supervision.order import Strategy
+    from engines.engine_info import EngineInfo
+    from engines.variants.strategy import Strategy
     from store.ledger.connection import Ledger
 
 Steps = Callable[[str, str], None]
@@ -81,7 +81,7 @@ def _call_off(name: str, told: dict[str, Any], on_step: Steps) -> Change:
 
 def _swap_back(ledger: Ledger, name: str, why: str, strategy: Strategy, on_step: Steps) -> Change:
     from app.acts.swaps import order_for
-    from app.settings.values import load_settings
+    from app.settings.load import load_settings
     from store.tables.changes import get_change
 
     order = order_for(None, load_settings(), why=why, strategy=strategy, db=ledger.path)

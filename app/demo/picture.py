@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 
 from app.offers.offer import Offers, Wanted
 from app.settings import paths
-from app.settings.values import Settings, price_book
+from app.settings.load import price_book
+from app.settings.values import Settings
 from app.text.output import say
 from store.errors import NotAchieved, TrimtabError
 from store.ledger.connection import Ledger
@@ -33,7 +34,7 @@ TICKS_S = 2.5
 
 
 class NoActions:
-    """`app.tui.actions.Actions` of a picture: there is nothing to act on."""
+    """`app.tui.keys.actions.Actions` of a picture: there is nothing to act on."""
 
     def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
         """Refuse."""

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 from app.demo.guardian import Guardian, stop_engine
 from app.settings import paths
 from app.text.output import say
+from app.text.provisioning import provision_with_display
 from engines.provision.environment import TINY
-from engines.serving import registry as serving
+from engines.serving import registry
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
-    from engines.launch.prepare import Phase, Started
+    from engines.engine_info import EngineInfo
     from engines.provision import Environment
+    from engines.serving.started import Started
+    from engines.serving.startup import Phase
 
 START_S = 600.0
 LAST_ANSWERS_S = 15.0
@@ -78,10 +80,10 @@ def rig(
     The engine has a supervisor, which tells the ledger `db` of its life, so that it can be swapped.
     What `reporter` makes is called with each phase of its start.
     """
-    from app.cli.running.provision import provision_with_display
     from engines.discovery.find import probe
-    from engines.launch.prepare import LaunchSpec, wait_healthy
-    from engines.supervision.client import start_supervised
+    from engines.launch.launch import LaunchSpec
+    from engines.serving.startup import wait_healthy
+    from engines.supervisor.start import start_supervised
 
     environment = provision_with_display(model)
     _end_like_a_program()
@@ -113,7 +115,7 @@ def _preset(model: str, environment: Environment) -> str:
 
 
 def _free_name() -> str:
-    taken = {one.name for one in serving.list_serving()}
+    taken = {one.name for one in registry.list_serving()}
     return next(
         name for name in ("demo", *(f"demo-{i}" for i in range(2, 99))) if name not in taken
     )

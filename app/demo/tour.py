@@ -21,7 +21,7 @@ from app.text.status_line import status_line
 from store.clock import now_ms
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from store.compare.comparison import Comparison, Span
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook

@@ -14,7 +14,7 @@ from engines.variants import Variant, offered, running_variant
 from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
 
 _OF_THE_ADDRESS = frozenset(
     ("host", "port", "uds", "root-path", "ssl-keyfile", "ssl-certfile", "config", "headless")

@@ -25,7 +25,7 @@ from store.tables.starts import alike, command_key, time_left
 from store.tables.swaps import recent
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from engines.variants import Weights
     from engines.variants.room import Room as DeviceRoom
     from store.ledger.connection import Ledger
@@ -50,7 +50,7 @@ class Weigher:
 
     def weigh(self, variant: Variant, *, back: bool = False) -> Offer:
         """One variant; never raises. It may take as long as NVML lets it wait."""
-        from engines.supervision.order import strategy_for
+        from engines.variants.strategy import strategy_for
 
         weights = weights_of(variant, self._engine)
         told = estimate(variant, self._engine, weights=weights, rooms=self._rooms)

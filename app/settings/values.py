@@ -11,16 +11,14 @@ never read from a file, stored or shown.
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from app.settings import paths
 from engines.quality.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from store.metrics.prices import PriceBook
+    pass
 
 ENV_PREFIX = "TRIMTAB_"
 
@@ -76,41 +74,3 @@ class Settings:
 
     quality: QualityTable = field(default_factory=QualityTable)
     """When a swap has kept the quality of the answers, as a `[quality]` table."""
-
-
-def load_settings(path: Path | None = None) -> Settings:
-    """The settings in force.
-
-    Raises BadInput with the file, the line and what is allowed when the file cannot be used.
-    """
-    where = path or paths.settings_path()
-    if not where.exists() and not any(os.environ.get(name) for name in _variables()):
-        return Settings()
-    from app.settings.file import read_settings
-
-    return read_settings(where)
-
-
-def default_db_path() -> Path:
-    """The ledger used when no `--db` is given: the setting `db`, else the user's data directory."""
-    return load_settings().db or paths.default_db_path()
-
-
-def api_key(told: str | None = None) -> str | None:
-    """The engine's API key: `--api-key`, else TRIMTAB_API_KEY, else none."""
-    return told or os.environ.get("TRIMTAB_API_KEY") or None
-
-
-def price_book(settings: Settings) -> PriceBook:
-    """The user's prices as the store applies them; the source names the file they came from."""
-    from store.metrics.prices import PriceBook
-
-    return PriceBook(
-        prices=settings.prices,
-        host_usd_per_hour=settings.host_usd_per_hour,
-        source=f"your prices ({paths.settings_path().name})",
-    )
-
-
-def _variables() -> list[str]:
-    return [ENV_PREFIX + item.name.upper() for item in fields(Settings)]

@@ -11,13 +11,13 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from app.tui.actions import Actions
-from app.tui.desk import Desk
+from app.tui.engine.screen import EngineScreen
 from app.tui.feed.feed import Feed
 from app.tui.feed.frame import Frame, Query
-from app.tui.keymap import KEYS
-from app.tui.messages import FrameReady
-from app.tui.screens.engine import EngineScreen
+from app.tui.keys.actions import Actions
+from app.tui.keys.desk import Desk
+from app.tui.keys.keymap import KEYS
+from app.tui.keys.messages import FrameReady
 from app.tui.screens.frame_screen import FrameScreen
 from app.tui.theme import TRIMTAB
 from store.clock import now_ms

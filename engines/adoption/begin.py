@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from engines.adoption.orphaned import listener_of
+from engines.adoption.listener import listener_of
 from engines.adoption.plan import AdoptionPlan
-from engines.supervision.client import BEGIN_S, start_keeper, status, why_not_begun
+from engines.supervision.client import BEGIN_S, status
+from engines.supervisor.start import start_keeper, why_not_begun
 from engines.supervisor.takeover.beginning import Beginning
 from engines.supervisor.takeover.takeover import Takeover
 

@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from engines.host import lifetime, procfs
+from engines.supervisor.takeover.conditions import Conditions
 from engines.text.plain import printable
 from store.errors import NotAchieved
 
@@ -19,34 +19,6 @@ _DELETED = " (deleted)"
 _LIMITS = ("NOFILE", "MEMLOCK", "NPROC", "STACK", "AS", "CORE", "RTPRIO")
 OURS = ("TRIMTAB_LISTEN_FD", "TRIMTAB_HOLD")
 """Variables that only meant something to the process that had them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a process inherits besides its environment. `limits` are soft and hard, by name."""
-
-    limits: Mapping[str, tuple[int, int]]
-    cores: tuple[int, ...]
-    nice: int
-    umask: int | None
-
-    def apply(self) -> None:
-        """Take them on, as far as we may."""
-        for name, both in self.limits.items():
-            with contextlib.suppress(OSError, ValueError):
-                resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), both)
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, self.cores)
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, self.nice)
-        if self.umask is not None:
-            os.umask(self.umask)
-
-
-def conditions_from_json(told: Mapping[str, Any]) -> Conditions:
-    """What `dataclasses.asdict` and JSON made of them."""
-    limits = {name: (soft, hard) for name, (soft, hard) in told["limits"].items()}
-    return Conditions(limits, tuple(told["cores"]), told["nice"], told["umask"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.adoption.origin import Origin, read_environ, read_origin
-from engines.adoption.orphaned import is_orphaned
 from engines.adoption.ownership import Refusal, refusal
 from engines.command.arguments import read_arguments
 from engines.command.flags import cut
@@ -17,14 +16,16 @@ from engines.discovery.location import locate
 from engines.host.priority import NICE
 from engines.host.processes import EngineTree, engine_trees, serve_arguments
 from engines.host.procfs import Process, ancestors
-from engines.launch.prepare import Launch, free_name
-from engines.serving import registry as serving
+from engines.launch.free_name import free_name
+from engines.launch.launch import Launch
+from engines.serving import registry
 from engines.serving.registry import Serving
+from engines.supervision.orphaned import is_orphaned
 from engines.supervisor.takeover.sockets import Held, why_not_beside
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
 
 _PART_OF_MORE = {
     "headless": "--headless: it serves nothing by itself",
@@ -69,7 +70,7 @@ def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> Adop
     """
     tree = _tree(engine)
     pid = tree.root.pid
-    one = next((one for one in serving.list_serving() if one.pid == pid), None)
+    one = next((one for one in registry.list_serving() if one.pid == pid), None)
     if one is not None and is_orphaned(one):
         return _as_it_runs(one, _held(tree), db)
     found = refusal(pid, tree.launch or (), read_environ(pid) or {})
@@ -120,7 +121,7 @@ def _tree(engine: EngineInfo) -> EngineTree:
 
     if engine.pid is None:
         raise NotAchieved(f"{engine.name} cannot be adopted", engine.reason)
-    for one in serving.list_serving():
+    for one in registry.list_serving():
         if one.pid == engine.pid and status(one.name) is not None:
             raise NotAchieved(
                 f"{one.name} is under trimtab's supervisor already", "", "`trimtab swap` changes it"

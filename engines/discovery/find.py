@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.devices import gpus
 from engines.discovery import naming
 from engines.discovery.answers import Answer, ask_all
 from engines.discovery.location import Location, locate
+from engines.engine_info import EngineInfo
 from engines.host import listeners
 from engines.host.processes import engine_trees
 from engines.host.procfs import read_process
@@ -25,50 +24,11 @@ from engines.text.plain import printable
 from engines.text.redact import redact_arguments
 from engines.web.address import host_and_port, normalise, own_addresses
 from store.errors import EngineUnreachable
-from store.records import Control, RunInfo
 
 LONGEST_ARGUMENT = 1000
 SILENT = "does not answer"
 """How the reason of an engine begins that runs and gives no answer over HTTP."""
 _SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` starts one"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """An engine as found just now.
-
-    `url` is its base address; one that cannot be reached over TCP has another scheme than http.
-    `reason` says what limits `control`. `arguments` is the whole command line without secrets,
-    `sockets` the plugin's, one per EngineCore, `supervisor` the name by which a supervisor of
-    trimtab's has it, so that it can be swapped. Fields that cannot be known are None or empty.
-    """
-
-    url: str
-    name: str
-    model: str | None = None
-    pid: int | None = None
-    vllm_version: str | None = None
-    control: Control = "observe"
-    reason: str = ""
-    gpus: tuple[str, ...] = ()
-    started_ms: int | None = None
-    arguments: tuple[str, ...] = ()
-    sockets: tuple[Path, ...] = ()
-    supervisor: str | None = None
-
-    def run_info(self) -> RunInfo:
-        """What the ledger keeps of this life of the engine."""
-        return RunInfo(
-            url=self.url,
-            name=self.name,
-            model=self.model,
-            pid=self.pid,
-            started_ms=self.started_ms,
-            vllm_version=self.vllm_version,
-            control=self.control,
-            reason=self.reason,
-            arguments=self.arguments,
-        )
 
 
 def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:

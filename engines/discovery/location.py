@@ -10,7 +10,7 @@ from engines.command.arguments import DEFAULT_PORT, LaunchArguments, read_argume
 from engines.host.listeners import TcpListener, socket_inodes, tcp_listeners
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
-from engines.serving import registry as serving
+from engines.serving import registry
 from engines.text.plain import printable
 from engines.web.address import make_url
 
@@ -41,7 +41,7 @@ def locate(tree: EngineTree) -> Location | None:
     """Where an engine serves; None for a process tree that serves nothing (`LLM()` in a script,
     a `--headless` node) or is in a swap while another engine serves the address."""
     launch = read_arguments(tree.launch or ())
-    if launch.headless or serving.has_no_address(tree.root.pid):
+    if launch.headless or registry.has_no_address(tree.root.pid):
         return None
     if launch.unix_socket is not None:
         path = _absolute(launch.unix_socket, tree.root.pid)

@@ -11,7 +11,7 @@ from engines.serving.registry import list_serving
 from engines.web.address import host_and_port
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
 
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
 _LONGEST = 60

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engines.adoption.orphaned import list_orphaned
 from engines.control.client import socket_path
 from engines.control.plugin_sockets import directory_fault
 from engines.devices import gpus
@@ -21,6 +20,7 @@ from engines.doctor import host_checks
 from engines.doctor.checks import Check
 from engines.host.orphans import find_orphans
 from engines.provision.environment import find_environment
+from engines.supervision.orphaned import list_orphaned
 from engines.text.plain import printable
 from store.errors import TrimtabError
 from store.metrics.formats import format_bytes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from store.clock import now_ms
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from store.ledger.connection import Ledger
 
 

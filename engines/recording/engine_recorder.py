@@ -10,7 +10,8 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
 
-from engines.discovery.find import EngineInfo, probe
+from engines.discovery.find import probe
+from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics import Sample
 from engines.recording import ledger_writes

@@ -11,14 +11,14 @@ import time
 from concurrent.futures import Executor
 
 from engines.devices import gpus
+from engines.devices.computing import NVML_DEADLINE_S, on_cpu
 from engines.devices.host_device import host_device
-from engines.devices.nvml import Gpu, GpuSample
-from engines.discovery.find import EngineInfo
+from engines.devices.nvml import GpuSample
+from engines.engine_info import EngineInfo
 from engines.recording.device_time import WHOLE, DeviceSample
 from store.records import Device
 
 HOLDS_EVERY_S = 5.0
-NVML_DEADLINE_S = 0.5
 
 
 class HeldDevices:
@@ -75,14 +75,3 @@ def _sample(hold: gpus.GpuHold, gpu: GpuSample) -> DeviceSample:
         memory_mib=hold.memory_mib,
         energy_mj=gpu.energy_mj,
     )
-
-
-def on_cpu(engine: EngineInfo) -> bool:
-    """Whether a local engine computes on the CPU: vLLM's CPU build, or a machine without GPUs.
-
-    May take `NVML_DEADLINE_S`.
-    """
-    if "cpu" in (engine.vllm_version or ""):
-        return True
-    unknown: list[Gpu] = []
-    return not engine.gpus and not gpus.within(NVML_DEADLINE_S, gpus.gpus, unknown)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.recording.engine_recorder import EngineRecorder
 from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError

@@ -1,11 +1,9 @@
-"""Starting a supervised engine, and asking its supervisor."""
+"""Asking the supervisor of an engine: what it does, a swap, a stop."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +13,10 @@ from engines.control.channel import Channel
 from engines.control.wire import ControlLost, ControlRefused
 from engines.inside.trimtab_inside.sockets import directory
 from engines.provision.places import log_file
-from engines.serving import registry as serving
-from engines.text.outputs import clean_line
+from engines.serving import names, registry, stopping
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.launch.prepare import Launch, LaunchSpec
-    from engines.serving.startup import Started
     from engines.supervision.order import Order
 
 BEGIN_S = 20.0
@@ -33,59 +28,6 @@ _SILENT = 50
 def socket_of(name: str) -> Path:
     """Where the supervisor of the engine of this name is asked by its own user."""
     return directory(os.geteuid()) / f"supervisor-{name}.sock"
-
-
-def start_supervised(spec: LaunchSpec) -> Started:
-    """Start an engine under a supervisor of its own, which outlives us.
-
-    Raises as `launch.prepare` does, and `NotAchieved` where the supervisor did not begin.
-    """
-    from engines.launch.prepare import prepare
-    from engines.serving.startup import started_as
-
-    launch = prepare(spec)
-    keeper = start_keeper(launch)
-    until = time.monotonic() + BEGIN_S
-    while time.monotonic() < until and keeper.poll() is None:
-        one = serving.find_serving(launch.name)
-        if one is not None:
-            return started_as(one, log_only=launch.log_only)
-        time.sleep(_POLL_S)
-    keeper.terminate()  # it may still try, and nobody would know
-    raise why_not_begun(launch.name)
-
-
-def start_keeper(launch: Launch, beginning: str = "", *descriptors: int) -> subprocess.Popen[bytes]:
-    """Start the keeper of an engine, in a session of its own. `beginning` is the line that tells it
-    of an engine that runs already (`engines/adoption`), for which it inherits `descriptors`."""
-    from engines.supervisor.memory import Memory, to_line
-
-    log = log_file(f"{launch.name}-supervisor")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        keeper = subprocess.Popen(
-            [sys.executable, "-m", "engines.supervisor"],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=descriptors,
-        )
-    assert keeper.stdin is not None
-    # The environment carries keys: over a pipe nobody else reads it.
-    keeper.stdin.write((to_line(Memory(launch)) + beginning).encode())
-    keeper.stdin.close()
-    return keeper
-
-
-def why_not_begun(name: str) -> NotAchieved:
-    """What to raise where a supervisor did not begin: the last line of its log."""
-    log = log_file(f"{name}-supervisor")
-    return NotAchieved(
-        f"{name} was not started",
-        clean_line(log.read_text(errors="replace").strip().rpartition("\n")[2]),
-        f"see {log}",
-    )
 
 
 def status(name: str) -> dict[str, Any] | None:
@@ -101,7 +43,7 @@ def supervised_as(pid: int | None) -> str | None:
 
     Never raises: one that is too busy to answer is one.
     """
-    name = next((one.name for one in serving.list_serving() if one.pid == pid), None)
+    name = next((one.name for one in registry.list_serving() if one.pid == pid), None)
     if name is None:
         return None
     with contextlib.suppress(ControlRefused):
@@ -173,25 +115,25 @@ def call_off(name: str) -> None:
 
 
 def stop(
-    name: str, *, drain_s: float = serving.DRAIN_S, on_wait: Callable[[str], None] | None = None
-) -> serving.Stopped:
+    name: str, *, drain_s: float = stopping.DRAIN_S, on_wait: Callable[[str], None] | None = None
+) -> stopping.Stopped:
     """End an engine that trimtab started, by its supervisor where it has one.
 
-    As `serving.stop`, and with a supervisor no request is cut while `drain_s` lasts.
+    As `stopping.stop`, and with a supervisor no request is cut while `drain_s` lasts.
     """
-    serving.check_name(name)
+    names.check_name(name)
     found = status(name)
     if found is None:
-        return serving.stop(name, drain_s=drain_s, on_wait=on_wait)
+        return stopping.stop(name, drain_s=drain_s, on_wait=on_wait)
     Channel(socket_of(name)).ask({"op": "stop", "drain_s": drain_s})
-    until = time.monotonic() + drain_s + serving.GRACE_S + BEGIN_S
+    until = time.monotonic() + drain_s + stopping.GRACE_S + BEGIN_S
     while time.monotonic() < until:
         now = status(name)
         if now is None:
             break
         if isinstance(now.get("stopped"), dict):
             told = now["stopped"]
-            return serving.Stopped(
+            return stopping.Stopped(
                 name, found.get("pid") or 0, told["drained"], tuple(told["killed"]), told["took_s"]
             )
         if on_wait is not None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from engines.quality.thresholds import Thresholds
-from engines.variants import Estimate, Variant
+from engines.variants import Variant
+from engines.variants.strategy import STRATEGIES, Strategy
 from store.clock import now_ms
-
-Strategy = Literal["auto", "overlap", "stop-start"]
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +41,6 @@ class Order:
         told["texts"] = None if self.texts is None else str(self.texts)
         told["db"] = None if self.db is None else str(self.db)
         return told
-
-
-def strategy_for(found: Estimate) -> Strategy:
-    """What `auto` comes to: both engines at once only where both are known to fit."""
-    return "overlap" if found.verdict == "fits beside" else "stop-start"
 
 
 def order_from_json(told: Mapping[str, Any]) -> Order:

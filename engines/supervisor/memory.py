@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from engines.launch.prepare import Launch
+from engines.launch.launch import Launch
 from engines.supervision.order import Order, order_from_json
 
 _KEPT = 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from engines.serving.startup import PHASES, LogPhases, Started
+from engines.serving.log_phases import PHASES, LogPhases
+from engines.serving.started import Started
 
 
 class StartWatch:

@@ -18,9 +18,11 @@ from engines.control.front import Front, front_path
 from engines.host import lifetime
 from engines.inside.trimtab_inside.server import Server
 from engines.inside.trimtab_inside.sockets import prepare_directory
-from engines.launch.prepare import Launch, spawn
-from engines.serving import registry as serving
-from engines.serving.startup import Started, started_as, why_it_ended
+from engines.launch.launch import Launch
+from engines.launch.spawn import spawn
+from engines.serving import names, registry, stopping
+from engines.serving.causes import why_it_ended
+from engines.serving.started import Started, started_as
 from engines.supervision.client import socket_of
 from engines.supervision.order import Order
 from engines.supervisor.backoff import Backoff
@@ -74,7 +76,7 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until the engine is stopped or given up."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.ask_stop(serving.DRAIN_S))
+            signal.signal(number, lambda *_: self.ask_stop(stopping.DRAIN_S))
         path = socket_of(self._launch.name)
         prepare_directory(path.parent)
         control = Server(path, SupervisorDesk(self))
@@ -168,7 +170,7 @@ class Supervisor:
 
     def _found(self) -> Started | None:
         """The engine that a supervisor before this one left."""
-        one = serving.find_serving(self._launch.name)
+        one = registry.find_serving(self._launch.name)
         if one is None:
             return None
         self._say(f"found process {one.pid}, which runs already")
@@ -192,7 +194,7 @@ class Supervisor:
             tell_start(
                 self._db,
                 self._launch,
-                beside=len(serving.list_serving()) > 1,
+                beside=len(registry.list_serving()) > 1,
                 took_s=watch.elapsed_s,
                 phases=watch.phases,
             )
@@ -227,12 +229,12 @@ class Supervisor:
     def _name_swapped(self) -> None:
         """Give the engine that has taken over the name of the one before, and that one another."""
         name = self._launch.name
-        for candidate in serving.candidate_names(name):
-            if serving.find_serving(candidate) is None:
+        for candidate in names.candidate_names(name):
+            if registry.find_serving(candidate) is None:
                 continue
-            if serving.find_serving(name) is not None:
-                serving.rename(name, serving.leaving_name(name))
-            serving.rename(candidate, name)
+            if registry.find_serving(name) is not None:
+                registry.rename(name, names.leaving_name(name))
+            registry.rename(candidate, name)
 
     def _interrupted(self) -> Literal["", "stop", "call off"]:
         if self._drain_s is not None:
@@ -249,14 +251,14 @@ class Supervisor:
         """End what a swap has left whose supervisor was killed: the new engine where it had not
         taken over, else the old one."""
         name = self._launch.name
-        for left in (*serving.candidate_names(name), serving.leaving_name(name)):
-            if serving.find_serving(left) is None:
+        for left in (*names.candidate_names(name), names.leaving_name(name)):
+            if registry.find_serving(left) is None:
                 continue
             self._say(f"a killed supervisor left a swap unfinished: ending {left}")
             with contextlib.suppress(TrimtabError):
                 Front(front_path(engine.pid, os.geteuid())).open()
             with contextlib.suppress(TrimtabError):
-                serving.stop(left, drain_s=serving.DRAIN_S)
+                stopping.stop(left, drain_s=stopping.DRAIN_S)
 
     def _told_unfinished(self) -> None:
         """Say what became of the swap in which the supervisor before this one was killed."""
@@ -279,7 +281,7 @@ class Supervisor:
         self._say(
             f"process {engine.pid} ended: {why_it_ended(engine.log_path) or 'no reason given'}"
         )
-        serving.end_orphans(self._launch.name)
+        stopping.end_orphans(self._launch.name)
         since = self._serving_since
         if since is None and not self._backoff.failures:
             self._give_up("it never served, and another start would not mend that")
@@ -315,14 +317,14 @@ class Supervisor:
 
     def _give_up(self, why: str) -> None:
         self._state = "given up"
-        serving.forget(self._launch.name)
+        registry.forget(self._launch.name)
         self._say(f"GIVEN UP: {why}. Connections to {self._launch.url} are refused from now on")
 
     def _stop(self, drain_s: float) -> None:
         self._state = "stopping"
         self._say("stopping: no new connections, what runs may finish")
         try:
-            stopped = serving.stop(self._launch.name, drain_s=drain_s, listener=self._listener)
+            stopped = stopping.stop(self._launch.name, drain_s=drain_s, listener=self._listener)
         except TrimtabError as error:
             self._say(f"it had ended already: {error.what}")
             self._stopped = {"drained": True, "killed": [], "took_s": 0.0}

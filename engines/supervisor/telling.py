@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.command.arguments import read_arguments
-from engines.launch.prepare import BEFORE
+from engines.launch.launch import BEFORE
 from store.clock import now_ms
 from store.errors import TrimtabError
 from store.records import VARIANT, Change, Event
 from store.tables.starts import StartRow, command_key
 
 if TYPE_CHECKING:
-    from engines.launch.prepare import Launch
+    from engines.launch.launch import Launch
     from engines.supervision.order import Order
     from store.ledger.connection import Ledger
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from engines.command.arguments import read_arguments
 from engines.command.flags import last_value
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.host.processes import serve_arguments
 from engines.host.procfs import environment, working_directory
 from engines.variants.merge import merged_arguments

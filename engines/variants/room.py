@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.devices import gpus
-from engines.discovery.find import EngineInfo
+from engines.devices.computing import on_cpu
+from engines.engine_info import EngineInfo
 from engines.host.memory import host_memory, private_bytes
-from engines.recording.held_devices import on_cpu
 
 NVML_DEADLINE_S = 3.0
 MIB = 1 << 20

@@ -18,10 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
-from engines.launch.prepare import LaunchSpec, wait_healthy
+from engines.launch.launch import LaunchSpec
 from engines.provision import find_environment
+from engines.serving.startup import wait_healthy
 from engines.supervision import client
-from engines.supervision.client import start_supervised
+from engines.supervisor.start import start_supervised
 
 MODEL = "tiny"
 ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32", "--dtype", "half")

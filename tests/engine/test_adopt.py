@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from engines.adoption.begin import begin
-from engines.adoption.orphaned import list_orphaned
 from engines.adoption.plan import plan_adoption
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
@@ -20,8 +19,10 @@ from engines.host import procfs
 from engines.launch.command import find_vllm
 from engines.provision.environment import made_models
 from engines.provision.places import log_file
-from engines.serving.startup import Started, wait_healthy
+from engines.serving.started import Started
+from engines.serving.startup import wait_healthy
 from engines.supervision import client
+from engines.supervision.orphaned import list_orphaned
 from store.errors import NotAchieved
 from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment, wait_until
 from tests.fakes.engine_trees import free_port

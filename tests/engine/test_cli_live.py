@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engines.serving import registry as serving
+from engines.serving import registry
 from tests.bench.pty_screen import PtyScreen
 from tests.engine.command import Trimtab
 from tests.engine.conftest import LiveEngine, wait_until
@@ -144,7 +144,7 @@ def test_the_screen_opens_shows_the_engine_and_leaves(
 
 
 def test_a_killed_demo_leaves_nothing_running(tmp_path: Path) -> None:
-    before = {one.pid for one in serving.list_serving()}
+    before = {one.pid for one in registry.list_serving()}
     demo = subprocess.Popen(
         [sys.executable, "-m", "app", "demo", "--tour", "--db", str(tmp_path / "demo.db")],
         stdin=subprocess.DEVNULL,
@@ -159,8 +159,8 @@ def test_a_killed_demo_leaves_nothing_running(tmp_path: Path) -> None:
     wait_until(lambda: not _started_since(before), 60)
 
 
-def _started_since(before: set[int]) -> list[serving.Serving]:
-    return [one for one in serving.list_serving() if one.pid not in before]
+def _started_since(before: set[int]) -> list[registry.Serving]:
+    return [one for one in registry.list_serving() if one.pid not in before]
 
 
 def _lives(pid: int) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from engines.control.knobs import read_knobs, set_knob
-from engines.serving import registry as serving
+from engines.serving import names, registry
 from engines.supervision import client
 from store.records import VARIANT
 from tests.bench.pty_screen import PtyScreen
@@ -208,8 +208,8 @@ def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_back(
     assert seen.failed == []
     engine.found_again()
     assert (engine.pid == before) == (strategy == "overlap")
-    own = (engine.name, *serving.candidate_names(engine.name))
-    assert [one.name for one in serving.list_serving() if one.name in own] == [engine.name]
+    own = (engine.name, *names.candidate_names(engine.name))
+    assert [one.name for one in registry.list_serving() if one.name in own] == [engine.name]
 
 
 def test_a_screen_killed_in_the_midst_stops_no_swap_and_another_one_shows_it(

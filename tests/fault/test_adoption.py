@@ -23,7 +23,7 @@ import pytest
 
 from engines.adoption.begin import begin
 from engines.adoption.plan import AdoptionPlan, plan_adoption
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.host import lifetime
 from engines.supervision import client
 from engines.supervisor.takeover import takeover

@@ -11,8 +11,9 @@ import pytest
 
 from engines.control import plugin_sockets
 from engines.control.client import socket_path
-from engines.discovery.find import EngineInfo, find_engines, probe
+from engines.discovery.find import find_engines, probe
 from engines.discovery.location import locate
+from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.host.listeners import owner_of, tcp_listeners
 from engines.host.processes import engine_trees, orphans

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.recording.recorder import Recorder
 from store.ledger.connection import Ledger
 from store.reading import CUMULATIVE_VALUES
@@ -169,7 +169,7 @@ def test_two_recorders_share_no_engine_and_the_second_takes_over(server: Server,
 CHILD = """
 import sys, time
 from pathlib import Path
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.recording.recorder import Recorder
 Recorder(Path(sys.argv[1]), [EngineInfo(sys.argv[2], "engine")], 0.05).start()
 time.sleep(60)

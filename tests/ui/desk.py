@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from app.offers.offer import Offers, Wanted
 from app.tui.app import TrimtabApp
-from app.tui.screens.engine import EngineScreen
+from app.tui.engine.screen import EngineScreen
 from app.tui.widgets.canvas import Canvas
 from store.errors import NotAchieved, TrimtabError
 from store.records import Change, KnobValue

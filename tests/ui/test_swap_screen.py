@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from app.offers.offer import Expected, Files, Offer, Offers, Room, Wanted
+from app.tui.engine.screen import EngineScreen
 from app.tui.screens.ask_why import AskWhy
 from app.tui.screens.confirm import Confirm
 from app.tui.screens.edit_knob import EditKnob
-from app.tui.screens.engine import EngineScreen
 from app.tui.swap.screen import SwapScreen
 from store.errors import NotAchieved
 from store.records import KnobState

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette
 
-from app.tui.keymap import KEYS, key_table
+from app.tui.keys.keymap import KEYS, key_table
 from app.tui.screens.help import HelpDialog
 from app.tui.widgets.canvas import Canvas
 from store.ledger.connection import Ledger

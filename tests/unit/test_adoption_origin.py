@@ -17,7 +17,7 @@ import pytest
 from app.acts.adopt import plan_json, plan_lines
 from engines.adoption.origin import read_origin
 from engines.adoption.plan import AdoptionPlan
-from engines.launch.prepare import Launch
+from engines.launch.launch import Launch
 from engines.supervisor.takeover.beginning import Beginning, beginning_from_line
 from engines.supervisor.takeover.sockets import Held
 from engines.supervisor.takeover.takeover import Takeover

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.discovery.find import EngineInfo, find_engines, probe
+from engines.discovery.find import find_engines, probe
+from engines.engine_info import EngineInfo
 from engines.host import lifetime
 from engines.host.orphans import end_orphans, find_orphans
 from engines.host.processes import engine_of, engine_trees, orphans
 from engines.host.procfs import Process, descendants, processes
-from engines.serving import registry as serving
+from engines.serving import registry
 from store.errors import BadInput, EngineUnreachable
 from tests.fakes.engine_trees import FakeEngine, fake_engine, free_port
 
@@ -156,12 +157,12 @@ def test_names_are_unique_and_the_oldest_keeps_its_own(tmp_path: Path) -> None:
 
 def test_the_name_given_at_serve_is_kept(tmp_path: Path) -> None:
     from engines.host import lifetime
-    from engines.serving import registry as serving
+    from engines.serving import registry
 
     with fake_engine(tmp_path, "m") as engine:
         ticks = lifetime.start_ticks(engine.pid)
         assert ticks is not None
-        serving.save(serving.Serving("night-shift", engine.pid, ticks, engine.url, "m", "log"))
+        registry.save(registry.Serving("night-shift", engine.pid, ticks, engine.url, "m", "log"))
         assert found(engine).name == "night-shift"
 
 
@@ -260,11 +261,11 @@ def test_an_engine_that_is_to_take_over_is_not_listed(tmp_path: Path) -> None:
     with fake_engine(tmp_path / "engine", "m") as engine:
         ticks = lifetime.start_ticks(engine.pid)
         assert ticks is not None
-        one = serving.Serving("chat.next", engine.pid, ticks, engine.url, "m", "log")
+        one = registry.Serving("chat.next", engine.pid, ticks, engine.url, "m", "log")
         assert engine.pid in {found.pid for found in find_engines()}
-        serving.save(one)
+        registry.save(one)
         assert engine.pid not in {found.pid for found in find_engines()}
-        serving.rename("chat.next", "chat")
+        registry.rename("chat.next", "chat")
         assert "chat" in {found.name for found in find_engines()}
 
 

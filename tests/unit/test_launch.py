@@ -23,17 +23,13 @@ from engines.launch.command import (
     launch_environment,
     take_secrets,
 )
-from engines.launch.prepare import (
-    LaunchSpec,
-    Phase,
-    Started,
-    StartFailed,
-    prepare,
-    spawn,
-    wait_healthy,
-)
-from engines.serving import registry as serving
-from engines.serving.startup import why_it_ended
+from engines.launch.launch import LaunchSpec
+from engines.launch.prepare import prepare
+from engines.launch.spawn import spawn
+from engines.serving import registry, stopping
+from engines.serving.causes import why_it_ended
+from engines.serving.started import Started
+from engines.serving.startup import Phase, StartFailed, wait_healthy
 from store.errors import BadInput, NotAchieved
 
 CPU, GPU = Vllm(("vllm",), True), Vllm(("vllm",), False)
@@ -120,17 +116,17 @@ def test_it_is_started_followed_and_stopped(stub: Path) -> None:
     assert [phase.text for phase in phases][-1] == "serving"
     assert [p.index for p in phases] == sorted(p.index for p in phases)
     assert os.getsid(started.pid) == started.pid
-    listed = serving.list_serving()
+    listed = registry.list_serving()
     assert [engine.name for engine in listed] == ["model"]
     state = Path(os.environ["TRIMTAB_DATA_DIR"]) / "serving" / "model.json"
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
     assert stat.S_IMODE(started.log_path.stat().st_mode) == 0o600
 
-    stopped = serving.stop("model", drain_s=5, grace_s=5)
+    stopped = stopping.stop("model", drain_s=5, grace_s=5)
     assert stopped.drained
     assert stopped.killed == ()
     assert lifetime.start_ticks(started.pid) is None
-    assert serving.list_serving() == []
+    assert registry.list_serving() == []
     assert not state.exists()
 
 
@@ -147,14 +143,14 @@ def test_it_gets_the_plugin_and_defaults_and_keeps_keys_off_the_command_line(stu
         state = Path(os.environ["TRIMTAB_DATA_DIR"]) / "serving" / "model.json"
         assert "secret" not in state.read_text()
     finally:
-        serving.stop(started.name, drain_s=1)
+        stopping.stop(started.name, drain_s=1)
 
 
 def test_running_requests_are_waited_for(stub: Path) -> None:
     started = launch(stub, running=[3, 2, 0])
     wait_healthy(started, 20)
     waits: list[str] = []
-    assert serving.stop("model", drain_s=10, on_wait=waits.append).drained
+    assert stopping.stop("model", drain_s=10, on_wait=waits.append).drained
     assert waits == ["waiting for 3 requests", "waiting for 2 requests", "ending its processes"]
 
 
@@ -162,7 +158,7 @@ def test_an_engine_that_is_slow_to_answer_is_still_waited_for(stub: Path) -> Non
     started = launch(stub, slow=[2.5])
     wait_healthy(started, 20)
     waits: list[str] = []
-    assert serving.stop("model", drain_s=10, on_wait=waits.append).drained
+    assert stopping.stop("model", drain_s=10, on_wait=waits.append).drained
     assert list(dict.fromkeys(waits)) == ["waiting for an answer", "ending its processes"]
 
 
@@ -170,7 +166,7 @@ def test_an_engine_that_still_loads_is_not_given_the_time_of_one_that_serves(stu
     started = launch(stub, deaf=True)
     while not started.log_path.read_text():
         time.sleep(0.05)
-    stopped = serving.stop("model")
+    stopped = stopping.stop("model")
     assert stopped.killed == (started.pid,)
     assert stopped.took_s < 10
 
@@ -178,7 +174,7 @@ def test_an_engine_that_still_loads_is_not_given_the_time_of_one_that_serves(stu
 def test_what_never_drains_is_stopped_all_the_same_and_told(stub: Path) -> None:
     started = launch(stub, running=[4])
     wait_healthy(started, 20)
-    assert not serving.stop("model", drain_s=0.5).drained
+    assert not stopping.stop("model", drain_s=0.5).drained
     assert lifetime.start_ticks(started.pid) is None
 
 
@@ -187,7 +183,7 @@ def test_a_child_that_ignores_sigterm_is_killed_and_nothing_else(stub: Path) -> 
     wait_healthy(started, 20)
     family = lifetime.family(started.pid, started.start_ticks)
     assert len(family) == 2
-    stopped = serving.stop("model", drain_s=1, grace_s=1)
+    stopped = stopping.stop("model", drain_s=1, grace_s=1)
     assert set(stopped.killed) == set(family) - {started.pid}
     assert all(lifetime.start_ticks(pid) is None for pid in family)
 
@@ -201,8 +197,8 @@ def test_orphans_of_a_killed_engine_are_stopped(stub: Path) -> None:
             break
         time.sleep(0.05)
     (orphan,) = lifetime.family(started.pid, started.start_ticks)
-    assert serving.list_serving() == []
-    assert serving.stop("model", drain_s=1, grace_s=0.5).killed == (orphan,)
+    assert registry.list_serving() == []
+    assert stopping.stop("model", drain_s=1, grace_s=0.5).killed == (orphan,)
 
 
 def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> None:
@@ -218,10 +214,10 @@ def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> No
         stranger.wait()
     assert lifetime.family(0, 1) == {}
     assert not lifetime.send(os.getpid(), 1, signal.SIGKILL)
-    serving.save(serving.Serving("old", os.getpid(), 1, "http://127.0.0.1:1", "m", "log"))
-    assert serving.list_serving() == []
+    registry.save(registry.Serving("old", os.getpid(), 1, "http://127.0.0.1:1", "m", "log"))
+    assert registry.list_serving() == []
     with pytest.raises(NotAchieved, match="no engine named old"):
-        serving.stop("old")
+        stopping.stop("old")
 
 
 def test_a_process_gives_way_with_its_whole_session() -> None:
@@ -286,7 +282,7 @@ def test_an_engine_that_is_too_slow_is_left_running(stub: Path) -> None:
             wait_healthy(started, 0.0)
         assert lifetime.is_alive(started.pid, started.start_ticks)
     finally:
-        serving.stop(started.name, drain_s=0)
+        stopping.stop(started.name, drain_s=0)
 
 
 def test_a_free_port_is_taken_unless_one_is_asked_for(stub: Path) -> None:
@@ -302,8 +298,8 @@ def test_a_free_port_is_taken_unless_one_is_asked_for(stub: Path) -> None:
         assert started.url != other.url
         assert (started.name, other.name) == ("model", "model-2")
     finally:
-        serving.stop(started.name, drain_s=0)
-        serving.stop(other.name, drain_s=0)
+        stopping.stop(started.name, drain_s=0)
+        stopping.stop(other.name, drain_s=0)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "x" * 65, "a\n", "-x"])

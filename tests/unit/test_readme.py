@@ -8,7 +8,7 @@ import pytest
 
 from app.cli import COMMANDS
 from app.settings.values import Settings
-from app.tui.keymap import key_table
+from app.tui.keys.keymap import key_table
 from engines.control.knobs import KNOBS
 
 ROOT = Path(__file__).parents[2]

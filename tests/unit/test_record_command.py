@@ -9,7 +9,7 @@ import pytest
 
 from app.cli.shared.recording import free_engines
 from app.cli.watching import record
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.errors import LedgerUnusable

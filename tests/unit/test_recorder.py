@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from engines.devices.host_device import host_device
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics import Sample, read
 from engines.recording.accumulate import Accumulator, Scrape

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import values as settings
-from app.settings.values import QualityTable, Settings, VariantTable, load_settings, price_book
+from app.settings import load as settings
+from app.settings.load import load_settings, price_book
+from app.settings.values import QualityTable, Settings, VariantTable
 from engines.quality.thresholds import Thresholds
 from store.errors import BadInput
 from store.records import Device
@@ -26,7 +27,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 def test_defaults_without_a_file_need_no_pydantic(tmp_path: Path) -> None:
     code = (
-        "import sys; from app.settings.values import Settings, load_settings;"
+        "import sys; from app.settings.load import Settings, load_settings;"
         "assert load_settings() == Settings();"
         "sys.exit('pydantic' in sys.modules)"
     )

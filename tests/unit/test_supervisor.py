@@ -18,12 +18,14 @@ import pytest
 
 from engines.control.wire import ControlLost, ControlRefused
 from engines.host import lifetime
-from engines.launch.prepare import Launch, LaunchSpec, prepare
+from engines.launch.launch import Launch, LaunchSpec
+from engines.launch.prepare import prepare
 from engines.provision.places import log_file
-from engines.serving import registry as serving
-from engines.serving.startup import Started
+from engines.serving import registry
+from engines.serving.started import Started
 from engines.supervision import client
 from engines.supervision.order import Order
+from engines.supervisor import start
 from engines.supervisor.__main__ import write_memory
 from engines.supervisor.backoff import PAUSES_S, STABLE_S, Backoff
 from engines.supervisor.memory import Memory
@@ -80,7 +82,7 @@ def begin(stub: Path, name: str, **told: object) -> Started:
     environ = os.environ | {"STUB": json.dumps(told), "SECRET_KEY": "sk-very-secret"}
     model = str(stub.parents[2] / "model")
     os.environ["STUB"] = environ["STUB"]
-    return client.start_supervised(
+    return start.start_supervised(
         LaunchSpec(model, name=name, python=stub, environ=environ, db=ledger_of(stub))
     )
 
@@ -122,7 +124,7 @@ def test_it_serves_on_the_keepers_address_and_stops(stub: Path) -> None:
     stopped = client.stop("sup-a", drain_s=2)
     assert stopped.pid == started.pid
     wait_until(lambda: client.status("sup-a") is None)
-    assert serving.list_serving() == []
+    assert registry.list_serving() == []
     assert lifetime.start_ticks(started.pid) is None
     with pytest.raises(OSError, match="refused"):
         answer(started)
@@ -196,15 +198,15 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
     names = [("sup-h", "sup-h.next"), ("sup-h.old", "sup-h.next"), ("sup-h.old", "sup-h")][named]
     for process, name in zip((old, new), names, strict=True):
         ticks = lifetime.start_ticks(process.pid) or 0
-        serving.save(serving.Serving(name, process.pid, ticks, "http://127.0.0.1:1", "m", "/log"))
+        registry.save(registry.Serving(name, process.pid, ticks, "http://127.0.0.1:1", "m", "/log"))
     launch = replace(prepare_nothing(stub), name="sup-h")
     memory = Memory(launch, (), Order("id", None), taken_over=True)
     with socket.socket() as listener:
         Supervisor(memory, listener, lambda _: None)._name_swapped()
-    found = {one.name: one.pid for one in serving.list_serving()}
+    found = {one.name: one.pid for one in registry.list_serving()}
     assert found == {"sup-h": new.pid, "sup-h.old": old.pid}
-    assert serving.has_no_address(old.pid)
-    assert not serving.has_no_address(new.pid)
+    assert registry.has_no_address(old.pid)
+    assert not registry.has_no_address(new.pid)
     for process in (old, new):
         process.kill()
         process.wait()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engines.launch.prepare import AS_STARTED, Launch
+from engines.launch.launch import AS_STARTED, Launch
 from engines.supervision.order import Order
 from engines.supervisor.memory import Memory, from_line, to_line
 from engines.variants import Variant

@@ -7,7 +7,7 @@ import pytest
 
 from app.acts.swaps import order_for
 from app.offers.variants import find_variant
-from app.settings.values import load_settings
+from app.settings.load import load_settings
 from engines.supervisor.swap.candidate import launch_of
 from engines.variants import Variant
 from store.errors import BadInput

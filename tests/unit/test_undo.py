@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.acts import set_knobs, undo
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from store.errors import NotAchieved
 from store.ledger.connection import Ledger
 from tests.unit.inside_standins import Scheduler32, start_server

@@ -7,7 +7,7 @@ import pytest
 
 from app.offers.variants import find_variant, variants_of
 from app.settings.values import Settings, VariantTable
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from store.errors import BadInput, NotAchieved
 from tests.fakes.engine_trees import fake_engine
 from tests.unit.cli_runner import Cli

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.host import memory as host_module
 from engines.host.memory import host_memory, private_bytes
 from engines.variants import Estimate, Variant, estimate
@@ -152,7 +152,7 @@ def test_a_control_group_limits_the_host(
 
 def test_a_gpus_room(driver: Driver, tmp_path: Path) -> None:  # noqa: F811
     code = """
-from engines.discovery.find import EngineInfo
+from engines.engine_info import EngineInfo
 from engines.variants import room_of
 engine = EngineInfo(url="x", name="x", pid=ENGINE)
 scenario(**{"0_processes": f"{ENGINE}:%d" % (3 << 28)})

@@ -25,7 +25,7 @@ from app.text.output import print_json, print_line, say
 from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from store.ledger.connection import Ledger
 
 _TRIES, _TRY_S = 10, 0.05
@@ -65,7 +65,7 @@ def command_(
     """
     from app.acts.swaps import order_for, plan_of, supervised_name
     from app.cli.shared.choose import live_engine
-    from app.settings.values import default_db_path, load_settings
+    from app.settings.load import default_db_path, load_settings
     from engines.supervision import client
 
     chosen = live_engine(engine, api_key)
@@ -125,7 +125,7 @@ def _left(path: Path, swap_id: str, phase: str) -> str:
     """What is left of a start that has come to this phase, as the ledger tells it a moment later;
     '' where it does not, or nothing is left."""
     from app.offers.expectation import left_text, start_left
-    from engines.serving.startup import PHASES
+    from engines.serving.log_phases import PHASES
     from store.clock import now_ms
     from store.ledger.connection import Ledger
     from store.tables import swaps

@@ -12,7 +12,7 @@ from app.cli.shared.swapping import say_step, strategy_option
 from app.text.output import print_json, print_line
 
 if TYPE_CHECKING:
-    from engines.supervision.order import Strategy
+    from engines.variants.strategy import Strategy
 
 
 @command("undo")

@@ -26,7 +26,7 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
     """
     from app.cli.shared.choose import live_engine
     from app.offers.weigher import offers_of
-    from app.settings.values import load_settings
+    from app.settings.load import load_settings
 
     del db
     chosen = live_engine(engine, api_key)

@@ -22,7 +22,7 @@ def command_(*, a: str, b: str, block: float, as_json: bool, db: Path | None) ->
     The intervals come from independent blocks of the two windows. Under 5 blocks there is no
     verdict. Where the workload's mix moved by more than 20 % they are not comparable.
     """
-    from app.settings.values import load_settings, price_book
+    from app.settings.load import load_settings, price_book
     from app.text.comparison import comparison_lines, print_effects
     from store.compare.comparison import Span, compare
     from store.tables.snapshots import get, list_all

@@ -48,7 +48,7 @@ def command_(
     from app.cli.proving.snapshots import snapshot_json
     from app.cli.shared.choose import ledger_engine
     from app.cli.watching.show import record_now
-    from app.settings.values import load_settings
+    from app.settings.load import load_settings
 
     if seconds is None:
         to_ms = now_ms()

@@ -16,7 +16,7 @@ from store.errors import NotAchieved
 if TYPE_CHECKING:
     from app.demo.tour import Findings
     from app.settings.values import Settings
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
 
 
 @command("demo")
@@ -41,7 +41,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     from app.cli.watching.screen import open_screen, prepare
     from app.demo.rig import rig
     from app.settings import paths
-    from app.settings.values import load_settings
+    from app.settings.load import load_settings
 
     settings = load_settings()
     path = db or paths.demo_db_path()
@@ -68,7 +68,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
 def take_tour(path: Path, engine: EngineInfo, settings: Settings, as_json: bool) -> Findings:
     """The tour on stdout; with JSON its lines go to stderr."""
     from app.demo.tour import SHOWN, Tour
-    from app.settings.values import price_book
+    from app.settings.load import price_book
     from app.text.comparison import print_effects
     from store.ledger.connection import Ledger
 

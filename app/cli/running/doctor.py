@@ -33,7 +33,7 @@ def command_(*, pythonpath: bool, as_json: bool, db: Path | None) -> None:
     \b
     PYTHONPATH=$(trimtab doctor --pythonpath) vllm serve MODEL
     """
-    from app.settings.values import default_db_path, load_settings
+    from app.settings.load import default_db_path, load_settings
     from engines.control.inside_path import INSIDE, assignments
     from engines.doctor.diagnosis import examine
 

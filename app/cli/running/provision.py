@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.shared.options import command, common
-from app.text.durations import format_duration
-from app.text.output import clean, print_json, print_line, say
+from app.text.output import print_json, print_line
+from app.text.provisioning import provision_with_display
 from engines.provision.environment import MODEL_NAMES
 
 if TYPE_CHECKING:
     from engines.provision import Environment
-    from engines.provision.steps import Progress
 
 
 @command("provision")
@@ -43,14 +39,6 @@ def command_(*, model: str | None, as_json: bool, db: Path | None) -> None:
         print_line(f"{name}: {path}")
 
 
-def provision_with_display(model: str | None = None) -> Environment:
-    """Provision, showing progress on stderr: a bar on a terminal, else a line per step."""
-    from engines.provision import provision
-
-    with display() as report:
-        return provision(report, model)
-
-
 def environment_json(environment: Environment) -> dict[str, object]:
     """The environment as scripts read it."""
     return {
@@ -58,47 +46,3 @@ def environment_json(environment: Environment) -> dict[str, object]:
         "vllm_version": environment.version,
         "models": {name: str(path) for name, path in environment.models.items()},
     }
-
-
-@contextmanager
-def display() -> Iterator[Callable[[Progress], None]]:
-    """What to call with each `Progress`."""
-    if not sys.stderr.isatty():
-        yield _plain_lines()
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[message]}"),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=None, message="")
-
-        def report(now: Progress) -> None:
-            bars.update(
-                task,
-                description=f"{now.index}/{now.total} {escape(clean(now.step))}",
-                total=None if now.fraction is None else 1.0,
-                completed=now.fraction or 0.0,
-                message=escape(clean(now.message)[:60]),
-            )
-
-        yield report
-
-
-def _plain_lines() -> Callable[[Progress], None]:
-    shown: set[str] = set()
-
-    def report(now: Progress) -> None:
-        if now.step not in shown:
-            shown.add(now.step)
-            elapsed = format_duration(now.elapsed_s)
-            say(f"{now.index}/{now.total} {now.step}: {now.message} ({elapsed})")
-
-    return report

@@ -20,7 +20,8 @@ from app.text.output import clean, print_json, print_line, say
 from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
-    from engines.launch.prepare import Phase, Started
+    from engines.serving.started import Started
+    from engines.serving.startup import Phase
 
 WAIT_LINES_EVERY_S = 5.0
 _END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -60,8 +61,9 @@ def command_(
     Ctrl-C ends the engine, its requests first; --detach leaves it running.
     """
     from app.cli.shared.starting import phase_lines
-    from engines.launch.prepare import LaunchSpec, StartFailed, wait_healthy
-    from engines.supervision.client import start_supervised
+    from engines.launch.launch import LaunchSpec
+    from engines.serving.startup import StartFailed, wait_healthy
+    from engines.supervisor.start import start_supervised
 
     arguments = (*vllm_arguments, *(("--port", str(port)) if port else ()))
     stop = threading.Event()
@@ -126,7 +128,7 @@ def _follow(started: Started, stop: threading.Event) -> None:
         notify("STOPPING=1")
         _end(started.name)
         return
-    from engines.serving.startup import why_it_ended
+    from engines.serving.causes import why_it_ended
 
     raise NotAchieved(
         f"{started.name} ended by itself",
@@ -155,10 +157,10 @@ def _growing(path: Path) -> Callable[[], list[str]]:
 
 
 def _end(name: str) -> None:
-    from engines.serving import registry as serving
+    from engines.serving import registry
     from engines.supervision import client
 
-    if client.status(name) is not None or serving.find_serving(name) is not None:
+    if client.status(name) is not None or registry.find_serving(name) is not None:
         stopped = client.stop(name, on_wait=changing_lines())
         say(f"{name} stopped after {format_duration(round(stopped.took_s, 1))}")
 

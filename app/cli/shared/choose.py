@@ -11,7 +11,7 @@ from app.cli.shared.options import read_ledger
 from store.errors import BadInput, EngineUnreachable, NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from store.ledger.connection import Ledger
     from store.records import EngineRow
 
@@ -98,7 +98,7 @@ def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None
 def ledger_of(db: Path | None, chosen: str | None, api_key: str | None) -> Ledger:
     """The ledger for reading. Where there is none, an address is asked first: whether anybody
     answers there matters more than that nothing was recorded."""
-    from app.settings.values import default_db_path
+    from app.settings.load import default_db_path
 
     if chosen and looks_like_address(chosen) and not (db or default_db_path()).exists():
         from engines.discovery.find import probe

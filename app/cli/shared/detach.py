@@ -16,7 +16,7 @@ from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
 
 
 def spawn_detached(

@@ -68,7 +68,7 @@ def command(
 
 def open_ledger(db: Path | None) -> Ledger:
     """The ledger at `--db` or the default one, made where it is not there; a context manager."""
-    from app.settings.values import default_db_path
+    from app.settings.load import default_db_path
     from store.ledger.connection import Ledger
 
     return Ledger.open(db or default_db_path())
@@ -76,7 +76,7 @@ def open_ledger(db: Path | None) -> Ledger:
 
 def read_ledger(db: Path | None) -> Ledger:
     """The ledger for reading only; raises NotAchieved where nothing has been recorded yet."""
-    from app.settings.values import default_db_path
+    from app.settings.load import default_db_path
     from store.ledger.connection import Ledger
 
     path = db or default_db_path()

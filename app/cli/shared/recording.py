@@ -14,7 +14,7 @@ from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from engines.recording.recorder import Recorder
     from store.ledger.connection import Ledger
 

@@ -13,7 +13,8 @@ from store.errors import TrimtabError
 from store.tables.starts import StartRow, alike, command_key, time_left
 
 if TYPE_CHECKING:
-    from engines.launch.prepare import Phase, Started
+    from engines.serving.started import Started
+    from engines.serving.startup import Phase
 
 _AGAIN_S = 10.0
 
@@ -41,15 +42,15 @@ def phase_lines(started: Started, db: Path | None) -> Callable[[Phase], None]:
 def _earlier(name: str, db: Path | None) -> Sequence[StartRow]:
     """The starts most like this one; none where the ledger does not tell."""
     from engines.command.arguments import read_arguments
-    from engines.serving import registry as serving
+    from engines.serving import registry
     from store.ledger.connection import Ledger
 
-    one = serving.find_serving(name)
+    one = registry.find_serving(name)
     if one is None or db is None:
         return ()
     arguments = one.arguments[1:]  # after `serve`
     model = read_arguments(arguments).model or one.model
-    beside = len(serving.list_serving()) > 1
+    beside = len(registry.list_serving()) > 1
     try:
         with Ledger.open(db, readonly=True) as ledger:
             return alike(ledger, model, command_key(arguments), beside=beside)

@@ -11,7 +11,7 @@ from app.cli.shared.options import api_key_option, command, common
 from app.text.output import UNKNOWN, clock, iso, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
 
 
 @command("engines")
@@ -28,7 +28,7 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
     An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
     from app.cli.shared.choose import live_engines
-    from engines.adoption.orphaned import list_orphaned
+    from engines.supervision.orphaned import list_orphaned
 
     del db
     found = live_engines(urls, api_key)

@@ -95,7 +95,7 @@ def _object(names: Sequence[str], row: Sequence[object]) -> str:
 
 
 def _prometheus(ledger: Ledger, engines: Sequence[EngineRow], span_s: float) -> None:
-    from app.settings.values import load_settings, price_book
+    from app.settings.load import load_settings, price_book
     from store.metrics.measure import METRICS, MetricValue, metrics
     from store.windows.window import read_window
 

@@ -17,7 +17,7 @@ from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
 
 STATUS_EVERY_S = 10.0
 
@@ -45,7 +45,7 @@ def command_(
     """
     from app.cli.shared.choose import live_engines
     from app.cli.shared.recording import free_engines
-    from app.settings.values import load_settings
+    from app.settings.load import load_settings
 
     every_s = checked_every(every or load_settings().every)
     engines = live_engines(urls, api_key)
@@ -115,7 +115,7 @@ def _record(
 ) -> tuple[int, int]:
     """Record until told to stop; returns when it began and ended, in ms."""
     from app.cli.shared.recording import recording
-    from app.settings.values import load_settings, price_book
+    from app.settings.load import load_settings, price_book
     from app.text.status_line import status_line
     from store.ledger.connection import Ledger
 

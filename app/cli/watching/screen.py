@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.settings.values import Settings
-    from engines.discovery.find import EngineInfo
+    from engines.engine_info import EngineInfo
     from engines.recording.recorder import Recorder
 
 SLOW_LINK_FPS = "4"
@@ -45,7 +45,7 @@ def command_(
 ) -> None:
     """Watch the engines of this machine (or those at the URLs) and turn their knobs."""
     from app.cli.shared.recording import recording
-    from app.settings.values import load_settings
+    from app.settings.load import load_settings
 
     for word in urls:
         if not looks_like_address(word):
@@ -92,8 +92,8 @@ def engines_to_watch(urls: Sequence[str], api_key: str | None, db: Path | None) 
 
 def _swapping(urls: Sequence[str], db: Path | None) -> list[EngineInfo]:
     """Engines (of these addresses, if any are given) that the ledger says are being swapped."""
-    from app.settings.values import default_db_path
-    from engines.discovery.find import EngineInfo
+    from app.settings.load import default_db_path
+    from engines.engine_info import EngineInfo
     from engines.web.address import normalise
     from store.ledger.connection import Ledger
     from store.tables.engines import list_engines
@@ -142,7 +142,7 @@ def open_screen(
 ) -> None:
     """Run the screen until it is left, or this process is told to end or loses its terminal."""
     from app.acts.screen import LedgerActions
-    from app.settings.values import price_book
+    from app.settings.load import price_book
     from app.tui.app import TrimtabApp
 
     draw_on_terminal()

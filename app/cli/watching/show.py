@@ -49,7 +49,7 @@ def command_(
     It reads what was recorded: by the screen, by `trimtab record`, or by --for right now.
     """
     from app.cli.shared.choose import ledger_engine, ledger_of
-    from app.settings.values import load_settings, price_book
+    from app.settings.load import load_settings, price_book
 
     if url and engine:
         raise BadInput("Give an address or --engine, not both")

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from app.tui.feed.frame import Frame
-from app.tui.messages import Acted
+from app.tui.keys.messages import Acted
 from store.errors import TrimtabError
 
 WIDTHS = [(0, "-tiny"), (80, "-small"), (112, "-medium"), (168, "-large")]

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 
 from app.tui.drawing.figures import MISSING
 from app.tui.drawing.lines import Line, Span, pad
-from app.tui.keymap import key_table
+from app.tui.keys.keymap import key_table
 from app.tui.screens.dialog import Dialog, table
 
 _KEY_WIDTH = 9

@@ -18,11 +18,11 @@ from textual.containers import Container
 from textual.message import Message
 
 from app.offers.offer import Offers
-from app.tui.desk import Desk
 from app.tui.drawing.lines import Line, Span, outside
 from app.tui.drawing.swap_steps import elapsed_s, silent_s
 from app.tui.feed.frame import Frame
-from app.tui.messages import Acted
+from app.tui.keys.desk import Desk
+from app.tui.keys.messages import Acted
 from app.tui.screens.frame_screen import FrameScreen
 from app.tui.swap import words as swap_words
 from app.tui.swap.history import SwapHistory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.tui.drawing.lines import Line, Span, width_of
-from app.tui.keymap import KEYS
+from app.tui.keys.keymap import KEYS
 from app.tui.widgets.canvas import Canvas
 
 

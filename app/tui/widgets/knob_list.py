@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from app.tui.drawing.knob_names import label
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.feed.frame import Frame
-from app.tui.keymap import KEYS
-from app.tui.messages import KnobChosen
+from app.tui.keys.keymap import KEYS
+from app.tui.keys.messages import KnobChosen
 from app.tui.widgets.canvas import Canvas
 from store.records import KnobState, format_value
 

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 from .log import say_once
 
-__version__ = "0.1.0"
-
 
 def install() -> None:
     """Entry point. vLLM may call it several times in a process, and dies of an exception in it."""
     try:
-        from .front import watch_front
+        from .front_watch import watch_front
         from .hooks import watch
 
         watch()

@@ -2,54 +2,37 @@
 
 A supervisor owns the listening socket of an address and starts engines that inherit it, so that
 one can stop and the next begin without a refused connection: what comes in between waits in the
-kernel's queue. TRIMTAB_LISTEN_FD names the inherited descriptor; with TRIMTAB_HOLD=1 the engine
-starts without taking from it. It is always reached by a Unix socket, too, because an address tells
-nothing about which of two engines answers.
+kernel's queue. The engine is always reached by a Unix socket, too, because an address tells nothing
+about which of two engines answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import socket
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from .imports import when_imported
-from .log import say, say_once
+from .log import say_once
 
-DESCRIPTOR = "TRIMTAB_LISTEN_FD"
-HOLD = "TRIMTAB_HOLD"
-MAKERS = ("vllm.entrypoints.launchers.launcher", "vllm.entrypoints.openai.api_server")
-"""Modules whose `create_server_socket` vLLM calls, the newer first (0.32, older)."""
 _RETURN = (b"connection", b"close")
 _ANSWER_S = 1.5
 
 
-def watch_front() -> None:
-    """Where a supervisor passed a listening socket, make vLLM serve on it.
-
-    The descriptor is closed in children at once: an EngineCore that outlives its API server would
-    keep the address.
-    """
-    told = os.environ.pop(DESCRIPTOR, None)
-    held = os.environ.pop(HOLD, None) == "1"
-    if told is None:
-        return
-    os.set_inheritable(int(told), False)
-    front = Front(socket.socket(fileno=int(told)), held)
-    for name in MAKERS:
-        when_imported(name, front.patch_maker)
-    when_imported("uvicorn.server", front.patch_server)
-
-
 class Front:
-    """The inherited listener of this process, and the uvicorn server that takes from it."""
+    """The inherited listener of this process, and the uvicorn server that takes from it.
 
-    def __init__(self, listener: socket.socket, held: bool) -> None:
+    `answer` is called once the server has started: from then on the front can be asked.
+    """
+
+    def __init__(
+        self, listener: socket.socket, held: bool, answer: Callable[[Front], None]
+    ) -> None:
         self.listener = listener
-        self._held = held
+        self.held = held
+        self._answer = answer
         self._server: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._public: list[Any] = []
@@ -100,7 +83,7 @@ class Front:
 
         self._http = listen(own_path("-http.sock"))
         self._server = server
-        if not self._held:
+        if not self.held:
             return [*sockets, self._http]
         for one in sockets:
             one.close()
@@ -109,16 +92,11 @@ class Front:
     def _started(self, server: Any) -> None:
         if server is not self._server:
             return
-        from .front_desk import FrontDesk
-        from .server import replace_server
-
         self._loop = asyncio.get_running_loop()
         self._public = [
             one for one in server.servers if all(s.family != socket.AF_UNIX for s in one.sockets)
         ]
-        control = replace_server("-front", FrontDesk(self))
-        control.start()
-        say(f"front on {control.path}: {'held' if self._held else 'open'}")
+        self._answer(self)
 
     @property
     def http_path(self) -> str:

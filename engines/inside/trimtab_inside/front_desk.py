@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .front import Front
 from .identity import PROTOCOL
 from .protocol import BadRequest, reply_to
-
-if TYPE_CHECKING:
-    from .front import Front
 
 
 class FrontDesk:

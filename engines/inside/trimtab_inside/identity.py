@@ -7,16 +7,15 @@ import os
 from typing import Any
 
 PROTOCOL = 1
+PLUGIN_VERSION = "0.1.0"
 
 
 def identify(scheduler: Any) -> dict[str, Any]:
     """Protocol version, pid, vLLM version, EngineCore label, data-parallel rank, scheduler."""
-    from . import __version__
-
     rank = _rank(scheduler)
     return {
         "protocol": PROTOCOL,
-        "plugin": __version__,
+        "plugin": PLUGIN_VERSION,
         "pid": os.getpid(),
         "vllm_version": _vllm_version(),
         "engine": _label(rank),

@@ -15,9 +15,11 @@ from engines.control.front import Front, front_path
 from engines.control.plugin_sockets import plugin_control
 from engines.host.processes import engine_trees
 from engines.launch.command import choose_cores, take_secrets
-from engines.launch.prepare import Launch
-from engines.serving import registry as serving
-from engines.serving.startup import Phase, Started, cause_in, wait_healthy, why_it_ended
+from engines.launch.launch import Launch
+from engines.serving import names, stopping
+from engines.serving.causes import cause_in, why_it_ended
+from engines.serving.started import Started
+from engines.serving.startup import Phase, wait_healthy
 from engines.variants import Variant, merged_arguments
 from engines.web import http
 from store.errors import NotAchieved, TrimtabError
@@ -59,7 +61,7 @@ def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) ->
     if beside and {*cores} & {*current.cores} and environ.get(_BIND) == ",".join(map(str, cores)):
         cores = choose_cores(sorted(os.sched_getaffinity(0)), {*current.cores})
         environ = {**environ, _BIND: ",".join(map(str, cores))}
-    name = next(one for one in serving.candidate_names(current.name) if one != log.stem)
+    name = next(one for one in names.candidate_names(current.name) if one != log.stem)
     return replace(launch, name=name, environ=environ, cores=cores)
 
 
@@ -114,6 +116,6 @@ class Candidate:
     def end(self, drain_s: float) -> None:
         """Stop it, its requests first; nothing if it has ended."""
         try:
-            serving.stop(self.started.name, drain_s=drain_s)
+            stopping.stop(self.started.name, drain_s=drain_s)
         except NotAchieved:
-            serving.end_orphans(self.started.name)
+            stopping.end_orphans(self.started.name)

@@ -20,12 +20,14 @@ from typing import Any, Literal
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
 from engines.host.priority import give_way
-from engines.launch.prepare import Launch, spawn
+from engines.launch.launch import Launch
+from engines.launch.spawn import spawn
 from engines.quality.asking import Asker, over_socket
 from engines.quality.scoring import Scores
-from engines.serving import registry as serving
-from engines.serving.startup import Phase, Started
-from engines.supervision.order import Order, Strategy, strategy_for
+from engines.serving import names
+from engines.serving.started import Started
+from engines.serving.startup import Phase
+from engines.supervision.order import Order
 from engines.supervisor.swap.candidate import (
     Candidate,
     as_candidate,
@@ -39,6 +41,7 @@ from engines.supervisor.telling import start_key, tell_start
 from engines.text.redact import redact_arguments
 from engines.variants import estimate, read_weights
 from engines.variants.places import model_place
+from engines.variants.strategy import Strategy, strategy_for
 from store.errors import NotAchieved, TrimtabError
 from store.records import KnobState
 
@@ -143,7 +146,7 @@ class Swap:
         self._wiring.taken_over(replace(launch, name=name), running, self.elapsed_s)
         if strategy == "overlap":
             self._say("drain", f"process {self._old.started.pid} finishes what it has")
-            left = replace(self._old.started, name=serving.leaving_name(name))
+            left = replace(self._old.started, name=names.leaving_name(name))
             Candidate(left).end(self.order.drain_s)
         return running
 

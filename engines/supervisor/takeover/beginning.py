@@ -6,7 +6,7 @@ import json
 import socket
 from dataclasses import asdict, dataclass
 
-from engines.adoption.origin import Conditions, conditions_from_json
+from engines.supervisor.takeover.conditions import Conditions, conditions_from_json
 from engines.supervisor.takeover.sockets import take
 from engines.supervisor.takeover.takeover import Adoption, Takeover, takeover_from_json
 

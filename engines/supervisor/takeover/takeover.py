@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -18,12 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines.adoption.origin import Conditions, conditions_from_json
 from engines.host import lifetime, procfs
-from engines.launch.prepare import Launch, spawn
+from engines.host.ending import end_processes, those_alive
+from engines.launch.launch import Launch
+from engines.launch.spawn import spawn
 from engines.provision.places import log_file
-from engines.serving import registry as serving
-from engines.serving.startup import Phase, Started, started_as, wait_healthy
+from engines.serving import registry, stopping
+from engines.serving.started import Started, started_as
+from engines.serving.startup import Phase, wait_healthy
+from engines.supervisor.takeover.conditions import Conditions, conditions_from_json
 from engines.supervisor.takeover.connections import Load, drain
 from engines.supervisor.takeover.sockets import Held, Taken, open_after, open_beside, prefer
 from store.errors import NotAchieved, TrimtabError
@@ -102,7 +104,7 @@ class Adoption:
 
     def _started_before(self, launch: Launch) -> Started | None:
         """What a supervisor before this one had started, which was killed."""
-        one = serving.find_serving(launch.name)
+        one = registry.find_serving(launch.name)
         if one is None:
             return None
         self._say("start", f"process {one.pid} was started by a supervisor that was killed")
@@ -173,8 +175,8 @@ class Adoption:
             return
         self._say("go back", f"{reason}; starting the old command again, without the plugin")
         with contextlib.suppress(TrimtabError):
-            serving.stop(launch.name, drain_s=0)
-        serving.forget(launch.name)
+            stopping.stop(launch.name, drain_s=0)
+        registry.forget(launch.name)
         self._shut()
         log = log_file(launch.name)
         try:
@@ -227,23 +229,12 @@ def _end(pid: int, ticks: int) -> None:
 
     It may share its session with the shell that started it, so only what is below it is ended.
     """
-    table = procfs.processes()
-    below = [one.pid for one in procfs.descendants(pid, table)]
+    below = (one.pid for one in procfs.descendants(pid, procfs.processes()))
     members = {one: began for one in below if (began := lifetime.start_ticks(one)) is not None}
     members[pid] = ticks
-    lifetime.send(pid, ticks, signal.SIGTERM)
-    for number in (signal.SIGKILL, None):
-        until = time.monotonic() + GRACE_S
-        while (left := _living(members)) and time.monotonic() < until:
-            time.sleep(_POLL_S)
-        for one in left if number is not None else ():
-            lifetime.send(one, members[one], signal.SIGKILL)
-    if _living(members):
+    end_processes({pid: ticks}, lambda: those_alive(members), grace_s=GRACE_S, gone_s=GRACE_S)
+    if those_alive(members):
         raise NotAchieved(f"PID {pid} will not go", "the kernel holds it")
-
-
-def _living(members: Mapping[int, int]) -> list[int]:
-    return [pid for pid, ticks in members.items() if lifetime.is_alive(pid, ticks)]
 
 
 def _run_alone(launch: Launch, environ: Mapping[str, str], log: Path) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.tui.actions import Actions
 from app.tui.drawing.knob_names import label, moved
 from app.tui.feed.comparing import Compared, compare_now, recent_span
+from app.tui.keys.actions import Actions
 from store.errors import NotAchieved
 from store.metrics.formats import format_took
 from store.records import Change, KnobState, KnobValue, format_value

@@ -14,13 +14,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 
-from app.tui.desk import Desk
 from app.tui.drawing.knob_names import label
 from app.tui.drawing.lines import outside
 from app.tui.feed.comparing import Compared
 from app.tui.feed.frame import RANGES, Frame, Query
-from app.tui.keymap import BINDINGS
-from app.tui.messages import Acted, KnobChosen
+from app.tui.keys.desk import Desk
+from app.tui.keys.keymap import BINDINGS
+from app.tui.keys.messages import Acted, KnobChosen
 from app.tui.screens.frame_screen import FrameScreen
 from app.tui.widgets.banner import Banner
 from app.tui.widgets.chart import CHARTS, Chart

@@ -1,0 +1,46 @@
+"""An engine as it was found: what discovery tells and every other room takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.records import Control, RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """An engine as found just now.
+
+    `url` is its base address; one that cannot be reached over TCP has another scheme than http.
+    `reason` says what limits `control`. `arguments` is the whole command line without secrets,
+    `sockets` the plugin's, one per EngineCore, `supervisor` the name by which a supervisor of
+    trimtab's has it, so that it can be swapped. Fields that cannot be known are None or empty.
+    """
+
+    url: str
+    name: str
+    model: str | None = None
+    pid: int | None = None
+    vllm_version: str | None = None
+    control: Control = "observe"
+    reason: str = ""
+    gpus: tuple[str, ...] = ()
+    started_ms: int | None = None
+    arguments: tuple[str, ...] = ()
+    sockets: tuple[Path, ...] = ()
+    supervisor: str | None = None
+
+    def run_info(self) -> RunInfo:
+        """What the ledger keeps of this life of the engine."""
+        return RunInfo(
+            url=self.url,
+            name=self.name,
+            model=self.model,
+            pid=self.pid,
+            started_ms=self.started_ms,
+            vllm_version=self.vllm_version,
+            control=self.control,
+            reason=self.reason,
+            arguments=self.arguments,
+        )

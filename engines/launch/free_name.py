@@ -1,0 +1,40 @@
+"""A name for a new engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines.serving.names import SWAPPING
+from engines.serving.registry import find_serving, list_serving
+from engines.supervision.orphaned import is_orphaned
+from store.errors import BadInput
+
+
+def free_name(asked: str | None, model: str) -> str:
+    """The name asked for, or one made of the model's that no living engine has.
+
+    Raises `BadInput` for one that is taken or kept for engines in a swap.
+    """
+    if asked is not None:
+        if asked.endswith(SWAPPING):
+            raise BadInput(
+                f"{asked} cannot be a name",
+                f"names that end in {' or '.join(SWAPPING)} are those of engines in a swap",
+            )
+        running = find_serving(asked)
+        if running is not None:
+            lost = is_orphaned(running)
+            raise BadInput(
+                f"an engine named {asked} already runs",
+                "it has lost its supervisor" if lost else "",
+                f"`trimtab adopt {asked}` takes it over as it runs"
+                if lost
+                else f"choose another --name, or `trimtab stop {asked}`",
+            )
+        return asked
+    base = Path(model).name
+    stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in base)
+    stem = stem.lstrip("._-")[:50] or "engine"
+    stem = stem.replace(".next", "-next").replace(".other", "-other")
+    taken = {engine.name for engine in list_serving()}
+    return next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 999))) if n not in taken)

@@ -1,0 +1,51 @@
+"""Why an engine ended, from what it printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from engines.text.outputs import clean_line
+
+_PREFIX = re.compile(
+    r"^(\([^)]*pid=\d+\)\s*)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\]\s?)?(\x1b\[[0-9;]*m)*"
+)
+_EXCEPTION = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b.*|^vllm[\w ]*: error: .*")
+_GENERIC = re.compile(r"Engine core initialization failed|See root cause above|EngineDeadError")
+_TAIL_BYTES = 256 * 1024
+
+
+def why_it_ended(log: Path) -> str:
+    """The root cause in an engine's log, cleaned: one line, without secrets; "" when unreadable.
+
+    vLLM's processes hand an exception upward, so the first one is the cause. The last line of the
+    log stands in where none is found.
+    """
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            text = file.read(_TAIL_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return cause_in(text)
+
+
+def cause_in(text: str) -> str:
+    """The root cause in what a vLLM has printed, as `why_it_ended` gives it."""
+    lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
+    chosen = _first_exception(lines) or next((x for x in reversed(lines) if x.strip()), "")
+    return clean_line(chosen)
+
+
+def _first_exception(lines: list[str]) -> str | None:
+    for at, line in enumerate(lines):
+        if _EXCEPTION.match(line) and not _GENERIC.search(line):
+            if "validation error" in line:  # pydantic says what it is on a line after
+                return _first_value_error(lines[at + 1 : at + 4]) or line
+            return line
+    return None
+
+
+def _first_value_error(lines: Iterable[str]) -> str | None:
+    return next((line.partition(" [type=")[0] for line in lines if "error, " in line), None)

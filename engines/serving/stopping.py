@@ -1,0 +1,156 @@
+"""Stopping an engine that we started, without cutting requests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.control.front import Front, front_path
+from engines.control.wire import ControlLost, ControlRefused
+from engines.host import lifetime
+from engines.host.ending import Members, end_processes, those_alive
+from engines.serving.log_phases import has_served
+from engines.serving.registry import Serving, forget, list_serving, recorded
+from store.errors import NotAchieved, TrimtabError
+
+_POLL_S = 0.2
+DRAIN_S = 30.0
+GRACE_S = 20.0
+STARTING_GRACE_S = 2.0
+IDLE_S = 6.0
+"""vLLM closes a connection that was idle for 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """How an engine ended: whether its requests were finished, and what had to be killed."""
+
+    name: str
+    pid: int
+    drained: bool
+    killed: tuple[int, ...]
+    took_s: float
+
+
+def stop(
+    name: str,
+    *,
+    drain_s: float = DRAIN_S,
+    grace_s: float = GRACE_S,
+    on_wait: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
+) -> Stopped:
+    """End an engine that we started: let it finish its requests, SIGTERM, at the last SIGKILL.
+
+    Waits at most `drain_s` for running requests to reach 0 (vLLM cuts at SIGTERM what still runs)
+    and `grace_s` for its processes to go, less for one that still starts: it has no request to lose
+    and is deaf to SIGTERM while it loads. Only processes of its own session are signalled.
+    Raises `NotAchieved` when there is no such engine or it will not go.
+    """
+    serving = recorded(name)
+    family = {} if serving is None else lifetime.family(serving.pid, serving.start_ticks)
+    if serving is None or not family:
+        if serving is not None:
+            forget(name)
+        raise NotAchieved(
+            f"no engine named {name} runs", "", f"running: {_names(list_serving()) or 'none'}"
+        )
+    began = time.monotonic()
+    tell = on_wait or (lambda _: None)
+    drained = _drain_front(serving, drain_s, tell, listener)
+    if drained is None:
+        drained = _drain(serving, drain_s, tell)
+    tell("ending its processes")
+    if not has_served(Path(serving.log)):
+        grace_s = min(grace_s, STARTING_GRACE_S)
+    killed = _end(serving, grace_s)
+    left = lifetime.family(serving.pid, serving.start_ticks)
+    if left:
+        pids = ", ".join(map(str, sorted(left)))
+        raise NotAchieved(
+            f"{name} will not go: PID {pids}", "the kernel holds it", f"see {serving.log}"
+        )
+    forget(name)
+    return Stopped(name, serving.pid, drained, killed, time.monotonic() - began)
+
+
+def _drain_front(
+    serving: Serving,
+    drain_s: float,
+    tell: Callable[[str], None],
+    listener: socket.socket | None,
+) -> bool | None:
+    """Close the front and wait until every connection has got its answer; None without a front."""
+    front = Front(front_path(serving.pid, os.geteuid()))
+    deadline = time.monotonic() + drain_s
+    idle_since: float | None = None
+    try:
+        state = front.close()
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+        while state.connections:
+            now = time.monotonic()
+            idle_since = (idle_since or now) if not state.in_flight else None
+            if idle_since is not None and now - idle_since >= IDLE_S:
+                return True
+            if now >= deadline:
+                return not state.in_flight
+            tell(f"waiting for {state.in_flight} requests")
+            time.sleep(_POLL_S)
+            state = front.state()
+    except (ControlLost, ControlRefused):
+        return None
+    return True
+
+
+def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> bool:
+    """Wait until no request is in flight; False when some were at the end of `drain_s`."""
+    from engines import metrics
+    from engines.web import http  # slow to import
+
+    deadline = time.monotonic() + drain_s
+    while lifetime.is_alive(serving.pid, serving.start_ticks):
+        try:
+            sample = metrics.read(http.get(f"{serving.url}/metrics", deadline_s=2.0))
+        except http.TooSlow:
+            waiting_for = "an answer"
+        except TrimtabError:
+            return False
+        else:
+            in_flight = (sample.running or 0) + (sample.waiting or 0)
+            if not in_flight:
+                return True
+            waiting_for = f"{in_flight:g} requests"
+        if time.monotonic() >= deadline:
+            return False
+        tell(f"waiting for {waiting_for}")
+        time.sleep(_POLL_S)
+    return False
+
+
+def end_orphans(name: str) -> None:
+    """End what an engine of ours left behind when its first process died."""
+    serving = recorded(name)
+    if serving is not None:
+        _end(serving, STARTING_GRACE_S)
+
+
+def _end(serving: Serving, grace_s: float) -> tuple[int, ...]:
+    """SIGTERM to the API server, or to all of its session that it left behind; SIGKILL to whatever
+    outlives `grace_s`."""
+
+    def living() -> Members:
+        return lifetime.family(serving.pid, serving.start_ticks)
+
+    server = those_alive({serving.pid: serving.start_ticks})
+    return end_processes(server or living(), living, grace_s=grace_s)
+
+
+def _names(servings: list[Serving]) -> str:
+    return ", ".join(serving.name for serving in servings)

@@ -1,0 +1,67 @@
+"""Starting the keeper of an engine, which outlives us."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from engines.launch.launch import Launch, LaunchSpec
+from engines.launch.prepare import prepare
+from engines.provision.places import log_file
+from engines.serving.registry import find_serving
+from engines.serving.started import Started, started_as
+from engines.supervision.client import BEGIN_S
+from engines.supervisor.memory import Memory, to_line
+from engines.text.outputs import clean_line
+from store.errors import NotAchieved
+
+_POLL_S = 0.1
+
+
+def start_supervised(spec: LaunchSpec) -> Started:
+    """Start an engine under a supervisor of its own, which outlives us.
+
+    Raises as `launch.prepare` does, and `NotAchieved` where the supervisor did not begin.
+    """
+    launch = prepare(spec)
+    keeper = start_keeper(launch)
+    until = time.monotonic() + BEGIN_S
+    while time.monotonic() < until and keeper.poll() is None:
+        one = find_serving(launch.name)
+        if one is not None:
+            return started_as(one, log_only=launch.log_only)
+        time.sleep(_POLL_S)
+    keeper.terminate()  # it may still try, and nobody would know
+    raise why_not_begun(launch.name)
+
+
+def start_keeper(launch: Launch, beginning: str = "", *descriptors: int) -> subprocess.Popen[bytes]:
+    """Start the keeper of an engine, in a session of its own. `beginning` is the line that tells it
+    of an engine that runs already (`engines/adoption`), for which it inherits `descriptors`."""
+    log = log_file(f"{launch.name}-supervisor")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "engines.supervisor"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=descriptors,
+        )
+    assert keeper.stdin is not None
+    # The environment carries keys: over a pipe nobody else reads it.
+    keeper.stdin.write((to_line(Memory(launch)) + beginning).encode())
+    keeper.stdin.close()
+    return keeper
+
+
+def why_not_begun(name: str) -> NotAchieved:
+    """What to raise where a supervisor did not begin: the last line of its log."""
+    log = log_file(f"{name}-supervisor")
+    return NotAchieved(
+        f"{name} was not started",
+        clean_line(log.read_text(errors="replace").strip().rpartition("\n")[2]),
+        f"see {log}",
+    )
