@@ -32,7 +32,7 @@ def shown_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def learned_start_s(plan: AdoptionPlan, ledger: Ledger) -> float | None:
     """Seconds that a start like this one took before, the median; None where none is known."""
-    from engines.supervisor.telling import start_key
+    from engines.supervisor.common.telling import start_key
     from store.tables.starts import alike
 
     known = alike(ledger, *start_key(plan.launch), beside=False)

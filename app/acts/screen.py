@@ -9,7 +9,6 @@ from app.acts.knobs import last_standing, set_one, take_back
 from app.acts.snapshots import take_snapshot
 from app.acts.swaps import order_for, supervised_at, supervised_name
 from app.offers.offer import Offers, Wanted
-from app.offers.variants import find_variant, variants_of
 from app.offers.weigher import offers_of
 from app.settings.load import load_settings
 from engines.discovery.find import probe
@@ -65,18 +64,7 @@ class LedgerActions:
     def swap(self, engine_url: str, wanted: Wanted) -> None:
         """Hand the swap to the supervisor; returns when it has begun."""
         engine = self._engine(engine_url)
-        settings = load_settings()
-        variant = None
-        if wanted.variant is not None:
-            variant = find_variant(wanted.variant, variants_of(engine, settings))
-        order = order_for(
-            variant,
-            settings,
-            db=self._db,
-            strategy=wanted.strategy,
-            keep=wanted.keep,
-            why=wanted.why,
-        )
+        order = order_for(wanted, load_settings(), db=self._db)
         begin_swap(supervised_name(engine), order)
 
     def call_off(self, engine_url: str) -> None:
@@ -97,6 +85,5 @@ class LedgerActions:
 
 def _before(engine: EngineInfo) -> str | None:
     """What a swap back would go to, as the supervisor calls it; None where there is nothing."""
-    told = None if engine.supervisor is None else status(engine.supervisor)
-    before = None if told is None else told.get("before")
-    return before if isinstance(before, str) else None
+    supervisor = None if engine.supervisor is None else status(engine.supervisor)
+    return None if supervisor is None else supervisor.before

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from app.acts.audit import who
 from app.offers.expectation import waiting_text
-from app.offers.offer import Offer, size_text
-from app.offers.variants import find_variant, variants_of
+from app.offers.offer import Offer, Wanted, size_text
+from app.offers.variants import check_address, find_variant, variants_of
 from app.offers.weigher import Weigher
 from app.settings.values import Settings
+from engines.quality.texts import read_texts
 from engines.serving import names, registry
-from engines.variants import Variant
+from engines.supervision.client import status
+from engines.supervision.order import Order
+from engines.supervision.status import SupervisorStatus
+from engines.variants.strategy import Strategy
 from store.errors import NotAchieved
+from store.reports.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
-    from engines.supervision.order import Order
-    from engines.variants.strategy import Strategy
     from store.ledger.connection import Ledger
 
 START_S = 600.0
@@ -29,45 +32,41 @@ DRAIN_S = 60.0
 """How long running requests may take to finish."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A variant of one engine, and how it weighs."""
-
-    variant: Variant
-    offer: Offer
-
-    def lines(self, engine: EngineInfo, strategy: str) -> list[str]:
-        """For a person; `strategy` is the one asked for."""
-        offer, room = self.offer, self.offer.room
-        chosen = offer.strategy if strategy == "auto" else strategy
-        return [
-            f"{engine.name} -> {offer.name}: {offer.started_with}",
-            f"memory: {size_text(room.needed)}, {room.verdict}: {room.reason}",
-            f"strategy: {chosen}; {waiting_text(chosen, offer.expected)}",
-        ]
-
-    def to_json(self, engine: EngineInfo, strategy: str) -> dict[str, Any]:
-        """For a program."""
-        offer = self.offer
-        chosen = offer.strategy if strategy == "auto" else strategy
-        start = offer.expected.start(chosen)
-        return {
-            "engine": engine.name,
-            "variant": offer.name,
-            "model": offer.files.model,
-            "arguments": list(offer.arguments),
-            "memory_bytes": offer.room.needed,
-            "verdict": offer.room.verdict,
-            "reason": offer.room.reason,
-            "strategy": chosen,
-            "expected_start_s": None if start is None else [start.low_s, start.high_s],
-        }
+def plan_lines(offer: Offer, engine: EngineInfo, strategy: str) -> list[str]:
+    """The plan for a person; `strategy` is the one asked for."""
+    room, chosen = offer.room, _chosen(offer, strategy)
+    return [
+        f"{engine.name} -> {offer.name}: {offer.started_with}",
+        f"memory: {size_text(room.needed)}, {room.verdict}: {room.reason}",
+        f"strategy: {chosen}; {waiting_text(chosen, offer.expected)}",
+    ]
 
 
-def plan_of(engine: EngineInfo, name: str, settings: Settings, ledger: Ledger | None) -> Plan:
+def plan_json(offer: Offer, engine: EngineInfo, strategy: str) -> dict[str, Any]:
+    """The plan for a program."""
+    chosen = _chosen(offer, strategy)
+    start = offer.expected.start(chosen)
+    return {
+        "engine": engine.name,
+        "variant": offer.name,
+        "model": offer.files.model,
+        "arguments": list(offer.arguments),
+        "memory_bytes": offer.room.needed,
+        "verdict": offer.room.verdict,
+        "reason": offer.room.reason,
+        "strategy": chosen,
+        "expected_start_s": None if start is None else [start.low_s, start.high_s],
+    }
+
+
+def _chosen(offer: Offer, strategy: str) -> str:
+    return offer.strategy if strategy == "auto" else strategy
+
+
+def plan_of(engine: EngineInfo, name: str, settings: Settings, ledger: Ledger | None) -> Offer:
     """The plan of a swap; raises `BadInput` for a variant there is not."""
     variant = find_variant(name, variants_of(engine, settings))
-    return Plan(variant, Weigher(engine, ledger).weigh(variant))
+    return Weigher(engine, ledger).weigh(variant)
 
 
 def supervised_name(engine: EngineInfo) -> str:
@@ -86,8 +85,6 @@ def supervised_at(url: str) -> str:
 
     Raises `NotAchieved` where there is none.
     """
-    from engines.supervision.client import status
-
     for one in registry.list_serving():
         name = names.base_name(one.name)
         if one.url == url and status(name) is not None:
@@ -96,38 +93,60 @@ def supervised_at(url: str) -> str:
 
 
 def order_for(
-    variant: Variant | None,
+    wanted: Wanted,
     settings: Settings,
     *,
     db: Path,
-    strategy: str = "auto",
     start_s: float = START_S,
     drain_s: float = DRAIN_S,
-    keep: bool = False,
-    why: str = "",
 ) -> Order:
-    """The order of a swap to `variant` (None: back to what served before the last one), with the
-    quality limits of the settings. Raises BadInput for a file of texts that cannot be used."""
-    from dataclasses import fields
-    from typing import cast
+    """The order of a swap as it was confirmed, with the quality limits of the settings.
 
-    from engines.quality.texts import read_texts
-    from engines.quality.thresholds import Thresholds
-    from engines.supervision.order import Order
+    Raises BadInput for a variant that would move the address, or a file of texts that cannot be
+    used.
+    """
+    offer = wanted.offer
+    if offer.variant is not None:
+        check_address(offer.variant)
+    assert offer.back or offer.variant is not None
+    return _order(
+        settings,
+        variant=None if offer.back else offer.variant,
+        planned_on=offer.planned_on,
+        strategy=cast(Strategy, wanted.strategy),
+        keep=wanted.keep,
+        why=wanted.why,
+        start_s=start_s,
+        drain_s=drain_s,
+        db=db,
+    )
 
+
+def order_back(
+    supervisor: SupervisorStatus, settings: Settings, *, db: Path, strategy: Strategy, why: str
+) -> Order:
+    """The order to go back to what served before the last swap, as the supervisor tells it now."""
+    return _order(
+        settings,
+        variant=None,
+        planned_on=supervisor.launch_id,
+        strategy=strategy,
+        keep=False,
+        why=why,
+        start_s=START_S,
+        drain_s=DRAIN_S,
+        db=db,
+    )
+
+
+def _order(settings: Settings, **asked: Any) -> Order:
     if settings.quality.texts is not None:
         read_texts(settings.quality.texts)
     limits = {field.name: getattr(settings.quality, field.name) for field in fields(Thresholds)}
     return Order(
         id=uuid.uuid4().hex,
-        variant=variant,
-        strategy=cast("Strategy", strategy),
-        start_s=start_s,
-        drain_s=drain_s,
-        keep=keep,
         who=who(),
-        why=why,
         thresholds=Thresholds(**limits),
         texts=settings.quality.texts,
-        db=db,
+        **asked,
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.acts.knobs import last_standing, take_back
 from engines.supervision.client import call_off, follow_swap, status, swap
 from store.clock import now_ms
 from store.errors import NotAchieved
 from store.records import VARIANT, Change, format_value
+from store.reports.swap import DONE, RUNNING
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
+    from engines.supervision.status import SupervisorStatus
     from engines.variants.strategy import Strategy
     from store.ledger.connection import Ledger
 
@@ -34,14 +36,16 @@ def undo(
     not hold.
     """
     name = engine.supervisor
-    told = None if name is None else status(name)
-    if name is not None and told is not None and _runs(told["swap"]):
-        return _call_off(name, told, on_step)
+    supervisor = None if name is None else status(name)
+    if name is not None and supervisor is not None:
+        running = supervisor.swap
+        if running is not None and running.outcome == RUNNING:
+            return _call_off(name, supervisor.variant, running.id, on_step)
     last = last_standing(ledger, engine) if engine.sockets else None
     if last is not None and last.knob != VARIANT:
         return take_back(ledger, engine, last, why)
-    if name is not None and told is not None and told["before"] is not None:
-        return _swap_back(ledger, name, why, strategy, on_step)
+    if name is not None and supervisor is not None and supervisor.before is not None:
+        return _swap_back(ledger, name, supervisor, on_step, why=why, strategy=strategy)
     if last is not None:
         raise NotAchieved(
             f"The swap {format_value(last.from_value)} -> {format_value(last.to_value)} cannot be "
@@ -52,46 +56,51 @@ def undo(
     raise NotAchieved(f"There is no change of {engine.name} to take back")
 
 
-def _runs(found: Any) -> bool:
-    return isinstance(found, dict) and found["outcome"] == "running"
-
-
-def _call_off(name: str, told: dict[str, Any], on_step: Steps) -> Change:
+def _call_off(name: str, serves: str, swap_id: str, on_step: Steps) -> Change:
+    """`serves` is the variant that serves meanwhile."""
     call_off(name)
-    result = follow_swap(name, str(told["swap"]["id"]), on_step)
-    if result["outcome"] == "done":
+    report = follow_swap(name, swap_id, on_step)
+    if report.outcome == DONE:
         raise NotAchieved(
-            f"the swap to {result['variant']} was not called off",
+            f"the swap to {report.variant} was not called off",
             "it had taken over already",
             "trimtab undo takes it back",
         )
     return Change(
-        id=str(result["id"]),
+        id=report.id,
         ts_ms=now_ms(),
         knob=VARIANT,
-        from_value=str(told["variant"]),
-        to_value=str(result["variant"]),
+        from_value=serves,
+        to_value=report.variant,
         outcome="put back",
         cause="undo",
         who="",
-        reason=str(result["reason"]),
-        took_ms=1000 * float(result["took_s"]),
+        reason=report.reason,
+        took_ms=None if report.took_s is None else 1000 * report.took_s,
     )
 
 
-def _swap_back(ledger: Ledger, name: str, why: str, strategy: Strategy, on_step: Steps) -> Change:
-    from app.acts.swaps import order_for
+def _swap_back(
+    ledger: Ledger,
+    name: str,
+    supervisor: SupervisorStatus,
+    on_step: Steps,
+    *,
+    why: str,
+    strategy: Strategy,
+) -> Change:
+    from app.acts.swaps import order_back
     from app.settings.load import load_settings
     from store.tables.changes import get_change
 
-    order = order_for(None, load_settings(), why=why, strategy=strategy, db=ledger.path)
-    result = swap(name, order, on_step)
-    if result["outcome"] != "done":
-        raise NotAchieved(f"{name} stays as it is", str(result["reason"]))
+    order = order_back(supervisor, load_settings(), why=why, strategy=strategy, db=ledger.path)
+    report = swap(name, order, on_step)
+    if report.outcome != DONE:
+        raise NotAchieved(f"{name} stays as it is", report.reason)
     change = get_change(ledger, order.id)
     if change is None:
         raise NotAchieved(
-            f"{name} went back to {result['variant']}, which the ledger does not show",
+            f"{name} went back to {report.variant}, which the ledger does not show",
             f"its supervisor could not write {ledger.path}",
         )
     return change

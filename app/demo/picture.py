@@ -50,7 +50,7 @@ class NoActions:
 
     def swap(self, engine_url: str, wanted: Wanted) -> None:
         """Refuse."""
-        raise NotAchieved(f"A picture of {engine_url} is not swapped to {wanted.variant}")
+        raise NotAchieved(f"A picture of {engine_url} is not swapped to {wanted.offer.name}")
 
     def call_off(self, engine_url: str) -> None:
         """Refuse."""

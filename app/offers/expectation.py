@@ -13,36 +13,32 @@ from store.tables.starts import TimeLeft, alike, time_left
 if TYPE_CHECKING:
     from app.offers.offer import Expected
     from store.ledger.connection import Ledger
-    from store.tables.swaps import SwapRow
+    from store.reports.swap import SwapReport
 
 UNKNOWN = "no earlier start to learn from"
 
 
-def start_left(ledger: Ledger, swap: SwapRow, now_ms: int) -> TimeLeft | None:
+def start_left(ledger: Ledger, swap: SwapReport, now_ms: int) -> TimeLeft | None:
     """What earlier starts tell of the one in a running swap; None before it began, and where there
     were none."""
-    start = swap.evidence.get("start")
-    if not isinstance(start, dict):
+    start = swap.start
+    if start is None or start.model is None or start.command is None or start.at_s is None:
         return None
-    try:
-        earlier = alike(ledger, start["model"], start["command"], beside=bool(start["beside"]))
-        elapsed_s = (now_ms - swap.ts_ms) / 1000 - float(start["at_s"])
-        return time_left(earlier, elapsed_s, dict(start["phases"]))
-    except (KeyError, TypeError, ValueError):
-        return None  # the row of another program
+    earlier = alike(ledger, start.model, start.command, beside=start.beside)
+    elapsed_s = (now_ms - swap.ts_ms) / 1000 - start.at_s
+    return time_left(earlier, elapsed_s, start.phases)
 
 
-def verified_in(swaps: Iterable[SwapRow]) -> TimeLeft | None:
+def verified_in(swaps: Iterable[SwapReport]) -> TimeLeft | None:
     """The shortest and longest time in which earlier swaps verified; None where none got so far."""
     spans: list[float] = []
     for swap in swaps:
         began: float | None = None
-        for line in swap.evidence.get("steps", ()):
-            step, at_s = line.get("step"), line.get("at_s")
-            if step == "verify" and began is None:
-                began = at_s
-            elif step != "verify" and began is not None:
-                spans.append(at_s - began)
+        for line in swap.steps:
+            if line.step == "verify" and began is None:
+                began = line.at_s
+            elif line.step != "verify" and began is not None:
+                spans.append(line.at_s - began)
                 break
     return TimeLeft(min(spans), max(spans), len(spans)) if spans else None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from store.metrics.formats import MISSING, format_bytes
 
 if TYPE_CHECKING:
+    from engines.variants.variant import Variant
     from store.tables.starts import TimeLeft
 
 
@@ -55,7 +56,12 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One variant. `command` is what would follow `vllm serve`; `strategy` what `auto` comes to;
-    `back` says that it is what served before the last swap, taken as it was."""
+    `back` says that it is what served before the last swap, taken as it was.
+
+    `variant` is the very thing that would be started; it may hold secrets. `planned_on` stands for
+    the engine that this was weighed against (`SupervisorStatus.launch_id`), '' for one without a
+    supervisor.
+    """
 
     name: str
     origin: str
@@ -68,6 +74,8 @@ class Offer:
     command: tuple[str, ...] = ()
     expected: Expected = Expected()
     back: bool = False
+    variant: Variant | None = field(default=None, repr=False)
+    planned_on: str = ""
 
     @property
     def started_with(self) -> str:
@@ -110,9 +118,9 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A swap as it was confirmed; `variant` None goes back to what served before the last one."""
+    """A swap to what `offer` shows, as it was confirmed."""
 
-    variant: str | None
+    offer: Offer
     strategy: str = "auto"
     keep: bool = False
     why: str = ""

@@ -50,13 +50,13 @@ def find_variant(name: str, variants: list[Variant]) -> Variant:
     """The variant of this name; raises BadInput, listing them."""
     for variant in variants:
         if variant.name == name:
-            _check(variant)
+            check_address(variant)
             return variant
     listed = ", ".join(variant.name for variant in variants)
     raise BadInput(f"There is no variant {name!r}", f"There are: {listed}", "trimtab variants")
 
 
-def _check(variant: Variant) -> None:
+def check_address(variant: Variant) -> None:
     """Raises BadInput for arguments that would move the engine away from its address."""
     moved = sorted(_OF_THE_ADDRESS & names_of(variant.arguments))
     if moved:

@@ -11,6 +11,7 @@ from app.offers.variants import variants_of
 from app.settings.values import Settings
 from engines.command.flags import last_value
 from engines.host.processes import serve_arguments
+from engines.supervision.client import status
 from engines.text.redact import redact_arguments, redact_environment
 from engines.variants import (
     Variant,
@@ -20,6 +21,8 @@ from engines.variants import (
     running_variant,
     weights_of,
 )
+from engines.variants.strategy import strategy_for
+from store.reports.swap import DONE
 from store.tables.engines import find_engine
 from store.tables.starts import alike, command_key, time_left
 from store.tables.swaps import recent
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
     from engines.variants import Weights
     from engines.variants.room import Room as DeviceRoom
     from store.ledger.connection import Ledger
+    from store.reports.swap import SwapReport
     from store.tables.starts import TimeLeft
-    from store.tables.swaps import SwapRow
 
 _SWAPS = 10
 """So many earlier swaps tell how long a verification takes."""
@@ -46,12 +49,12 @@ class Weigher:
         self._arguments = serve_arguments(engine.arguments) or ()
         self._rooms: list[DeviceRoom] = list(room_of(engine))
         self._swaps = [] if ledger is None else _earlier(ledger, engine)
+        supervisor = None if engine.supervisor is None else status(engine.supervisor)
+        self._planned_on = "" if supervisor is None else supervisor.launch_id
         self._verification = verified_in(self._swaps)
 
     def weigh(self, variant: Variant, *, back: bool = False) -> Offer:
         """One variant; never raises. It may take as long as NVML lets it wait."""
-        from engines.variants.strategy import strategy_for
-
         weights = weights_of(variant, self._engine)
         told = estimate(variant, self._engine, weights=weights, rooms=self._rooms)
         command = merged_arguments(self._arguments, variant)
@@ -79,21 +82,31 @@ class Weigher:
                 self._verification,
             ),
             back=back,
+            variant=variant,
+            planned_on=self._planned_on,
         )
 
     def weigh_before(self, name: str) -> Offer:
         """What served before the last swap, as far as that swap's evidence tells."""
-        done = next((swap for swap in self._swaps if swap.outcome == "done"), None)
-        evidence = {} if done is None else done.evidence.get("evidence") or {}
-        old = evidence.get("old") or {}
+        done = next((swap for swap in self._swaps if swap.outcome == DONE), None)
+        old = None if done is None or done.evidence is None else done.evidence.old
         note = "what served before the last swap, with its own command"
-        model = old.get("model")
-        if not isinstance(model, str):
+        if old is None or old.model is None:
             unknown = Room(reason="the ledger does not tell what it was")
-            return Offer(name, "start", note, Files(name), unknown, "auto", back=True)
-        arguments = tuple(word for flag, value in old["limits"] for word in (f"--{flag}", value))
-        found = self.weigh(Variant(name, model, arguments, origin="start", note=note), back=True)
-        return replace(found, arguments=())  # its own are more than the evidence tells
+            return Offer(
+                name,
+                "start",
+                note,
+                Files(name),
+                unknown,
+                "auto",
+                back=True,
+                planned_on=self._planned_on,
+            )
+        arguments = tuple(word for flag, value in old.limits for word in (f"--{flag}", value))
+        variant = Variant(name, old.model, arguments, origin="start", note=note)
+        # Its own command is more than the evidence tells, and the supervisor alone knows it.
+        return replace(self.weigh(variant, back=True), arguments=(), variant=None)
 
     def _start(self, model: str, command: tuple[str, ...], *, beside: bool) -> TimeLeft | None:
         if self._ledger is None:
@@ -123,7 +136,7 @@ def offers_of(
     return Offers(running_files(engine), (*back, *others))
 
 
-def _earlier(ledger: Ledger, engine: EngineInfo) -> list[SwapRow]:
+def _earlier(ledger: Ledger, engine: EngineInfo) -> list[SwapReport]:
     row = find_engine(ledger, engine.url)
     return [] if row is None else recent(ledger, row.id, _SWAPS)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from engines.quality.thresholds import Thresholds
+from store.reports.thresholds import Thresholds
 
 if TYPE_CHECKING:
     pass

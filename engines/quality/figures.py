@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engines.quality.divergence import least_kl, same_top
 from engines.quality.scoring import TextScore
-from engines.quality.verdict import Interval
+from store.reports.quality import Interval
 
 _SEED = (20, 260, 101)
 

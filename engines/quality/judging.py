@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from engines.quality.figures import Figure, Figures, Pair, measure
 from engines.quality.scoring import Scores, TextScore
-from engines.quality.thresholds import Thresholds
-from engines.quality.verdict import QualityVerdict
 from engines.text.plain import printable
+from store.reports.quality import QualityVerdict
+from store.reports.thresholds import Thresholds
 
 FEWEST_TEXTS = 5
 """Fewer do not bear an interval over texts."""
@@ -40,17 +40,20 @@ def judge(old: Scores | None, new: Scores, thresholds: Thresholds) -> QualityVer
     if broken:
         return replace(found, outcome="fail", reasons=broken)
     left_out = _left_out(old, new)
-    lacking = _lacking(old, pairs, found)
+    lacking = _lacking(old, pairs, found.tokens, thresholds)
     if lacking:
         return replace(found, reasons=(lacking, *left_out))
-    return _compared(found, pairs, left_out)
+    return _compared(found, pairs, thresholds, left_out)
 
 
 def _compared(
-    found: QualityVerdict, pairs: Sequence[Pair], left_out: tuple[str, ...]
+    found: QualityVerdict,
+    pairs: Sequence[Pair],
+    thresholds: Thresholds,
+    left_out: tuple[str, ...],
 ) -> QualityVerdict:
     figures = measure(pairs)
-    findings = _findings(figures, found.thresholds)
+    findings = _findings(figures, thresholds)
     outside = [finding.outside for finding in findings]
     asked = [(a.matched, b.matched) for a, b in pairs if None not in (a.matched, b.matched)]
     return replace(
@@ -102,7 +105,9 @@ def _told(what: str, failed: Sequence[TextScore], scores: Scores) -> str:
     return f"{what} {len(failed)} of {len(scores.texts)} texts, first {first.id}: {first.failure}"
 
 
-def _lacking(old: Scores | None, pairs: Sequence[Pair], found: QualityVerdict) -> str | None:
+def _lacking(
+    old: Scores | None, pairs: Sequence[Pair], tokens: int, thresholds: Thresholds
+) -> str | None:
     """Why there can be no comparison."""
     if old is None:
         return "there are no scores of the old engine to compare with"
@@ -112,10 +117,8 @@ def _lacking(old: Scores | None, pairs: Sequence[Pair], found: QualityVerdict) -
         )
     if len(pairs) < FEWEST_TEXTS:
         return f"both engines scored {len(pairs)} texts, fewer than {FEWEST_TEXTS}"
-    if found.tokens < found.thresholds.min_tokens:
-        return (
-            f"both engines scored {found.tokens} tokens, fewer than {found.thresholds.min_tokens}"
-        )
+    if tokens < thresholds.min_tokens:
+        return f"both engines scored {tokens} tokens, fewer than {thresholds.min_tokens}"
     return None
 
 

@@ -6,21 +6,23 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from engines.control.channel import Channel
 from engines.control.wire import ControlLost, ControlRefused
 from engines.inside.trimtab_inside.sockets import directory
 from engines.provision.places import log_file
 from engines.serving import names, registry, stopping
+from engines.supervision.order import Order
+from engines.supervision.status import SupervisorStatus
 from store.errors import NotAchieved
-
-if TYPE_CHECKING:
-    from engines.supervision.order import Order
+from store.reports.swap import RUNNING, SwapReport
 
 BEGIN_S = 20.0
 NOTICE_S = 2.0
+NOT_NOW, STALE = "not now", "stale"
+"""The words of a supervisor that refuses: it may later, or never for this plan."""
 _POLL_S = 0.1
 _SILENT = 50
 
@@ -30,10 +32,10 @@ def socket_of(name: str) -> Path:
     return directory(os.geteuid()) / f"supervisor-{name}.sock"
 
 
-def status(name: str) -> dict[str, Any] | None:
+def status(name: str) -> SupervisorStatus | None:
     """What the supervisor of an engine says of itself; None where there is none."""
     try:
-        return Channel(socket_of(name)).ask({"op": "status"})
+        return SupervisorStatus.from_json(Channel(socket_of(name)).ask({"op": "status"}))
     except ControlLost:
         return None
 
@@ -51,8 +53,8 @@ def supervised_as(pid: int | None) -> str | None:
     return name
 
 
-def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[str, Any]:
-    """Let the supervisor of an engine swap it, and follow to the end; its result.
+def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> SwapReport:
+    """Let the supervisor of an engine swap it, and follow to the end.
 
     The swap goes on when we are interrupted. Raises `ControlRefused` where it cannot begin now,
     `NotAchieved` where the supervisor is gone.
@@ -61,21 +63,22 @@ def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> dict[s
     return follow_swap(name, order.id, on_step)
 
 
-def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) -> dict[str, Any]:
-    """Follow a swap that has begun to its end; its result. Raises as `swap` does."""
+def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) -> SwapReport:
+    """Follow a swap that has begun to its end. Raises as `swap` does."""
     shown, silent = 0, 0
     while silent < _SILENT:
         time.sleep(_POLL_S)
-        told = (status(name) or {}).get("swap")
-        if not isinstance(told, dict) or told.get("id") != swap_id:
+        known = status(name)
+        report = None if known is None else known.swap
+        if report is None or report.id != swap_id:
             silent += 1
             continue
         silent = 0
-        for step in told["steps"][shown:]:
-            on_step(str(step["step"]), str(step["text"]))
+        for line in report.steps[shown:]:
+            on_step(line.step, line.text)
             shown += 1
-        if told["outcome"] != "running":
-            return told
+        if report.outcome != RUNNING:
+            return report
     raise NotAchieved(
         f"the supervisor of {name} was lost during the swap",
         "another one takes over and goes back to the old engine",
@@ -93,7 +96,13 @@ def begin_swap(name: str, order: Order) -> None:
         try:
             Channel(socket_of(name)).ask({"op": "swap", "order": order.to_json()})
         except ControlRefused as error:
-            if error.code != "not now":
+            if error.code == STALE:
+                raise NotAchieved(
+                    f"{name} is another engine than the plan was made for",
+                    error.what,
+                    "look at the plan again, and confirm that one",
+                ) from None
+            if error.code != NOT_NOW:
                 raise
             if time.monotonic() >= until:
                 raise NotAchieved(
@@ -131,13 +140,10 @@ def stop(
         now = status(name)
         if now is None:
             break
-        if isinstance(now.get("stopped"), dict):
-            told = now["stopped"]
-            return stopping.Stopped(
-                name, found.get("pid") or 0, told["drained"], tuple(told["killed"]), told["took_s"]
-            )
+        if now.stopped is not None:
+            return replace(now.stopped, name=name, pid=found.pid or 0)
         if on_wait is not None:
-            on_wait(str(now.get("state")))
+            on_wait(now.state)
         time.sleep(_POLL_S)
     raise NotAchieved(
         f"{name}'s supervisor did not say how it ended",

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines.quality.thresholds import Thresholds
-from engines.variants import Variant
 from engines.variants.strategy import STRATEGIES, Strategy
+from engines.variants.variant import Variant
 from store.clock import now_ms
+from store.reports.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,9 @@ class Order:
     and each drain has its own limit in seconds.
 
     With `keep` an engine that fails verification is taken all the same. `texts` is the user's file
-    of texts for the quality check, the built-in ones if None; `db` the ledger to tell.
+    of texts for the quality check, the built-in ones if None; `db` the ledger to tell. `planned_on`
+    is the `SupervisorStatus.launch_id` for which the plan was made: an engine that has been swapped
+    since is not touched. An order without one is taken as it is.
     """
 
     id: str
@@ -34,33 +36,35 @@ class Order:
     texts: Path | None = None
     db: Path | None = None
     asked_ms: int = field(default_factory=now_ms)
+    planned_on: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        told = asdict(self)
-        told["texts"] = None if self.texts is None else str(self.texts)
-        told["db"] = None if self.db is None else str(self.db)
-        return told
+        values = asdict(self)
+        values["texts"] = None if self.texts is None else str(self.texts)
+        values["db"] = None if self.db is None else str(self.db)
+        return values
 
 
-def order_from_json(told: Mapping[str, Any]) -> Order:
+def order_from_json(written: Mapping[str, Any]) -> Order:
     """What `to_json` wrote; raises ValueError, TypeError or KeyError for anything else."""
-    variant = told["variant"]
-    if told["strategy"] not in STRATEGIES:
+    variant = written["variant"]
+    if written["strategy"] not in STRATEGIES:
         raise ValueError("strategy is auto, overlap or stop-start")
     return Order(
-        id=str(told["id"]),
+        id=str(written["id"]),
         variant=None
         if variant is None
         else Variant(**variant | {"arguments": tuple(map(str, variant["arguments"]))}),
-        strategy=told["strategy"],
-        start_s=float(told["start_s"]),
-        drain_s=float(told["drain_s"]),
-        keep=told["keep"] is True,
-        who=str(told["who"]),
-        why=str(told["why"]),
-        thresholds=Thresholds(**told["thresholds"]),
-        texts=None if told["texts"] is None else Path(told["texts"]),
-        db=None if told["db"] is None else Path(told["db"]),
-        asked_ms=int(told["asked_ms"]),
+        strategy=written["strategy"],
+        start_s=float(written["start_s"]),
+        drain_s=float(written["drain_s"]),
+        keep=written["keep"] is True,
+        who=str(written["who"]),
+        why=str(written["why"]),
+        thresholds=Thresholds(**written["thresholds"]),
+        texts=None if written["texts"] is None else Path(written["texts"]),
+        db=None if written["db"] is None else Path(written["db"]),
+        asked_ms=int(written["asked_ms"]),
+        planned_on=str(written.get("planned_on", "")),
     )

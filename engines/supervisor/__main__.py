@@ -18,9 +18,10 @@ import time
 import traceback
 from functools import partial
 
-from engines.supervisor.backoff import Backoff
-from engines.supervisor.memory import Memory, from_line, to_line
-from engines.supervisor.supervisor import Supervisor
+from engines.supervisor.common.backoff import Backoff
+from engines.supervisor.common.memory import Memory, from_line, to_line
+from engines.supervisor.life.life import Life
+from engines.supervisor.supervise import supervise
 from engines.supervisor.takeover.beginning import beginning_from_line
 from engines.supervisor.takeover.sockets import BACKLOG
 from engines.supervisor.takeover.takeover import Adoption
@@ -36,7 +37,7 @@ def main() -> int:
     adoption: Adoption | None = None
     try:
         if more:
-            listener, adoption = beginning_from_line(more[0]).take_on()
+            listener, adoption = beginning_from_line(more[0]).take_on(memory.launch)
         else:
             listener = listen(memory.launch.address)
     except OSError as error:
@@ -49,9 +50,7 @@ def main() -> int:
         child = os.fork()
         if child == 0:
             os.close(reader)
-            os._exit(
-                _supervise(Supervisor(memory, listener, partial(write_memory, writer), adoption))
-            )
+            os._exit(_supervise(Life(memory, listener, partial(write_memory, writer), adoption)))
         os.close(writer)
         began = time.monotonic()
         _pass_on(child)
@@ -79,10 +78,10 @@ def main() -> int:
         time.sleep(pause)
 
 
-def _supervise(supervisor: Supervisor) -> int:
+def _supervise(life: Life) -> int:
     """Its exit status; `BROKEN` where it raised what nobody had thought of."""
     try:
-        return supervisor.run()
+        return supervise(life)
     except BaseException:  # this process ends here, and another one follows
         traceback.print_exc()
         return BROKEN

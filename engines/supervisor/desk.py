@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engines.inside.trimtab_inside.identity import PROTOCOL
 from engines.inside.trimtab_inside.protocol import BadRequest, reply_to
 from engines.supervision.order import Order, order_from_json
-
-if TYPE_CHECKING:
-    from engines.supervisor.supervisor import Supervisor
+from engines.supervisor.life.supervisor import Supervisor
 
 
 class SupervisorDesk:
@@ -37,31 +35,28 @@ class SupervisorDesk:
         if op == "hello":
             return {}
         if op == "status":
-            return self._supervisor.status()
+            return self._supervisor.status().to_json()
         if op == "stop":
             self._supervisor.ask_stop(_seconds(message.get("drain_s")))
             return {}
         if op == "swap":
-            why_not = self._supervisor.ask_swap(_order(message.get("order")))
-            if why_not:
-                raise BadRequest("not now", why_not)
+            self._supervisor.ask_swap(_order(message.get("order")))
             return {}
         if op == "call off":
-            if not self._supervisor.ask_call_off():
-                raise BadRequest("not now", "no swap runs")
+            self._supervisor.ask_call_off()
             return {}
         raise BadRequest("op", "ops are hello, status, stop, swap, call off")
 
 
-def _order(found: Any) -> Order:
+def _order(written: Any) -> Order:
     try:
-        return order_from_json(found)
+        return order_from_json(written)
     except (ValueError, TypeError, KeyError) as error:
         raise BadRequest("order", f"no order: {type(error).__name__}: {error}"[:200]) from None
 
 
-def _seconds(found: Any) -> float:
-    number = isinstance(found, (int, float)) and not isinstance(found, bool)
-    if not number or not math.isfinite(found) or found < 0:
+def _seconds(value: Any) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
         raise BadRequest("drain_s", "drain_s is a number of seconds")
-    return float(found)
+    return float(value)

@@ -12,7 +12,7 @@ from engines.provision.places import log_file
 from engines.serving.registry import find_serving
 from engines.serving.started import Started, started_as
 from engines.supervision.client import BEGIN_S
-from engines.supervisor.memory import Memory, to_line
+from engines.supervisor.common.memory import Memory, to_line
 from engines.text.outputs import clean_line
 from store.errors import NotAchieved
 

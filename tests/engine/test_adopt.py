@@ -26,6 +26,7 @@ from engines.supervision.orphaned import list_orphaned
 from store.errors import NotAchieved
 from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment, wait_until
 from tests.fakes.engine_trees import free_port
+from tests.supervisors import answering, state_of
 
 pytestmark = pytest.mark.engine
 
@@ -88,10 +89,10 @@ def test_an_engine_started_by_hand_is_adopted_and_adopted_again(
         wait_until(lambda: load.done > 6)
         plan = plan_adoption(before, name, tmp_path / "ledger.db")
         result = begin(plan, drain_s=60, start_s=300, on_step=print)
-        assert result["outcome"] == "done", result
-        assert result["cut"] == 0
+        assert result.outcome == "done", result
+        assert result.cut == 0
         after = probe(by_hand.url)
-        assert (after.control, after.pid) == ("live", result["pid"])
+        assert (after.control, after.pid) == ("live", result.pid)
         assert after.pid != by_hand.pid
         set_knob(after.sockets, "max_num_seqs", 4, who="tests")
         with pytest.raises(NotAchieved, match="under trimtab's supervisor already"):
@@ -102,8 +103,8 @@ def test_an_engine_started_by_hand_is_adopted_and_adopted_again(
         done = load.done
         again = plan_adoption(probe(by_hand.url), None, tmp_path / "ledger.db")
         assert not again.restarts
-        assert begin(again, drain_s=60, start_s=300, on_step=print)["pid"] == after.pid
-        wait_until(lambda: (client.status(name) or {}).get("state") == "serving")
+        assert begin(again, drain_s=60, start_s=300, on_step=print).pid == after.pid
+        wait_until(lambda: state_of(name) == "serving")
         wait_until(lambda: load.done > done + 6)
         values = {knob.name: knob.value for knob in read_knobs(probe(by_hand.url).sockets)}
         assert values["max_num_seqs"] == 4  # the same life
@@ -122,9 +123,7 @@ def test_an_engine_started_by_hand_is_adopted_and_adopted_again(
 
 
 def kill_keeper_and_supervisor(name: str) -> None:
-    found = client.status(name)
-    assert found is not None
-    supervisor = procfs.read_process(found["supervisor"])
+    supervisor = procfs.read_process(answering(name).supervisor)
     assert supervisor is not None
     for pid in (supervisor.ppid, supervisor.pid):  # the keeper first: it would start another
         os.kill(pid, signal.SIGKILL)

@@ -6,7 +6,7 @@ from engines.quality.asking import over_http
 from engines.quality.judging import judge
 from engines.quality.scoring import score
 from engines.quality.texts import built_in_texts
-from engines.quality.thresholds import Thresholds
+from store.reports.thresholds import Thresholds
 from tests.engine.conftest import MODEL, LiveEngine
 
 pytestmark = pytest.mark.engine

@@ -37,16 +37,16 @@ def test_a_supervisor_killed_under_load_is_followed_by_another(
     with under_load(clients=8) as load:
         before = client.status(engine.name)
         assert before is not None
-        os.kill(before["supervisor"], signal.SIGKILL)
+        os.kill(before.supervisor, signal.SIGKILL)
 
         def followed() -> bool:
             now = client.status(engine.name) or before
-            return now["supervisor"] != before["supervisor"] and now["state"] == "serving"
+            return now.supervisor != before.supervisor and now.state == "serving"
 
         wait_until(followed)
         after = client.status(engine.name)
         assert after is not None
-        assert after["pid"] == engine.pid == before["pid"]
+        assert after.pid == engine.pid == before.pid
         done = load.done
         wait_until(lambda: load.done > done + 16)
     assert load.failed == []

@@ -20,12 +20,12 @@ import pytest
 
 from engines.control.knobs import read_knobs, set_knob
 from engines.serving import names, registry
-from engines.supervision import client
 from store.records import VARIANT
 from tests.bench.pty_screen import PtyScreen
 from tests.engine.clients import traffic
 from tests.engine.command import Trimtab
 from tests.engine.conftest import MODEL, LiveEngine, wait_until
+from tests.supervisors import answering, state_of
 
 pytestmark = pytest.mark.engine
 
@@ -196,7 +196,7 @@ def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_back(
     with traffic(engine.url, MODEL, clients=4) as seen:
         swapping = trimtab.begin("swap", "int4", "--strategy", strategy)
         until_starting(engine)
-        os.kill((client.status(engine.name) or {})["supervisor"], signal.SIGKILL)
+        os.kill(answering(engine.name).supervisor, signal.SIGKILL)
         told, printed = swapping.communicate(timeout=200)
         after = seen.done
         wait_until(lambda: seen.done > after + 8)
@@ -231,7 +231,7 @@ def test_a_screen_killed_in_the_midst_stops_no_swap_and_another_one_shows_it(
             os.waitpid(screen.pid, 0)
         with PtyScreen(words, columns=120, rows=40, environ=environ) as another:
             assert another.read(20, "→ int4"), another.text()[-4000:]
-            wait_until(lambda: (client.status(engine.name) or {}).get("state") == "serving", 200)
+            wait_until(lambda: state_of(engine.name) == "serving", 200)
             another.type("so")
             assert another.read(20, "FAIL")
     outcomes = trimtab.rows("SELECT outcome, reason LIKE 'its quality fails%' FROM v_swaps")
@@ -252,7 +252,7 @@ def test_a_terminal_hung_up_in_the_midst_stops_no_swap(trimtab: Trimtab, tmp_pat
         until_starting(engine)
         os.close(terminal)
         os.waitpid(child, 0)
-        wait_until(lambda: (client.status(engine.name) or {}).get("state") == "serving", 200)
+        wait_until(lambda: state_of(engine.name) == "serving", 200)
     outcomes = trimtab.rows("SELECT outcome, reason LIKE 'its quality fails%' FROM v_swaps")
     assert outcomes == [("rolled back", 1)]
     assert seen.failed == []
@@ -264,8 +264,8 @@ def until_starting(engine: LiveEngine) -> None:
     """Wait until the new engine of a swap loads."""
 
     def starting() -> bool:
-        swap = (client.status(engine.name) or {}).get("swap") or {}
-        return any(one["step"] == "start" for one in swap.get("steps", ()))
+        swap = answering(engine.name).swap
+        return swap is not None and any(line.step == "start" for line in swap.steps)
 
     wait_until(starting, 120)
     time.sleep(1)

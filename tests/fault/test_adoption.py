@@ -35,6 +35,7 @@ from engines.supervisor.takeover.sockets import (
     why_not_beside,
 )
 from tests.fakes.engine_trees import free_port
+from tests.supervisors import answering, state_of
 
 PROGRAM = Path(__file__).with_name("adoption_program.py")
 PAGE = Path(__file__).parents[1] / "fixtures" / "metrics" / "vllm-0.32.0.txt"
@@ -163,14 +164,14 @@ def test_no_client_notices_but_by_waiting(by_hand: Callable[..., ByHand]) -> Non
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
     assert seen.failed == [] and len(seen.crossed) <= 1, seen
-    assert result["outcome"] == "done", result
-    assert result["cut"] == 0
-    assert result["waited_s"] >= 1
-    assert set(seen.pids) == {stub.pid, result["pid"]}
+    assert result.outcome == "done", result
+    assert result.cut == 0
+    assert result.waited_s >= 1
+    assert set(seen.pids) == {stub.pid, result.pid}
     told = ask(stub.url)
     assert told["cwd"] == str(stub.home)
     assert bytes.fromhex(told["odd"]) == ODD
-    environ = Path(f"/proc/{result['pid']}/environ").read_bytes().split(b"\0")
+    environ = Path(f"/proc/{result.pid}/environ").read_bytes().split(b"\0")
     assert any(entry.startswith(b"PYTHONPATH=") and b"inside" in entry for entry in environ)
     # Another one that asks for the address, as a restart loop would, gets no connection.
     taken = take(plan.held)
@@ -191,7 +192,7 @@ begin(plan, drain_s=10, start_s=20, on_step=lambda *_: print("step", flush=True)
         assert asking.stdout.readline() == b"step\n"
         asking.kill()
         asking.communicate()
-        wait_until(lambda: (client.status("ad-b") or {}).get("state") == "serving")
+        wait_until(lambda: state_of("ad-b") == "serving")
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
     assert seen.failed == [] and len(seen.crossed) <= 1, seen
@@ -206,17 +207,15 @@ def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_on(
 
     def kill_once(step: str, _: str) -> None:
         if step == "start" and not killed:
-            found = client.status("ad-c")
-            assert found is not None
-            killed.append(found["supervisor"])
-            os.kill(found["supervisor"], signal.SIGKILL)
+            killed.append(answering("ad-c").supervisor)
+            os.kill(killed[0], signal.SIGKILL)
 
     with traffic(stub.url) as seen:
         result = begin(stub.plan("ad-c"), drain_s=10, start_s=20, on_step=kill_once)
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
     assert killed
-    assert result["outcome"] == "done", result
+    assert result.outcome == "done", result
     assert seen.failed == [] and len(seen.crossed) <= 1, seen
 
 
@@ -225,10 +224,10 @@ def test_the_old_command_runs_again_where_the_new_one_does_not_start(
 ) -> None:
     stub = by_hand(broken=True)
     result = adopt(stub.plan("ad-d"))
-    assert result["outcome"] == "given back"
-    assert "the plugin broke it" in result["reason"]
+    assert result.outcome == "given back"
+    assert "the plugin broke it" in result.reason
     told = ask(stub.url)
-    assert told["pid"] == result["pid"] != stub.pid
+    assert told["pid"] == result.pid != stub.pid
     assert told["cwd"] == str(stub.home)
     assert bytes.fromhex(told["odd"]) == ODD
     environ = Path(f"/proc/{told['pid']}/environ").read_bytes()
@@ -253,8 +252,8 @@ def test_requests_that_do_not_end_in_time_are_counted_as_cut(
     plan = stub.plan("ad-e")
     result = adopt(plan, drain_s=0.2)
     client_thread.join()
-    assert result["outcome"] == "done"
-    assert result["cut"] == 1
+    assert result.outcome == "done"
+    assert result.cut == 1
     assert asked == ["RemoteDisconnected"]
     assert not lifetime.is_alive(stub.pid, plan.origin.start_ticks)
 
@@ -281,12 +280,12 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
             drain_s=2,
             start_s=20,
         )
-        adoption = takeover.Adoption(order, taken)
+        adoption = takeover.Adoption(order, taken, plan.launch)
         steps: list[str] = []
         started = adoption.run(plan.launch, lambda step, text: steps.append(f"{step}: {text}"))
         assert started is not None
         assert ask(stub.url)["pid"] == started.pid
-        assert adoption.result["way"] == "after"
+        assert adoption.report.way == "after"
         assert any("still takes connections" in step for step in steps)
         lifetime.send(started.pid, started.start_ticks, signal.SIGKILL)
     finally:

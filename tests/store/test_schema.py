@@ -17,6 +17,8 @@ from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
 from store.ledger.views import VIEWS, VIEWS_OF_STARTS, VIEWS_OF_SWAPS
 from store.reading import READING_COLUMNS
 from store.records import Change, Event, KnobState
+from store.reports.step_line import StepLine
+from store.reports.swap import SwapReport
 from store.tables import changes, events, knobs, snapshots, starts, swaps
 from store.tables.engines import find_engine
 from store.tables.export import TABLES
@@ -67,8 +69,10 @@ def test_a_ledger_of_version_1_is_raised_and_keeps_its_rows(tmp_path: Path) -> N
         assert row is not None
         assert row.name == "chat"
         assert ledger.conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
-        swaps.record(ledger, row.id, swaps.SwapRow("a", 5, "int4", "overlap", "done"))
-        swap = swaps.SwapRow("b", 9, "fp8", "stop-start", "rolled back", evidence={"steps": [1]})
+        swaps.record(ledger, row.id, SwapReport("a", 5, "int4", "overlap", "done"))
+        swap = SwapReport(
+            "b", 9, "fp8", "stop-start", "rolled back", steps=(StepLine(1.0, "plan"),)
+        )
         swaps.record(ledger, row.id, swap)
         swaps.record(ledger, row.id, swap)
         assert [one.id for one in swaps.recent(ledger, row.id, 9)] == ["b", "a"]
@@ -77,10 +81,10 @@ def test_a_ledger_of_version_1_is_raised_and_keeps_its_rows(tmp_path: Path) -> N
 
 
 def test_a_running_swap_is_brought_up_to_date_until_it_is_over(engine: Engine) -> None:
-    running = swaps.SwapRow("a", 5, "int4", "auto", "running", evidence={"steps": [1]})
+    running = SwapReport("a", 5, "int4", "auto", "running", steps=(StepLine(1.0, "plan"),))
     for row in (
         running,
-        replace(running, strategy="overlap", evidence={"steps": [1, 2]}),
+        replace(running, strategy="overlap", steps=(StepLine(1.0, "plan"), StepLine(2.0, "check"))),
         replace(running, strategy="overlap", outcome="done", took_s=9.0),
         replace(running, outcome="rolled back"),
     ):

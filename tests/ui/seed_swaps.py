@@ -9,11 +9,11 @@ from typing import Any
 from app.offers.offer import Expected, Files, Offer, Offers, Room
 from store.ledger.connection import Ledger
 from store.records import VARIANT, Change
+from store.reports.swap import SwapReport, details_from_json
 from store.tables import changes, starts, swaps
 from store.tables.engines import upsert_engine
 from store.tables.runs import latest_run
 from store.tables.starts import StartRow, TimeLeft
-from store.tables.swaps import SwapRow
 from tests.ui.seed import NOW_MS, Scenario
 
 GIB = 1 << 30
@@ -81,7 +81,7 @@ def steps(*lines: tuple[float, str, str]) -> list[dict[str, Any]]:
     return [{"at_s": at_s, "step": step, "text": text} for at_s, step, text in lines]
 
 
-def running(**changed: Any) -> SwapRow:
+def running(**changed: Any) -> SwapReport:
     """An overlap, 34 s after it was asked for, that loads weights."""
     start = {"model": MODEL, "command": "c", "beside": True, "at_s": 12.1, "phases": PHASES}
     row = {
@@ -94,10 +94,12 @@ def running(**changed: Any) -> SwapRow:
         "why": "half the memory",
         "evidence": {"steps": steps(*BEGIN, *START), "start": start},
     }
-    return SwapRow(**row | changed)
+    columns = row | changed
+    details = details_from_json(columns.pop("evidence"))
+    return SwapReport(**columns, **details)
 
 
-def waiting() -> SwapRow:
+def waiting() -> SwapReport:
     """A stop-start in which connections have been waiting for 22 s."""
     start = {"model": MODEL, "command": "c", "beside": False, "at_s": 12.9, "phases": PHASES}
     told = steps(*BEGIN, (12.0, "drain", "process 4242 finishes what it has; others wait"))
@@ -105,7 +107,7 @@ def waiting() -> SwapRow:
     return running(strategy="stop-start", evidence={"steps": told, "start": start})
 
 
-def done(**changed: Any) -> SwapRow:
+def done(**changed: Any) -> SwapReport:
     """A finished overlap with all of its evidence, 70 s ago."""
     lines = (*BEGIN, *START, *VERIFY, *TAKEN, (48.9, "drain", "process 4242 finishes what it has"))
     row = {
@@ -123,7 +125,7 @@ def done(**changed: Any) -> SwapRow:
     return running(**row | changed)
 
 
-def rolled_back(**changed: Any) -> SwapRow:
+def rolled_back(**changed: Any) -> SwapReport:
     """A stop-start whose quality failed."""
     reason = (
         "its quality fails: the same top token in 61.3 % (59.3 to 63.4) of positions, at least "
@@ -156,7 +158,7 @@ def rolled_back(**changed: Any) -> SwapRow:
     return running(**row | changed)
 
 
-def keep(path: Path, *rows: SwapRow, learned: bool = True, url: str = Scenario().url) -> None:
+def keep(path: Path, *rows: SwapReport, learned: bool = True, url: str = Scenario().url) -> None:
     """Write the swaps; with `learned` also four earlier starts to learn from."""
     with Ledger.open(path) as ledger:
         engine_id = upsert_engine(ledger, url, Scenario().name)
@@ -168,7 +170,7 @@ def keep(path: Path, *rows: SwapRow, learned: bool = True, url: str = Scenario()
                 starts.record(ledger, engine_id, start)
 
 
-def keep_change(path: Path, swap: SwapRow) -> None:
+def keep_change(path: Path, swap: SwapReport) -> None:
     """The change that a finished swap is."""
     assert swap.took_s is not None
     with Ledger.open(path) as ledger:

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from store.ledger.connection import Ledger
-from store.tables.swaps import SwapRow
+from store.reports.swap import SwapReport
 from tests.ui import seed_swaps
 from tests.ui.conftest import Open
 from tests.ui.desk import loaded, shown, until
@@ -88,7 +88,7 @@ def test_the_help(db: Path, open_app: Open, snap_compare: Any) -> None:
     assert snap_compare(open_app(db), terminal_size=(120, 40), run_before=ask)
 
 
-SWAPS: dict[str, tuple[list[SwapRow], list[tuple[str, str]]]] = {
+SWAPS: dict[str, tuple[list[SwapReport], list[tuple[str, str]]]] = {
     "variants": ([seed_swaps.done(), seed_swaps.rolled_back()], [("s", "runs now")]),
     "plan": ([seed_swaps.done()], [("s", "runs now"), ("down", "KV cache in"), ("enter", "now?")]),
     "overlap": ([seed_swaps.running()], [("s", "nobody waits")]),

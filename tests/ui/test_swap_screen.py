@@ -60,7 +60,7 @@ async def test_a_variant_is_chosen_planned_and_handed_over(
         await until(pilot, lambda: "handed to the supervisor" in shown(pilot, "#progress"), "told")
         seed_swaps.keep(db, seed_swaps.running(variant="kv_cache_dtype=fp8"))
         await until(pilot, lambda: "loading weights" in shown(pilot, "#progress"), "it is followed")
-    wanted = Wanted("kv_cache_dtype=fp8", "stop-start", keep=True, why="more room")
+    wanted = Wanted(seed_swaps.FP8, "stop-start", keep=True, why="more room")
     assert actions.asked == [("swap", URL, wanted)]
 
 
@@ -155,7 +155,7 @@ async def test_missing_figures_are_dashes(db: Path, open_app: Open) -> None:
 
 
 async def test_what_was_kept_though_it_failed_says_so(db: Path, open_app: Open) -> None:
-    failed = seed_swaps.rolled_back().evidence
+    failed = seed_swaps.rolled_back().details_to_json()
     seed_swaps.keep(db, seed_swaps.done(evidence=failed))
     async with open_app(db).run_test(size=(80, 24)) as pilot:
         await listed(pilot)
@@ -321,7 +321,7 @@ async def test_undo_of_a_swap_opens_the_plan_of_going_back(
         assert actions.asked == [("undo", URL)]
         await pilot.press("k", "enter")
         await until(pilot, lambda: len(actions.asked) == 2, "it was handed over")
-    assert actions.asked[1] == ("swap", URL, Wanted(None))
+    assert actions.asked[1] == ("swap", URL, Wanted(seed_swaps.BACK))
 
 
 async def test_a_knob_that_needs_a_swap_leads_to_it(tmp_path: Path, open_app: Open) -> None:

@@ -11,13 +11,14 @@ from app.offers.expectation import left_text, seconds, start_left, verified_in, 
 from app.offers.offer import Expected
 from app.tui.drawing.swap_steps import phase, silent_s, steps_of, waiting_s
 from store.ledger.connection import Ledger
+from store.reports.step_line import lines_to_json
+from store.reports.swap import SwapReport
 from store.tables.starts import TimeLeft
-from store.tables.swaps import SwapRow
 from tests.ui import seed_swaps
 from tests.ui.seed import NOW_MS, Scenario, seed
 
 
-def states(swap: SwapRow, elapsed: float = 34.0) -> dict[str, str]:
+def states(swap: SwapReport, elapsed: float = 34.0) -> dict[str, str]:
     return {step.name: step.state for step in steps_of(swap, elapsed)}
 
 
@@ -66,7 +67,7 @@ def test_a_row_of_another_program_breaks_nothing(told: Any) -> None:
 def test_who_waits_is_known_from_the_drain_to_the_taking_over() -> None:
     assert waiting_s(seed_swaps.running(), 34.0) is None
     assert waiting_s(seed_swaps.waiting(), 34.0) == pytest.approx(22.0)
-    taken = seed_swaps.waiting().evidence["steps"] + seed_swaps.steps((30.0, "take over", ""))
+    taken = lines_to_json(seed_swaps.waiting().steps) + seed_swaps.steps((30.0, "take over", ""))
     after = seed_swaps.running(strategy="stop-start", evidence={"steps": taken})
     assert waiting_s(after, 34.0) is None
 

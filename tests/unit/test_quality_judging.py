@@ -12,8 +12,8 @@ from engines.quality.asking import over_http
 from engines.quality.judging import judge
 from engines.quality.scoring import Scores, score
 from engines.quality.texts import Text, built_in_texts
-from engines.quality.thresholds import Thresholds
-from engines.quality.verdict import QualityVerdict
+from store.reports.quality import QualityVerdict
+from store.reports.thresholds import Thresholds
 from tests.fakes.completions import ByteModel, completions
 
 TEXTS = [
@@ -153,7 +153,7 @@ def test_a_model_s_name_cannot_write_to_the_terminal(old: Scores) -> None:
 
 def test_the_settings_do_not_load_numpy_or_http() -> None:
     code = (
-        "import sys; import engines.quality.thresholds;"
+        "import sys; import store.reports.thresholds;"
         "sys.exit(not {'numpy', 'httpx'}.isdisjoint(sys.modules))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

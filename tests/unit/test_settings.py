@@ -8,9 +8,9 @@ import pytest
 from app.settings import load as settings
 from app.settings.load import load_settings, price_book
 from app.settings.values import QualityTable, Settings, VariantTable
-from engines.quality.thresholds import Thresholds
 from store.errors import BadInput
 from store.records import Device
+from store.reports.thresholds import Thresholds
 
 
 @pytest.fixture(autouse=True)

@@ -27,13 +27,16 @@ from engines.supervision import client
 from engines.supervision.order import Order
 from engines.supervisor import start
 from engines.supervisor.__main__ import write_memory
-from engines.supervisor.backoff import PAUSES_S, STABLE_S, Backoff
-from engines.supervisor.memory import Memory
-from engines.supervisor.supervisor import Supervisor
+from engines.supervisor.common.backoff import PAUSES_S, STABLE_S, Backoff
+from engines.supervisor.common.memory import Memory
+from engines.supervisor.life.life import Life
+from engines.supervisor.life.recovering import recover
+from engines.supervisor.life.states import Recovering
 from store.errors import BadInput, NotAchieved
 from store.ledger.connection import Ledger
 from store.tables import events, starts
 from store.tables.engines import find_engine
+from tests.supervisors import answering, state_of
 
 PROGRAM = """
 import json, os, signal, socket, sys
@@ -98,11 +101,6 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def state(name: str) -> str | None:
-    found = client.status(name)
-    return None if found is None else str(found["state"])
-
-
 def answer(started: Started) -> int:
     with urllib.request.urlopen(started.url, timeout=30) as reply:
         return int(reply.read())
@@ -114,7 +112,7 @@ def said(name: str) -> str:
 
 def test_it_serves_on_the_keepers_address_and_stops(stub: Path) -> None:
     started = begin(stub, "sup-a")
-    wait_until(lambda: state("sup-a") == "serving")
+    wait_until(lambda: state_of("sup-a") == "serving")
     assert answer(started) == started.pid
     path = client.socket_of("sup-a")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -132,7 +130,7 @@ def test_it_serves_on_the_keepers_address_and_stops(stub: Path) -> None:
 
 def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Path) -> None:
     started = begin(stub, "sup-b")
-    wait_until(lambda: state("sup-b") == "serving")
+    wait_until(lambda: state_of("sup-b") == "serving")
     os.kill(started.pid, signal.SIGKILL)
     wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
     # Asked while nothing serves: it waits in the queue.
@@ -140,7 +138,7 @@ def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Pa
     assert again != started.pid
     assert "ended" in said("sup-b")
     assert "starts again in 1 s" in said("sup-b")
-    wait_until(lambda: state("sup-b") == "serving")
+    wait_until(lambda: state_of("sup-b") == "serving")
     with Ledger.open(ledger_of(stub), readonly=True) as ledger:
         row = find_engine(ledger, started.url)
         assert row is not None
@@ -155,7 +153,7 @@ def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Pa
 
 def test_what_cannot_be_swapped_now_is_refused(stub: Path) -> None:
     begin(stub, "sup-f")
-    wait_until(lambda: state("sup-f") == "serving")
+    wait_until(lambda: state_of("sup-f") == "serving")
     with pytest.raises(NotAchieved, match="no swap of this engine can be taken back"):
         client.begin_swap("sup-f", Order("id", None))
     with pytest.raises(ControlRefused, match="no swap runs"):
@@ -166,15 +164,13 @@ def test_what_cannot_be_swapped_now_is_refused(stub: Path) -> None:
 
 def test_a_killed_supervisor_is_followed_by_one_that_takes_the_engine_over(stub: Path) -> None:
     started = begin(stub, "sup-c")
-    wait_until(lambda: state("sup-c") == "serving")
-    first = client.status("sup-c")
-    assert first is not None
-    os.kill(first["supervisor"], signal.SIGKILL)
-    wait_until(lambda: state("sup-c") == "serving")
-    second = client.status("sup-c")
-    assert second is not None
-    assert second["supervisor"] != first["supervisor"]
-    assert answer(started) == started.pid == second["pid"]
+    wait_until(lambda: state_of("sup-c") == "serving")
+    first = answering("sup-c")
+    os.kill(first.supervisor, signal.SIGKILL)
+    wait_until(lambda: state_of("sup-c") == "serving")
+    second = answering("sup-c")
+    assert second.supervisor != first.supervisor
+    assert answer(started) == started.pid == second.pid
     assert "found process" in said("sup-c")
 
 
@@ -202,7 +198,7 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
     launch = replace(prepare_nothing(stub), name="sup-h")
     memory = Memory(launch, (), Order("id", None), taken_over=True)
     with socket.socket() as listener:
-        Supervisor(memory, listener, lambda _: None)._name_swapped()
+        recover(Life(memory, listener, lambda _: None), Recovering())
     found = {one.name: one.pid for one in registry.list_serving()}
     assert found == {"sup-h": new.pid, "sup-h.old": old.pid}
     assert registry.has_no_address(old.pid)
@@ -213,9 +209,9 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
 
 
 def keeper_of(name: str) -> int:
-    found = client.status(name)
-    assert found is not None
-    return int(Path(f"/proc/{found['supervisor']}/stat").read_text().split(")")[1].split()[1])
+    return int(
+        Path(f"/proc/{answering(name).supervisor}/stat").read_text().split(")")[1].split()[1]
+    )
 
 
 def prepare_nothing(stub: Path) -> Launch:
@@ -224,7 +220,7 @@ def prepare_nothing(stub: Path) -> Launch:
 
 def test_sigterm_to_the_keeper_stops_the_engine(stub: Path) -> None:
     started = begin(stub, "sup-e")
-    wait_until(lambda: state("sup-e") == "serving")
+    wait_until(lambda: state_of("sup-e") == "serving")
     keeper = keeper_of("sup-e")
     os.kill(keeper, signal.SIGTERM)
     wait_until(lambda: lifetime.start_ticks(keeper) is None)
@@ -233,7 +229,7 @@ def test_sigterm_to_the_keeper_stops_the_engine(stub: Path) -> None:
 
 def test_a_supervisor_whose_keeper_was_killed_goes_on(stub: Path) -> None:
     started = begin(stub, "sup-g")
-    wait_until(lambda: state("sup-g") == "serving")
+    wait_until(lambda: state_of("sup-g") == "serving")
     os.kill(keeper_of("sup-g"), signal.SIGKILL)
     os.kill(started.pid, signal.SIGKILL)
     wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))

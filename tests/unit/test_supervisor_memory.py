@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engines.launch.launch import AS_STARTED, Launch
 from engines.supervision.order import Order
-from engines.supervisor.memory import Memory, from_line, to_line
+from engines.supervisor.common.memory import Memory, from_line, to_line
 from engines.variants import Variant
 
 

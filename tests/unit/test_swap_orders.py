@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.acts.swaps import order_for
+from app.offers.offer import Files, Offer, Room, Wanted
 from app.offers.variants import find_variant
 from app.settings.load import load_settings
 from engines.supervisor.swap.candidate import launch_of
@@ -27,8 +28,10 @@ def test_texts_that_cannot_be_read_are_refused_at_once(
     texts = tmp_path / "texts.jsonl"
     texts.write_text('{"prompt": "a whole text"}\nnot json\n')
     (tmp_path / "settings.toml").write_text(f'[quality]\ntexts = "{texts}"\n')
+    offer = Offer("int4", "settings", "", Files("m"), Room(), "auto", variant=Variant("int4", "m"))
+    wanted = Wanted(offer)
     with pytest.raises(BadInput, match="2"):
-        order_for(Variant("int4", "m"), load_settings(), db=tmp_path / "l.db")
+        order_for(wanted, load_settings(), db=tmp_path / "l.db")
 
 
 def test_a_token_of_a_variant_stays_out_of_the_command() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,12 +21,14 @@ from app.cli.shared.options import (
     open_ledger,
 )
 from app.cli.shared.swapping import say_step, strategy_option
-from app.text.output import print_json, print_line, say
+from app.text.output import UNKNOWN, print_json, print_line, say
 from store.errors import NotAchieved, TrimtabError
+from store.reports.swap import DONE
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
     from store.ledger.connection import Ledger
+    from store.reports.swap import SwapReport
 
 _TRIES, _TRY_S = 10, 0.05
 
@@ -63,8 +65,9 @@ def command_(
     no connection is refused meanwhile. On any failure the old engine serves on. The supervisor
     goes on by itself when this command is interrupted.
     """
-    from app.acts.swaps import order_for, plan_of, supervised_name
+    from app.acts.swaps import order_for, plan_json, plan_lines, plan_of, supervised_name
     from app.cli.shared.choose import live_engine
+    from app.offers.offer import Wanted
     from app.settings.load import default_db_path, load_settings
     from engines.supervision import client
 
@@ -75,32 +78,24 @@ def command_(
         plan = plan_of(chosen, variant, settings, ledger)
     if dry_run:
         if as_json:
-            print_json(plan.to_json(chosen, strategy))
+            print_json(plan_json(plan, chosen, strategy))
         else:
-            for line in plan.lines(chosen, strategy):
+            for line in plan_lines(plan, chosen, strategy):
                 print_line(line)
         return
     name = supervised_name(chosen)
     with open_ledger(path) as made:
         path = made.path
-    order = order_for(
-        plan.variant,
-        settings,
-        strategy=strategy,
-        start_s=timeout,
-        drain_s=drain,
-        keep=keep,
-        why=why,
-        db=path,
-    )
+    wanted = Wanted(plan, strategy, keep=keep, why=why)
+    order = order_for(wanted, settings, start_s=timeout, drain_s=drain, db=path)
     try:
-        result = client.swap(name, order, partial(_say_step, path, order.id))
+        report = client.swap(name, order, partial(_say_step, path, order.id))
     except KeyboardInterrupt:
         say(f"The swap of {chosen.name} goes on without us; trimtab undo calls it off")
         raise
-    print_json(result) if as_json else print_line(_outcome(result, chosen))
-    if result["outcome"] != "done":
-        end_with(NotAchieved(f"{chosen.name} was not swapped", str(result["reason"])))
+    print_json(report.to_json()) if as_json else print_line(_outcome(report, chosen))
+    if report.outcome != DONE:
+        end_with(NotAchieved(f"{chosen.name} was not swapped", report.reason))
 
 
 @contextmanager
@@ -135,17 +130,16 @@ def _left(path: Path, swap_id: str, phase: str) -> str:
     with suppress(TrimtabError), Ledger.open(path, readonly=True) as ledger:
         for _ in range(_TRIES):
             swap = swaps.get(ledger, swap_id)
-            told = () if swap is None else swap.evidence.get("steps", ())
-            if swap is not None and any(one["text"] == phase for one in told):
+            if swap is not None and any(line.text == phase for line in swap.steps):
                 return left_text(start_left(ledger, swap, now_ms()))
             time.sleep(_TRY_S)
     return ""
 
 
-def _outcome(result: dict[str, Any], engine: EngineInfo) -> str:
-    waited = result["waited_s"]
+def _outcome(report: SwapReport, engine: EngineInfo) -> str:
+    waited = report.waited_s
     wait = f"; new connections waited {waited:g} s" if waited else "; nobody waited"
+    took = UNKNOWN if report.took_s is None else f"{report.took_s:g}"
     return (
-        f"{engine.name} -> {result['variant']}: {result['outcome']} "
-        f"({result['strategy']}, {result['took_s']:g} s{wait})"
+        f"{engine.name} -> {report.variant}: {report.outcome} ({report.strategy}, {took} s{wait})"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,7 @@ from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
     from engines.adoption.plan import AdoptionPlan
+    from engines.supervision.takeover_report import TakeoverReport
 
 
 @command("adopt")
@@ -55,6 +56,7 @@ def command_(
     from app.cli.shared.choose import live_engine
     from engines.adoption.begin import begin
     from engines.adoption.plan import Refused, plan_adoption
+    from engines.supervision.takeover_report import DONE
 
     chosen = live_engine(engine, api_key)
     with open_ledger(db) as ledger:
@@ -76,10 +78,10 @@ def command_(
         return
     if not yes:
         _confirm(plan)
-    result = begin(plan, drain_s=drain, start_s=timeout, on_step=say_step)
-    print_json(result) if as_json else print_line(_outcome(result))
-    if result["outcome"] != "done":
-        end_with(NotAchieved(f"{plan.launch.name} was not adopted", str(result["reason"])))
+    report = begin(plan, drain_s=drain, start_s=timeout, on_step=say_step)
+    print_json(report.to_json()) if as_json else print_line(_outcome(report))
+    if report.outcome != DONE:
+        end_with(NotAchieved(f"{plan.launch.name} was not adopted", report.reason))
 
 
 def _confirm(plan: AdoptionPlan) -> None:
@@ -92,11 +94,11 @@ def _confirm(plan: AdoptionPlan) -> None:
         raise NotAchieved("Not confirmed", "Nothing was done")
 
 
-def _outcome(result: dict[str, Any]) -> str:
-    wait = f"; new connections waited {result['waited_s']:g} s" if result["waited_s"] else ""
-    cut = result["cut"]
+def _outcome(report: TakeoverReport) -> str:
+    wait = f"; new connections waited {report.waited_s:g} s" if report.waited_s else ""
+    cut = report.cut
     lost = (
         "; some requests were cut" if cut is None else f"; {cut} requests were cut" if cut else ""
     )
-    pid = "" if result.get("pid") is None else f" as process {result['pid']}"
-    return f"{result['name']}: {result['outcome']}{pid} ({result['url']}{wait}{lost})"
+    pid = "" if report.pid is None else f" as process {report.pid}"
+    return f"{report.name}: {report.outcome}{pid} ({report.url}{wait}{lost})"

@@ -96,8 +96,9 @@ def _swapping(urls: Sequence[str], db: Path | None) -> list[EngineInfo]:
     from engines.engine_info import EngineInfo
     from engines.web.address import normalise
     from store.ledger.connection import Ledger
+    from store.reports.swap import RUNNING
     from store.tables.engines import list_engines
-    from store.tables.swaps import RUNNING, recent
+    from store.tables.swaps import recent
 
     path = db or default_db_path()
     if not path.exists():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from app.tui.drawing.lines import outside
-
-if TYPE_CHECKING:
-    from store.tables.swaps import SwapRow
+from store.reports.step_line import StepLine
+from store.reports.swap import DONE, ROLLED_BACK, RUNNING, SwapReport
 
 State = Literal["done", "now", "next", "failed"]
 
@@ -41,91 +40,80 @@ class Step:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    name: str
-    at_s: float
-    text: str
-
-
-def elapsed_s(swap: SwapRow, now_ms: int) -> float:
+def elapsed_s(swap: SwapReport, now_ms: int) -> float:
     """Seconds from the order to now, or to the end."""
     return swap.took_s if swap.took_s is not None else max(0.0, (now_ms - swap.ts_ms) / 1000)
 
 
-def steps_of(swap: SwapRow, elapsed: float) -> list[Step]:
+def steps_of(swap: SwapReport, elapsed: float) -> list[Step]:
     """Every step in its order: those that were, the one that is, and those to come if it runs."""
     said = _said(swap)
-    begun: list[_Said] = []
+    begun: list[StepLine] = []
     for line in said:
-        if begun and begun[-1].name == line.name:
-            begun[-1] = _Said(line.name, begun[-1].at_s, line.text)
+        if begun and begun[-1].step == line.step:
+            begun[-1] = StepLine(begun[-1].at_s, line.step, line.text)
         else:
             begun.append(line)
-    over = swap.outcome != "running"
+    over = swap.outcome != RUNNING
     shown: list[Step] = []
-    for number, step in enumerate(begun):
+    for number, line in enumerate(begun):
         last = number == len(begun) - 1
         until = elapsed if last else begun[number + 1].at_s
         state: State = "now" if last and not over else "done"
-        shown.append(Step(step.name, state, step.at_s, max(0.0, until - step.at_s), step.text))
-    if swap.outcome == "rolled back":
+        shown.append(Step(line.step, state, line.at_s, max(0.0, until - line.at_s), line.text))
+    if swap.outcome == ROLLED_BACK:
         return _with_failure(shown)
-    if over or any(step.name == "roll back" for step in begun):
+    if over or any(step.name == "roll back" for step in shown):
         return shown
     order = _STOP_START if swap.strategy == "stop-start" else _OVERLAP
     return shown + [Step(name, "next") for name in order[_reached(shown, order) :]]
 
 
-def phase(swap: SwapRow) -> str:
+def phase(swap: SwapReport) -> str:
     """What it does now: start: loading weights."""
     said = _said(swap)
     if not said:
         return "begins"
     last = said[-1]
-    if last.name == "start" and not last.text.startswith("process "):
-        return f"{last.name}: {last.text}"
-    return last.name
+    if last.step == "start" and not last.text.startswith("process "):
+        return f"{last.step}: {last.text}"
+    return last.step
 
 
-def starting(swap: SwapRow) -> bool:
+def starting(swap: SwapReport) -> bool:
     """Whether the new engine is being started now."""
     said = _said(swap)
-    return bool(said) and said[-1].name == "start"
+    return bool(said) and said[-1].step == "start"
 
 
-def start_began(swap: SwapRow) -> float | None:
+def start_began(swap: SwapReport) -> float | None:
     """The second of the swap at which the new engine was started; None before."""
-    return next((line.at_s for line in _said(swap) if line.name == "start"), None)
+    return next((line.at_s for line in _said(swap) if line.step == "start"), None)
 
 
-def waiting_s(swap: SwapRow, elapsed: float) -> float | None:
+def waiting_s(swap: SwapReport, elapsed: float) -> float | None:
     """How long new connections have been waiting in a swap that runs; None while none wait."""
     said = _said(swap)
-    closed = next((line.at_s for line in said if line.name == "drain"), None)
+    closed = next((line.at_s for line in said if line.step == "drain"), None)
     if swap.strategy != "stop-start" or closed is None:
         return None
-    if any(line.name == "take over" for line in said):
+    if any(line.step == "take over" for line in said):
         return None
     return max(0.0, elapsed - closed)
 
 
-def silent_s(swap: SwapRow, elapsed: float) -> float | None:
+def silent_s(swap: SwapReport, elapsed: float) -> float | None:
     """For how long a running swap has said nothing, where that is too long to be trusted."""
     said = _said(swap)
     silent = elapsed - (said[-1].at_s if said else 0.0)
     return silent if silent > SILENT_S else None
 
 
-def phases(swap: SwapRow) -> list[tuple[str, float]]:
+def phases(swap: SwapReport) -> list[tuple[str, float]]:
     """What the new engine's log has told so far, each with its second since the start began."""
-    start = swap.evidence.get("start")
-    told = start.get("phases") if isinstance(start, Mapping) else None
-    if not isinstance(told, Mapping):
+    if swap.start is None:
         return []
-    return [
-        (outside(str(name), 60), float(at_s)) for name, at_s in told.items() if _is_number(at_s)
-    ]
+    return [(outside(name, 60), at_s) for name, at_s in swap.start.phases.items()]
 
 
 def _with_failure(shown: Sequence[Step]) -> list[Step]:
@@ -145,16 +133,10 @@ def _reached(shown: Sequence[Step], order: Sequence[str]) -> int:
     return max((order.index(name) + 1 for name in names if name in order), default=0)
 
 
-def _said(swap: SwapRow) -> list[_Said]:
-    """The lines of the row, without the last one that only repeats the outcome."""
-    lines = swap.evidence.get("steps")
-    told = [
-        _Said(str(line["step"]), float(line["at_s"]), outside(str(line.get("text", "")), 400))
-        for line in (lines if isinstance(lines, list) else ())
-        if isinstance(line, Mapping) and "step" in line and _is_number(line.get("at_s"))
+def _said(swap: SwapReport) -> list[StepLine]:
+    """The lines of the report, without the last one that only repeats the outcome."""
+    return [
+        StepLine(line.at_s, line.step, outside(line.text, 400))
+        for line in swap.steps
+        if line.step not in (DONE, ROLLED_BACK)
     ]
-    return [line for line in told if line.name not in ("done", "rolled back")]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

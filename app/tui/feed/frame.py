@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from store.compare.impact import Impact
     from store.errors import TrimtabError
     from store.metrics.measure import MetricValue
+    from store.reports.swap import SwapReport
     from store.tables.starts import TimeLeft
-    from store.tables.swaps import SwapRow
 
 STALE_MS = 5_000
 """A last reading older than this is shown as the past, with its age."""
@@ -94,7 +94,7 @@ class Frame:
     changes: tuple[Change, ...] = ()
     impact: Impact | None = None
     events: tuple[Event, ...] = ()
-    swaps: tuple[SwapRow, ...] = ()
+    swaps: tuple[SwapReport, ...] = ()
     start_left: TimeLeft | None = None
 
     @property
@@ -108,7 +108,7 @@ class Frame:
         return self.age_ms is not None and self.age_ms > STALE_MS
 
     @property
-    def swapping(self) -> SwapRow | None:
+    def swapping(self) -> SwapReport | None:
         """The swap that runs."""
         return next((swap for swap in self.swaps[:1] if swap.outcome == "running"), None)
 

@@ -12,6 +12,7 @@ from app.tui.feed.series import SeriesCache
 from store.metrics.cost import cost_of
 from store.metrics.formats import three_digits
 from store.metrics.measure import metrics
+from store.reports.swap import RUNNING
 from store.tables import changes, engines, events, knobs, recorders, runs, swaps
 from store.windows.window import read_window
 
@@ -78,7 +79,7 @@ class FrameReader:
         if charts and applied:
             impact = self._impacts.of(ledger, engine.id, applied[-1], now_ms)
         made = tuple(swaps.recent(ledger, engine.id, _SWAPS))
-        running = made and made[0].outcome == swaps.RUNNING
+        running = made and made[0].outcome == RUNNING
         return Frame(
             now_ms,
             query.range,

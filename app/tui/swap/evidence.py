@@ -1,25 +1,24 @@
-"""What a swap has shown, as lines: the two engines side by side, and the verdict on quality.
-
-It is read from the ledger as JSON: a figure that is missing, or of another type, is –.
-"""
+"""What a swap has shown, as lines: the two engines side by side, and the verdict on quality."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.tui.drawing.effects import MINUS
 from app.tui.drawing.lines import Line, Span, clip, outside, pad
 from store.metrics.formats import MISSING, format_bytes, three_digits
+from store.reports.engine_evidence import EngineEvidence
+from store.reports.quality import Interval, QualityVerdict
+from store.reports.swap import SwapEvidence
 
 _LABEL = 16
 VERDICT_ROLES = {"pass": "good", "fail": "bad", "abstain": "warn"}
 
 
-def engine_lines(evidence: Mapping[str, Any], width: int) -> list[Line]:
+def engine_lines(evidence: SwapEvidence, width: int) -> list[Line]:
     """A row for each thing that can be seen of an engine, old → new; what differs is strong."""
-    old, new = _object(evidence.get("old")), _object(evidence.get("new"))
+    old, new = evidence.old, evidence.new
     room = max(12, (width - _LABEL - 3) // 2)
     head: Line = (
         Span(pad("Evidence", _LABEL), "strong"),
@@ -27,53 +26,49 @@ def engine_lines(evidence: Mapping[str, Any], width: int) -> list[Line]:
         Span("new", "quiet"),
     )
     rows = (
-        ("model", _name(old.get("model")), _name(new.get("model"))),
-        ("weights", _bytes(old.get("weight_bytes")), _bytes(new.get("weight_bytes"))),
+        ("model", _name(old.model), _name(new.model)),
+        ("weights", _bytes(old.weight_bytes), _bytes(new.weight_bytes)),
         ("quantisation", _quantisation(old), _quantisation(new)),
-        ("dtype", _text(old.get("dtype")), _text(new.get("dtype"))),
+        ("dtype", _text(old.dtype), _text(new.dtype)),
         ("layers", _layers(old), _layers(new)),
-        ("kernels", _names(old.get("kernels")), _names(new.get("kernels"))),
+        ("kernels", _names(old.kernels), _names(new.kernels)),
         ("limits", _limits(old, new), _limits(new, old)),
     )
     return [head, *(_row(label, a, b, room) for label, a, b in rows)]
 
 
-def quality_lines(evidence: Mapping[str, Any]) -> list[Line]:
+def quality_lines(quality: QualityVerdict | None) -> list[Line]:
     """The verdict, then each figure with its interval and the limit it is held against."""
-    quality = _object(evidence.get("quality"))
-    outcome = quality.get("outcome")
-    if outcome not in VERDICT_ROLES:
+    if quality is None:
         return [(Span(pad("Quality", _LABEL), "strong"), Span("not measured", "quiet"))]
-    limits = _object(quality.get("thresholds"))
-    drop = _number(limits.get("max_loglik_drop"))
-    drop_limit = _Limit("at least", None if drop is None else -drop, _signed)
-    agreement = _Limit("at least", _number(limits.get("min_top1_agreement")), _share)
-    kl = _Limit("at most", _number(limits.get("max_kl")), _plain)
-    texts, tokens = _count(quality.get("texts")), _count(quality.get("tokens"))
+    limits = quality.thresholds
+    drop = _Limit("at least", None if limits is None else -limits.max_loglik_drop, _signed)
+    agreement = _Limit("at least", None if limits is None else limits.min_top1_agreement, _share)
+    kl = _Limit("at most", None if limits is None else limits.max_kl, _plain)
     lines: list[Line] = [
         (
             Span(pad("Quality", _LABEL), "strong"),
-            Span(str(outcome).upper(), VERDICT_ROLES[outcome]),
-            Span(f"   {tokens} tokens of {texts} texts, new against old", "quiet"),
+            Span(quality.outcome.upper(), VERDICT_ROLES[quality.outcome]),
+            Span(
+                f"   {quality.tokens:,} tokens of {quality.texts:,} texts, new against old", "quiet"
+            ),
         ),
-        _figure("log-likelihood", quality, ("loglik_difference", "loglik_interval"), drop_limit),
-        _figure("same top token", quality, ("top1_agreement", "top1_interval"), agreement),
-        _figure("KL", quality, ("kl", "kl_interval"), kl),
+        _figure("log-likelihood", quality.loglik_difference, quality.loglik_interval, drop),
+        _figure("same top token", quality.top1_agreement, quality.top1_interval, agreement),
+        _figure("KL", quality.kl, quality.kl_interval, kl),
         (Span(pad("exact answers", _LABEL), "quiet"), Span(_answers(quality), "strong")),
     ]
     return lines
 
 
-def quality_reasons(evidence: Mapping[str, Any]) -> list[str]:
+def quality_reasons(quality: QualityVerdict | None) -> list[str]:
     """Why the verdict is what it is, a sentence each."""
-    reasons = _object(evidence.get("quality")).get("reasons")
-    return [outside(str(one), 300) for one in reasons] if isinstance(reasons, list) else []
+    return [] if quality is None else [outside(reason, 300) for reason in quality.reasons]
 
 
-def refusal(evidence: object) -> str:
+def refusal(evidence: SwapEvidence | None) -> str:
     """Why the new engine would not have been taken by itself; '' where nothing stood against it."""
-    refused = _object(evidence).get("refused")
-    return outside(refused, 600) if isinstance(refused, str) else ""
+    return "" if evidence is None else outside(evidence.refused, 600)
 
 
 def _row(label: str, old: str, new: str, room: int) -> Line:
@@ -92,9 +87,9 @@ class _Limit:
 
     words: str
     value: float | None
-    shown: Callable[[object], str]
+    shown: Callable[[float | None], str]
 
-    def role(self, ends: tuple[float, float] | None) -> str:
+    def role(self, ends: Interval | None) -> str:
         """Red for an interval wholly beyond it, yellow for one that straddles it."""
         if ends is None or self.value is None:
             return "quiet"
@@ -103,106 +98,78 @@ class _Limit:
         return "bad" if all(beyond) else "warn" if any(beyond) else "strong"
 
 
-def _figure(label: str, quality: Mapping[str, Any], names: tuple[str, str], limit: _Limit) -> Line:
+def _figure(label: str, value: float | None, ends: Interval | None, limit: _Limit) -> Line:
     """A figure, its interval and its limit."""
-    ends = _ends(quality.get(names[1]))
-    told = "" if ends is None else ", ".join(limit.shown(end).removesuffix(" %") for end in ends)
     held = "" if limit.value is None else f"{limit.words} {limit.shown(limit.value)}"
+    interval = "" if ends is None else ", ".join(limit.shown(e).removesuffix(" %") for e in ends)
     return (
         Span(pad(label, _LABEL), "quiet"),
-        Span(pad(limit.shown(quality.get(names[0])), 11), limit.role(ends)),
-        Span(pad(f"[{told}]" if told else "", 22), "quiet"),
+        Span(pad(limit.shown(value), 11), limit.role(ends)),
+        Span(pad(f"[{interval}]" if interval else "", 22), "quiet"),
         Span(held, "quiet"),
     )
 
 
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _text(value: str | None) -> str:
+    return outside(value, 120) if value else MISSING
 
 
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _text(value: object) -> str:
-    return outside(value, 120) if isinstance(value, str) and value else MISSING
-
-
-def _name(value: object) -> str:
+def _name(value: str | None) -> str:
     """A model by the last part of its path."""
-    return _text(value.rstrip("/").rsplit("/", 1)[-1] if isinstance(value, str) else None)
+    return _text(value.rstrip("/").rsplit("/", 1)[-1] if value else None)
 
 
-def _names(value: object) -> str:
-    return ", ".join(_text(one) for one in value) if isinstance(value, list) and value else MISSING
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(_text(name) for name in names) or MISSING
 
 
-def _bytes(value: object) -> str:
-    number = _number(value)
-    return MISSING if number is None else format_bytes(number)
+def _bytes(value: int | None) -> str:
+    return MISSING if value is None else format_bytes(value)
 
 
-def _count(value: object) -> str:
-    number = _number(value)
-    return MISSING if number is None else f"{number:,.0f}"
-
-
-def _quantisation(engine: Mapping[str, Any]) -> str:
+def _quantisation(engine: EngineEvidence) -> str:
     """What was asked for while loading, else what the files have."""
-    asked = engine.get("asked_quantisation")
-    if isinstance(asked, str):
-        return f"{_text(asked)} (asked)"
-    return _text(engine.get("quantisation"))
+    if engine.asked_quantisation is not None:
+        return f"{_text(engine.asked_quantisation)} (asked)"
+    return _text(engine.quantisation)
 
 
-def _layers(engine: Mapping[str, Any]) -> str:
-    count = _number(engine.get("layers_quantised"))
-    return MISSING if count is None else f"{count:.0f} quantised"
+def _layers(engine: EngineEvidence) -> str:
+    count = engine.layers_quantised
+    return MISSING if count is None else f"{count} quantised"
 
 
-def _limits(engine: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def _limits(engine: EngineEvidence, other: EngineEvidence) -> str:
     """The limits in which the two differ; those that both have tell nothing."""
-    own, others = _pairs(engine), _pairs(other)
-    told = [f"{name} {value}" for name, value in own.items() if others.get(name) != value]
-    return ", ".join(told) or MISSING
+    others = dict(other.limits)
+    differing = (
+        f"{_text(name)} {_text(value)}"
+        for name, value in engine.limits
+        if others.get(name) != value
+    )
+    return ", ".join(differing) or MISSING
 
 
-def _pairs(engine: Mapping[str, Any]) -> dict[str, str]:
-    limits = engine.get("limits")
-    if not isinstance(limits, list):
-        return {}
-    return {_text(one[0]): _text(one[1]) for one in limits if isinstance(one, list)}
+def _plain(value: float | None) -> str:
+    return MISSING if value is None else three_digits(value)
 
 
-def _plain(value: object) -> str:
-    number = _number(value)
-    return MISSING if number is None else three_digits(number)
-
-
-def _signed(value: object) -> str:
-    number = _number(value)
-    if number is None:
+def _signed(value: float | None) -> str:
+    if value is None:
         return MISSING
-    sign = MINUS if number < 0 else "+" if number > 0 else ""
-    return sign + three_digits(abs(number))
+    sign = MINUS if value < 0 else "+" if value > 0 else ""
+    return sign + three_digits(abs(value))
 
 
-def _share(value: object) -> str:
-    number = _number(value)
-    return MISSING if number is None else f"{three_digits(100 * number)} %"
+def _share(value: float | None) -> str:
+    return MISSING if value is None else f"{three_digits(100 * value)} %"
 
 
-def _ends(value: object) -> tuple[float, float] | None:
-    """The two ends of an interval."""
-    if not isinstance(value, list) or len(value) != 2:
-        return None
-    low, high = _number(value[0]), _number(value[1])
-    return None if low is None or high is None else (low, high)
-
-
-def _answers(quality: Mapping[str, Any]) -> str:
-    pairs = _number(quality.get("pairs"))
-    if not pairs:
+def _answers(quality: QualityVerdict) -> str:
+    if not quality.pairs:
         return MISSING
-    old, new = (_count(quality.get(f"exact_matches_{one}")) for one in ("old", "new"))
-    return f"{old} → {new} of {pairs:.0f}"
+    old, new = (
+        MISSING if count is None else f"{count:,}"
+        for count in (quality.exact_matches_old, quality.exact_matches_new)
+    )
+    return f"{old} → {new} of {quality.pairs}"

@@ -10,7 +10,7 @@ from app.tui.drawing.lines import Line, Span, clip, outside, pad
 from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas
 from store.metrics.formats import MISSING
-from store.tables.swaps import SwapRow
+from store.reports.swap import SwapReport
 
 _NAME = 26
 _ROLES = {"done": "good", "rolled back": "bad"}
@@ -21,7 +21,7 @@ class SwapHistory(Canvas):
 
     def __init__(self) -> None:
         super().__init__(id="history")
-        self._swaps: tuple[SwapRow, ...] = ()
+        self._swaps: tuple[SwapReport, ...] = ()
 
     def show(self, frame: Frame) -> None:
         """Draw the swaps of `frame`."""
@@ -36,7 +36,7 @@ class SwapHistory(Canvas):
         return [title, *(_row(swap, self.size.width) for swap in self._swaps)]
 
 
-def _row(swap: SwapRow, width: int) -> Line:
+def _row(swap: SwapReport, width: int) -> Line:
     took = MISSING if swap.took_s is None else f"{swap.took_s:.1f} s"
     outcome = outside(swap.outcome, 11)
     shown = 10 + _NAME + 13 + 12 + 9 + 2

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from app.tui.drawing.knob_names import variant_name
 from app.tui.drawing.lines import ELLIPSIS, Line, Span, clip, fit, outside, width_of
@@ -12,7 +11,8 @@ from app.tui.swap.plan_view import wrapped
 from app.tui.swap.progress import asked_line, step_lines
 from app.tui.widgets.canvas import Canvas
 from store.metrics.formats import MISSING
-from store.tables.swaps import SwapRow
+from store.reports.quality import QualityVerdict
+from store.reports.swap import SwapReport
 
 _BESIDE = 150
 """From this width on the steps stand beside the evidence."""
@@ -26,9 +26,9 @@ class SwapOutcome(Canvas):
 
     def __init__(self) -> None:
         super().__init__(id="outcome")
-        self._swap: SwapRow | None = None
+        self._swap: SwapReport | None = None
 
-    def show(self, swap: SwapRow | None) -> None:
+    def show(self, swap: SwapReport | None) -> None:
         """Draw this one; another one than before from scratch."""
         other = swap != self._swap
         self._swap = swap
@@ -43,20 +43,22 @@ class SwapOutcome(Canvas):
             return [(Span("no swap yet", "quiet"),)]
         width, height = self.size
         blank: Line = ()
-        evidence = swap.evidence.get("evidence")
+        evidence = swap.evidence
         head = [*outcome_lines(swap, width), blank]
         steps = step_lines(swap, swap.took_s or 0.0, width)
-        if not isinstance(evidence, Mapping):
+        if evidence is None:
             return [*head, *steps]
         if width >= _BESIDE:
             half = (width - _GAP) // 2
-            left = [*engine_lines(evidence, half), blank, *_quality(evidence, half)]
+            left = [*engine_lines(evidence, half), blank, *_quality(evidence.quality, half)]
             right: list[Line] = [(Span("Steps", "strong"),)]
             right += step_lines(swap, swap.took_s or 0.0, width - half - _GAP, detailed=True)
             return [*head, *_beside(left, right, half)]
-        lines = [*head, *engine_lines(evidence, width), blank, *quality_lines(evidence)]
+        lines = [*head, *engine_lines(evidence, width), blank, *quality_lines(evidence.quality)]
         reasons = [
-            row for told in quality_reasons(evidence) for row in wrapped(told, width, "quiet")
+            row
+            for reason in quality_reasons(evidence.quality)
+            for row in wrapped(reason, width, "quiet")
         ]
         if swap.outcome == "done" and len(lines) + len(reasons) < height:
             lines += reasons
@@ -65,7 +67,7 @@ class SwapOutcome(Canvas):
         return lines
 
 
-def outcome_lines(swap: SwapRow, width: int) -> list[Line]:
+def outcome_lines(swap: SwapReport, width: int) -> list[Line]:
     """What came of it, why, and who asked."""
     done = swap.outcome == "done"
     took = MISSING if swap.took_s is None else f"{swap.took_s:.1f} s"
@@ -85,7 +87,7 @@ def outcome_lines(swap: SwapRow, width: int) -> list[Line]:
         (Span(f"{waited}   "), *who),
     ]
     reason = wrapped(swap.reason, width, "text")
-    if done and (refused := refusal(swap.evidence.get("evidence"))):
+    if done and (refused := refusal(swap.evidence)):
         reason = wrapped(f"taken all the same: {refused}", width, "warn")
     if len(reason) > _REASON:
         cut, role = reason[_REASON - 1][0]
@@ -93,9 +95,9 @@ def outcome_lines(swap: SwapRow, width: int) -> list[Line]:
     return lines + reason
 
 
-def _quality(evidence: Mapping[str, Any], width: int) -> list[Line]:
-    reasons = [row for told in quality_reasons(evidence) for row in wrapped(told, width, "quiet")]
-    return [*quality_lines(evidence), *reasons]
+def _quality(quality: QualityVerdict | None, width: int) -> list[Line]:
+    reasons = [row for text in quality_reasons(quality) for row in wrapped(text, width, "quiet")]
+    return [*quality_lines(quality), *reasons]
 
 
 def _beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:

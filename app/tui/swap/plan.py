@@ -34,8 +34,7 @@ class Choices:
 
     def wanted(self, offer: Offer) -> Wanted:
         """The swap as confirmed."""
-        name = None if offer.back else offer.name
-        return Wanted(name, self.strategy, self.keep and not offer.back, self.why)
+        return Wanted(offer, self.strategy, self.keep and not offer.back, self.why)
 
 
 def strategy_of(offer: Offer, choices: Choices) -> str:

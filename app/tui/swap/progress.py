@@ -21,8 +21,8 @@ from app.tui.drawing.swap_steps import (
 )
 from app.tui.feed.frame import Frame
 from app.tui.widgets.frame_canvas import FrameCanvas
+from store.reports.swap import SwapReport
 from store.tables.starts import TimeLeft
-from store.tables.swaps import SwapRow
 
 _SIGNS = {"done": ("✓", "good"), "now": ("●", "primary"), "next": ("·", "quiet")}
 _SIGNS["failed"] = ("✗", "bad")
@@ -60,14 +60,14 @@ _DETAILED = 17
 """From so many rows on each phase of the start has its own."""
 
 
-def asked_line(swap: SwapRow, width: int) -> Line:
+def asked_line(swap: SwapReport, width: int) -> Line:
     """Who asked for a swap, when and why."""
     why = f": {outside(swap.why, 200)}" if swap.why else ""
     who = outside(swap.who, 60) or "somebody"
     return (Span(clip(f"asked for by {who} at {clock_time(swap.ts_ms)}{why}", width), "quiet"),)
 
 
-def start_bar(swap: SwapRow, left: TimeLeft | None, elapsed: float, width: int) -> Line:
+def start_bar(swap: SwapReport, left: TimeLeft | None, elapsed: float, width: int) -> Line:
     """The start as a bar: what is over, what the fastest earlier start still needed, and in dashes
     by how much longer the slowest took. Empty while nothing is started or nothing is known."""
     began = start_began(swap)
@@ -85,7 +85,7 @@ def start_bar(swap: SwapRow, left: TimeLeft | None, elapsed: float, width: int) 
     )
 
 
-def _state(frame: Frame, swap: SwapRow, elapsed: float) -> tuple[Line, Line]:
+def _state(frame: Frame, swap: SwapReport, elapsed: float) -> tuple[Line, Line]:
     """What it does and how long still; who waits."""
     doubt = left_text(frame.start_left) if starting(swap) else ""
     silent = silent_s(swap, elapsed)
@@ -109,7 +109,9 @@ def _state(frame: Frame, swap: SwapRow, elapsed: float) -> tuple[Line, Line]:
     return now, wait
 
 
-def step_lines(swap: SwapRow, elapsed: float, width: int, *, detailed: bool = False) -> list[Line]:
+def step_lines(
+    swap: SwapReport, elapsed: float, width: int, *, detailed: bool = False
+) -> list[Line]:
     """A row per step of a swap, running or over; `detailed` adds the phases of the start."""
     lines: list[Line] = []
     for step in steps_of(swap, elapsed):

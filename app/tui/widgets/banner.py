@@ -14,7 +14,7 @@ from app.tui.feed.frame import Frame
 from app.tui.widgets.frame_canvas import FrameCanvas
 
 if TYPE_CHECKING:
-    from store.tables.swaps import SwapRow
+    from store.reports.swap import SwapReport
 
 _WIDE = 100
 """From this width on there is room for what a swap's time left rests on."""
@@ -43,7 +43,7 @@ class Banner(FrameCanvas):
         return [(Span(pad(text, width), "alarm"),)]
 
 
-def swap_line(frame: Frame, swap: SwapRow, width: int) -> Line:
+def swap_line(frame: Frame, swap: SwapReport, width: int) -> Line:
     """A swap that runs: to which variant, what it does, since when, how long still."""
     elapsed = elapsed_s(swap, frame.now_ms)
     waiting, silent = waiting_s(swap, elapsed), silent_s(swap, elapsed)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from engines.command.arguments import read_arguments
 from engines.command.flags import last_value
 from engines.variants.places import model_place
 from engines.variants.weights import Weights, read_weights
+from store.reports.engine_evidence import EngineEvidence
 
 _KERNEL = re.compile(r"\b\w*(?:Kernel|LinearMethod)\b")
 _QUANTISED = re.compile(r"Quantizing (\d+) layers")
@@ -23,26 +22,7 @@ _LIMITS = ("kv-cache-dtype", "max-num-seqs", "max-num-batched-tokens", "max-mode
 _MOST_LOG = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What one engine shows. `layers_quantised` is what its log says it quantised while loading;
-    `limits` the arguments among those that change what it can do."""
-
-    model: str | None
-    weight_bytes: int | None
-    quantisation: str | None
-    dtype: str | None
-    asked_quantisation: str | None
-    layers_quantised: int | None
-    kernels: tuple[str, ...]
-    limits: tuple[tuple[str, str], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
-
-def evidence_of(arguments: Sequence[str], log: Path, directory: Path | None) -> Evidence:
+def evidence_of(arguments: Sequence[str], log: Path, directory: Path | None) -> EngineEvidence:
     """What an engine started with these arguments (after `vllm serve`) in `directory` shows; never
     raises."""
     model = read_arguments(arguments).model
@@ -54,7 +34,7 @@ def evidence_of(arguments: Sequence[str], log: Path, directory: Path | None) -> 
         text = ""
     counts = [int(count) for count in _QUANTISED.findall(text)]
     limits = ((name, last_value(arguments, name)) for name in _LIMITS)
-    return Evidence(
+    return EngineEvidence(
         model=model,
         weight_bytes=None if weights is None else weights.bytes_on_disk,
         quantisation=None if weights is None else weights.quantisation,
@@ -74,7 +54,7 @@ def _dtype(arguments: Sequence[str], weights: Weights | None) -> str | None:
     return None if weights is None else weights.dtype
 
 
-def unchanged(old: Evidence, new: Evidence) -> str:
+def unchanged(old: EngineEvidence, new: EngineEvidence) -> str:
     """Why nothing that was asked for has come about, '' where something has."""
     if new.asked_quantisation is not None and new.layers_quantised == 0:
         return f"--quantization {new.asked_quantisation} quantised 0 layers: it changed nothing"

@@ -28,6 +28,7 @@ from engines.serving import names
 from engines.serving.started import Started
 from engines.serving.startup import Phase
 from engines.supervision.order import Order
+from engines.supervisor.common.telling import begun, start_key, tell_start
 from engines.supervisor.swap.candidate import (
     Candidate,
     as_candidate,
@@ -35,15 +36,17 @@ from engines.supervisor.swap.candidate import (
     launch_of,
     variant_of,
 )
-from engines.supervisor.swap.evidence import Evidence, evidence_of
+from engines.supervisor.swap.evidence import evidence_of
 from engines.supervisor.swap.verify import scores_of, verify
-from engines.supervisor.telling import start_key, tell_start
 from engines.text.redact import redact_arguments
 from engines.variants import estimate, read_weights
 from engines.variants.places import model_place
 from engines.variants.strategy import Strategy, strategy_for
 from store.errors import NotAchieved, TrimtabError
 from store.records import KnobState
+from store.reports.engine_evidence import EngineEvidence
+from store.reports.step_line import StepLine
+from store.reports.swap import DONE, ROLLED_BACK, StartReport, SwapReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,13 @@ class Wiring:
     it has the old one's name, and the old one another."""
 
     listener: socket
-    say: Callable[[str], None]
+    tell: Callable[[SwapReport, str], None]
     interrupted: Callable[[], Literal["", "stop", "call off"]]
     taken_over: Callable[[Launch, Started, float], None]
 
 
 class Swap:
-    """One swap; `result` tells of it, also while it runs.
+    """One swap; `report` tells of it, also while it runs.
 
     It goes back to `before`, if that is given, instead of to the variant of the order.
     """
@@ -86,16 +89,7 @@ class Swap:
         self._began = time.monotonic()
         self._closed_at: float | None = None
         self._failed = ""
-        self._lines: list[dict[str, Any]] = []
-        self.result: dict[str, Any] = {
-            "id": order.id,
-            "variant": self._variant.name,
-            "strategy": order.strategy,
-            "outcome": "running",
-            "reason": "",
-            "waited_s": 0.0,
-            "steps": self._lines,
-        }
+        self.report = begun(order, self._variant.name)
 
     def run(self) -> Started:
         """Do it, or leave things as they were. `close` is to follow, once all is settled."""
@@ -107,12 +101,13 @@ class Swap:
 
     def close(self) -> None:
         """Tell how it ended: whoever follows it may act on the engine from then on."""
-        outcome = "rolled back" if self._failed else "done"
-        self.result |= {"outcome": outcome, "reason": self._failed, "took_s": self.elapsed_s}
+        outcome = ROLLED_BACK if self._failed else DONE
+        self._note(outcome=outcome, reason=self._failed, took_s=self.elapsed_s)
         self._say(outcome, self._failed or f"{self._variant.name} serves")
 
     def _swap(self) -> Started:
-        strategy = self.result["strategy"] = self._strategy()
+        strategy = self._strategy()
+        self._note(strategy=strategy)
         launch = as_candidate(
             self._target, self._launch, self._old.started.log_path, beside=strategy == "overlap"
         )
@@ -174,20 +169,17 @@ class Swap:
         new = Candidate(spawn(launch, self._wiring.listener, held=True))
         began = time.monotonic()
         model, command = start_key(launch)
-        phases: dict[str, float] = {}
-        self.result["start"] = {
-            "model": model,
-            "command": command,
-            "beside": beside,
-            "at_s": self.elapsed_s,
-            "phases": phases,
-        }
+        start = StartReport(model, command, beside, self.elapsed_s)
+        self._note(start=start)
         self._say("start", f"process {new.started.pid}")
 
         def report(phase: Phase) -> None:
+            nonlocal start
             self._go_on()
-            if phase.index and phase.text not in phases:
-                phases[phase.text] = round(phase.elapsed_s, 1)
+            if phase.index and phase.text not in start.phases:
+                reached = {phase.text: round(phase.elapsed_s, 1)}
+                start = replace(start, phases={**start.phases, **reached})
+                self._note(start=start)
                 self._say("start", phase.text)
 
         try:
@@ -196,12 +188,14 @@ class Swap:
             new.end(0)
             raise
         took_s = round(time.monotonic() - began, 1)
-        tell_start(self.order.db, launch, beside=beside, took_s=took_s, phases=phases)
+        tell_start(self.order.db, launch, beside=beside, took_s=took_s, phases=start.phases)
         return new
 
-    def _verify(self, new: Candidate, launch: Launch, old: Evidence, before: Scores | None) -> None:
+    def _verify(
+        self, new: Candidate, launch: Launch, old: EngineEvidence, before: Scores | None
+    ) -> None:
         self._say("verify", "it answers; what changed, and is it as good")
-        found = verify(
+        evidence = verify(
             self._ask(new),
             self.order,
             self._launch.model,
@@ -209,17 +203,18 @@ class Swap:
             new=evidence_of(launch.arguments, new.started.log_path, self._directory),
             before=before,
         )
-        self.result["evidence"] = found.to_json()
-        quality = found.quality
+        self._note(evidence=evidence)
+        quality, refused = evidence.quality, evidence.refused
+        assert quality is not None
         self._say("verify", f"quality {quality.outcome}: {'; '.join(quality.reasons) or 'as good'}")
-        if not found.refused:
+        if not refused:
             return
         if self._goes_back:
-            self._say("verify", f"it served before, so it is taken: {found.refused}")
+            self._say("verify", f"it served before, so it is taken: {refused}")
         elif self.order.keep:
-            self._say("verify", f"kept all the same, as asked: {found.refused}")
+            self._say("verify", f"kept all the same, as asked: {refused}")
         else:
-            raise NotAchieved(found.refused)
+            raise NotAchieved(refused)
 
     def _carry_over(self, new: Candidate, knobs: list[KnobState]) -> None:
         """Give the new engine the live values that the old one had been set to."""
@@ -261,7 +256,7 @@ class Swap:
 
     def _opened(self) -> None:
         if self._closed_at is not None:
-            self.result["waited_s"] = round(time.monotonic() - self._closed_at, 1)
+            self._note(waited_s=round(time.monotonic() - self._closed_at, 1))
 
     def _ask(self, engine: Candidate) -> Asker:
         return over_socket(
@@ -279,5 +274,8 @@ class Swap:
         return round(time.monotonic() - self._began, 1)
 
     def _say(self, step: str, text: str) -> None:
-        self._lines.append({"at_s": self.elapsed_s, "step": step, "text": text})
-        self._wiring.say(f"{step}: {text}")
+        self._note(steps=(*self.report.steps, StepLine(self.elapsed_s, step, text)))
+        self._wiring.tell(self.report, f"{step}: {text}")
+
+    def _note(self, **changed: Any) -> None:
+        self.report = replace(self.report, **changed)

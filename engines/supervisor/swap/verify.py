@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from engines.quality.asking import Asker
 from engines.quality.judging import judge
 from engines.quality.scoring import Scores, score
 from engines.quality.texts import Text, built_in_texts, read_texts
-from engines.quality.verdict import QualityVerdict
 from engines.supervision.order import Order
-from engines.supervisor.swap.evidence import Evidence, unchanged
+from engines.supervisor.swap.evidence import unchanged
 from store.errors import NotAchieved, TrimtabError
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What was found; `refused` says why the engine may not take over, '' if it may."""
-
-    old: Evidence
-    new: Evidence
-    quality: QualityVerdict
-    refused: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "old": self.old.to_json(),
-            "new": self.new.to_json(),
-            "quality": self.quality.to_json(),
-            "refused": self.refused,
-        }
+from store.reports.engine_evidence import EngineEvidence
+from store.reports.swap import SwapEvidence
 
 
 def texts_of(order: Order) -> tuple[Text, ...]:
@@ -52,10 +31,10 @@ def verify(
     order: Order,
     model: str,
     *,
-    old: Evidence,
-    new: Evidence,
+    old: EngineEvidence,
+    new: EngineEvidence,
     before: Scores | None,
-) -> Verified:
+) -> SwapEvidence:
     """Ask the new engine and weigh what it shows.
 
     Raises `NotAchieved` where it does not answer at all.
@@ -75,8 +54,8 @@ def verify(
         refused = "its weights are others and its answers the same to the bit: it changed nothing"
     if not refused and quality.outcome == "fail":
         refused = "its quality fails: " + "; ".join(quality.reasons)
-    return Verified(old, new, quality, refused)
+    return SwapEvidence(old, new, quality, refused)
 
 
-def _other_weights(old: Evidence, new: Evidence) -> bool:
+def _other_weights(old: EngineEvidence, new: EngineEvidence) -> bool:
     return (old.model, old.asked_quantisation) != (new.model, new.asked_quantisation)

@@ -6,6 +6,7 @@ import json
 import socket
 from dataclasses import asdict, dataclass
 
+from engines.launch.launch import Launch
 from engines.supervisor.takeover.conditions import Conditions, conditions_from_json
 from engines.supervisor.takeover.sockets import take
 from engines.supervisor.takeover.takeover import Adoption, Takeover, takeover_from_json
@@ -24,12 +25,12 @@ class Beginning:
         """One line of JSON, undecodable bytes of the environment and all."""
         return json.dumps(asdict(self)) + "\n"
 
-    def take_on(self) -> tuple[socket.socket, Adoption | None]:
-        """The address, and the takeover that is to come, in the keeper's own process."""
+    def take_on(self, launch: Launch) -> tuple[socket.socket, Adoption | None]:
+        """The address, and the takeover for `launch` that is to come, in the keeper's process."""
         self.conditions.apply()
         if self.takeover is not None:
             taken = take(self.takeover.held)
-            return taken.listener, Adoption(self.takeover, taken)
+            return taken.listener, Adoption(self.takeover, taken, launch)
         assert self.descriptor is not None
         listener = socket.socket(fileno=self.descriptor)
         listener.set_inheritable(False)

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,15 @@ from engines.provision.places import log_file
 from engines.serving import registry, stopping
 from engines.serving.started import Started, started_as
 from engines.serving.startup import Phase, wait_healthy
+from engines.supervision.takeover_report import DONE, GIVEN_BACK, LOST, TakeoverReport
 from engines.supervisor.takeover.conditions import Conditions, conditions_from_json
 from engines.supervisor.takeover.connections import Load, drain
 from engines.supervisor.takeover.sockets import Held, Taken, open_after, open_beside, prefer
 from store.errors import NotAchieved, TrimtabError
+from store.reports.step_line import StepLine
 
 GRACE_S = 20.0
 _POLL_S = 0.1
-
-FRUITLESS = ("given back", "lost")
-"""Outcomes that leave nothing to supervise: the old command runs by itself, or does not."""
 
 Say = Callable[[str, str], None]
 """Told a step and a line about it."""
@@ -67,23 +66,15 @@ def takeover_from_json(told: Mapping[str, Any]) -> Takeover:
 
 
 class Adoption:
-    """One takeover; `result` tells of it, also while it runs."""
+    """One takeover of an engine, for `launch`; `report` tells of it, also while it runs."""
 
-    def __init__(self, order: Takeover, taken: Taken) -> None:
+    def __init__(self, order: Takeover, taken: Taken, launch: Launch) -> None:
         self.order = order
         self._taken = taken
         self._began = time.monotonic()
         self._closed_at: float | None = None
-        self._lines: list[dict[str, Any]] = []
         self._say_to: Say | None = None
-        self.result: dict[str, Any] = {
-            "outcome": "running",
-            "reason": "",
-            "way": taken.way,
-            "cut": 0,
-            "waited_s": 0.0,
-            "steps": self._lines,
-        }
+        self.report = TakeoverReport(launch.name, launch.url, taken.way)
 
     def run(self, launch: Launch, say: Say) -> Started | None:
         """Do it; the engine, or None where the old command runs again by itself."""
@@ -98,8 +89,8 @@ class Adoption:
         except TrimtabError as error:
             self._give_back(launch, " · ".join(filter(None, (error.what, error.meaning))))
             return None
-        self.result["pid"] = started.pid
-        self._finish("done", "")
+        self._tell(pid=started.pid)
+        self._finish(DONE, "")
         return started
 
     def _started_before(self, launch: Launch) -> Started | None:
@@ -121,7 +112,7 @@ class Adoption:
             else:
                 self._say("drain", f"process {order.pid} still takes connections while it finishes")
             drained = drain(order.held, load, order.drain_s, alive=self._old_lives, tell=_nobody)
-        self.result["cut"] = drained.cut
+        self._tell(cut=drained.cut)
         if drained.cut != 0:
             count = "what had not ended" if drained.cut is None else f"{drained.cut} requests"
             self._say("drain", f"{count} after {order.drain_s:g} s: cut")
@@ -165,13 +156,13 @@ class Adoption:
 
         wait_healthy(started, self.order.start_s, report)
         if self._closed_at is not None:
-            self.result["waited_s"] = round(time.monotonic() - self._closed_at, 1)
+            self._tell(waited_s=round(time.monotonic() - self._closed_at, 1))
 
     def _give_back(self, launch: Launch, reason: str) -> None:
         """Let the old command run by itself, without the plugin: that may be the cause."""
         if self._old_lives():
             self._shut()
-            self._finish("given back", f"{reason}; process {self.order.pid} serves on")
+            self._finish(GIVEN_BACK, f"{reason}; process {self.order.pid} serves on")
             return
         self._say("go back", f"{reason}; starting the old command again, without the plugin")
         with contextlib.suppress(TrimtabError):
@@ -183,14 +174,14 @@ class Adoption:
             pid = _run_alone(launch, self.order.environ, log)
         except OSError as error:
             why = f"{reason}; and the old command could not be started: {error.strerror}"
-            self._finish("lost", why)
+            self._finish(LOST, why)
             return
-        self.result["pid"] = pid
+        self._tell(pid=pid)
         self._say("go back", f"process {pid}, its log is {log}")
         if self._answers(pid, launch):
-            self._finish("given back", reason)
+            self._finish(GIVEN_BACK, reason)
         else:
-            self._finish("lost", f"{reason}; and the old command does not answer either: see {log}")
+            self._finish(LOST, f"{reason}; and the old command does not answer either: see {log}")
 
     def _shut(self) -> None:
         """Listen no more; the keeper's copy stays bound, which does not keep others from it."""
@@ -210,14 +201,17 @@ class Adoption:
 
     def _say(self, step: str, text: str) -> None:
         at_s = round(time.monotonic() - self._began, 1)
-        self._lines.append({"at_s": at_s, "step": step, "text": text})
+        self._tell(steps=(*self.report.steps, StepLine(at_s, step, text)))
         if self._say_to is not None:
             self._say_to(step, text)
 
     def _finish(self, outcome: str, reason: str) -> None:
         self._say(outcome, reason or "it serves under a supervisor of its own")
         took_s = round(time.monotonic() - self._began, 1)
-        self.result |= {"reason": reason, "took_s": took_s, "outcome": outcome}
+        self._tell(reason=reason, took_s=took_s, outcome=outcome)
+
+    def _tell(self, **changed: Any) -> None:
+        self.report = replace(self.report, **changed)
 
 
 def _nobody(_: str) -> None:

@@ -5,6 +5,7 @@ It goes over pipes only and is never written down: launches carry keys.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,16 @@ class Memory:
     before: tuple[Launch, ...] = ()
     swapping: Order | None = None
     taken_over: bool = False
+
+    @property
+    def launch_id(self) -> str:
+        """What a plan is made for: the launch in force and the one that a swap back goes to, whole.
+        It differs once either is another, and tells nothing of what they hold."""
+        whole = [
+            (launch.command, launch.directory, sorted(launch.environ.items()))
+            for launch in (self.launch, *self.before[-1:])
+        ]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
     def swapped_to(self, launch: Launch) -> Memory:
         """When the swap that runs has come to `launch`."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from store.reports.fields import a_number, an_object
 
 
 @dataclass(frozen=True)
@@ -37,3 +41,18 @@ class Thresholds:
             raise ValueError("min_top1_agreement is a share from 0 to 1")
         if self.min_tokens < 1:
             raise ValueError("min_tokens is 1 or more")
+
+
+def thresholds_from_json(written: object) -> Thresholds | None:
+    """What `dataclasses.asdict` and JSON made of them; what can be no limit is the default. None
+    where there are none."""
+    fields = an_object(written)
+    if fields is None:
+        return None
+    limits = Thresholds()
+    for name, value in fields.items():
+        number: Any = a_number(value)
+        if name in vars(limits) and number is not None:
+            with contextlib.suppress(ValueError):
+                limits = replace(limits, **{name: number})
+    return limits

@@ -8,26 +8,26 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from engines.command.arguments import read_arguments
-from engines.launch.launch import BEFORE
+from engines.discovery.find import probe
+from engines.launch.launch import BEFORE, Launch
+from engines.recording.current_run import run_of
+from engines.supervision.order import Order
 from store.clock import now_ms
 from store.errors import TrimtabError
+from store.ledger.connection import Ledger
 from store.records import VARIANT, Change, Event
+from store.reports.step_line import StepLine
+from store.reports.swap import RUNNING, SwapReport
+from store.tables import changes, engines, events, starts, swaps
 from store.tables.starts import StartRow, command_key
-
-if TYPE_CHECKING:
-    from engines.launch.launch import Launch
-    from engines.supervision.order import Order
-    from store.ledger.connection import Ledger
 
 
 def tell_event(db: Path | None, launch: Launch, kind: str, text: str) -> None:
     """Add a line to the engine's event log."""
-    from store.tables import events
-
     _write(db, launch, lambda ledger, engine: events.add(ledger, engine, _event(kind, text)))
 
 
@@ -35,8 +35,6 @@ def tell_start(
     db: Path | None, launch: Launch, *, beside: bool, took_s: float, phases: Mapping[str, float]
 ) -> None:
     """Keep how long the engine took until it was healthy."""
-    from store.tables import starts
-
     row = StartRow(now_ms(), *start_key(launch), beside, took_s, phases)
     _write(db, launch, lambda ledger, engine: starts.record(ledger, engine, row))
 
@@ -46,30 +44,15 @@ def start_key(launch: Launch) -> tuple[str, str]:
     return read_arguments(launch.arguments).model or launch.model, command_key(launch.arguments)
 
 
-def tell_swap(order: Order, launch: Launch, result: Mapping[str, Any], text: str) -> None:
+def tell_swap(db: Path | None, launch: Launch, report: SwapReport, text: str) -> None:
     """Bring the swap's row up to date, and add a line to the event log."""
-    from store.tables import events, swaps
-
-    row = swaps.SwapRow(
-        id=order.id,
-        ts_ms=order.asked_ms,
-        variant=str(result["variant"]),
-        strategy=str(result["strategy"]),
-        outcome=str(result["outcome"]),
-        reason=str(result["reason"]),
-        who=order.who,
-        why=order.why,
-        took_s=result.get("took_s"),
-        waited_s=result.get("waited_s"),
-        evidence={name: result[name] for name in ("steps", "start", "evidence") if name in result},
-    )
 
     def write(ledger: Ledger, engine: int) -> None:
         with ledger.transaction():
-            swaps.record(ledger, engine, row)
+            swaps.record(ledger, engine, report)
             events.add(ledger, engine, _event("swap", text))
 
-    _write(order.db, launch, write)
+    _write(db, launch, write)
 
 
 def tell_change(
@@ -78,10 +61,6 @@ def tell_change(
     """Keep a finished swap as a change of the variant, in the run of the new engine."""
     if order.db is None:
         return
-    from engines.discovery.find import probe
-    from engines.recording.current_run import run_of
-    from store.tables import changes
-
     change = Change(
         id=order.id,
         ts_ms=now_ms(),
@@ -104,42 +83,54 @@ def tell_change(
         )
 
 
-def tell_interrupted(order: Order, launch: Launch, outcome: str, reason: str) -> dict[str, Any]:
+def tell_interrupted(order: Order, launch: Launch, outcome: str, reason: str) -> SwapReport:
     """Close the row of a swap whose supervisor was killed; what can be told of it."""
-    from store.tables import swaps
-
-    result = interrupted(order) | {
-        "outcome": outcome,
-        "reason": reason,
-        "took_s": round((now_ms() - order.asked_ms) / 1000, 1),
-    }
+    report = interrupted(order)
 
     def read(ledger: Ledger, _: int) -> None:
+        nonlocal report
         known = swaps.get(ledger, order.id)
         if known is not None:
-            result.update(known.evidence, strategy=known.strategy)
+            report = replace(
+                report,
+                strategy=known.strategy,
+                steps=known.steps,
+                start=known.start,
+                evidence=known.evidence,
+            )
 
     _write(order.db, launch, read)
     text = reason or "the swap had been done"
-    result["steps"] = [
-        *result["steps"],
-        {"at_s": result["took_s"], "step": outcome, "text": text},
-    ]
-    tell_swap(order, launch, result, f"{outcome}: {text}")
-    return result
+    took_s = round((now_ms() - order.asked_ms) / 1000, 1)
+    report = replace(
+        report,
+        outcome=outcome,
+        reason=reason,
+        took_s=took_s,
+        steps=(*report.steps, StepLine(took_s, outcome, text)),
+    )
+    tell_swap(order.db, launch, report, f"{outcome}: {text}")
+    return report
 
 
-def interrupted(order: Order) -> dict[str, Any]:
+def interrupted(order: Order) -> SwapReport:
     """What is known of a swap whose supervisor was killed before the engine serves again."""
-    return {
-        "id": order.id,
-        "variant": BEFORE if order.variant is None else order.variant.name,
-        "strategy": order.strategy,
-        "outcome": "running",
-        "reason": "",
-        "waited_s": None,
-        "steps": [],
-    }
+    name = BEFORE if order.variant is None else order.variant.name
+    return replace(begun(order, name), waited_s=None)
+
+
+def begun(order: Order, variant: str) -> SwapReport:
+    """The report of a swap to `variant` that begins."""
+    return SwapReport(
+        id=order.id,
+        ts_ms=order.asked_ms,
+        variant=variant,
+        strategy=order.strategy,
+        outcome=RUNNING,
+        who=order.who,
+        why=order.why,
+        waited_s=0.0,
+    )
 
 
 def _event(kind: str, text: str) -> Event:
@@ -149,9 +140,6 @@ def _event(kind: str, text: str) -> Event:
 def _write(db: Path | None, launch: Launch, write: Callable[[Ledger, int], object]) -> None:
     if db is None:
         return
-    from store.ledger.connection import Ledger
-    from store.tables import engines
-
     with contextlib.suppress(TrimtabError, sqlite3.Error), Ledger.open(db) as ledger:
         row = engines.find_engine(ledger, launch.url)
         known = row.id if row else engines.upsert_engine(ledger, launch.url, launch.name)

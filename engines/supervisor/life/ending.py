@@ -1,0 +1,49 @@
+"""How an engine ends: by itself, for good, or because it was asked to."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+from engines.serving import registry, stopping
+from engines.serving.causes import why_it_ended
+from engines.serving.started import Started
+from engines.supervisor.life.life import Life
+from engines.supervisor.life.states import GivenUp, Pausing, State, Stopped, Stopping
+from store.errors import TrimtabError
+
+
+def crashed(life: Life, engine: Started) -> State:
+    """What follows when the engine has ended by itself."""
+    life.say(f"process {engine.pid} ended: {why_it_ended(engine.log_path) or 'no reason given'}")
+    stopping.end_orphans(life.launch.name)
+    since = life.serving_since
+    if since is None and not life.backoff.failures:
+        return give_up(life, "it never served, and another start would not mend that")
+    return Pausing(0.0 if since is None else time.monotonic() - since)
+
+
+def give_up(life: Life, why: str) -> GivenUp:
+    """Let go of the engine and say so."""
+    registry.forget(life.launch.name)
+    life.say(f"GIVEN UP: {why}. Connections to {life.launch.url} are refused from now on")
+    return GivenUp()
+
+
+def stop(life: Life, state: Stopping) -> State:
+    """End the engine, its requests first."""
+    name = life.launch.name
+    life.say("stopping: no new connections, what runs may finish")
+    try:
+        stopped = stopping.stop(name, drain_s=state.drain_s, listener=life.listener)
+    except TrimtabError as error:
+        life.say(f"it had ended already: {error.what}")
+        pid = 0 if life.engine is None else life.engine.pid
+        stopped = stopping.Stopped(name, pid, drained=True, killed=(), took_s=0.0)
+    else:
+        life.say(f"stopped in {stopped.took_s:.1f} s")
+    life.stopped = stopped
+    with contextlib.suppress(OSError):
+        life.listener.shutdown(socket.SHUT_RDWR)  # the keeper's copy, too: refuse from now on
+    return Stopped()

@@ -1,0 +1,66 @@
+"""Where a supervisor begins: the engine as one before it left it, or none yet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+
+from engines.control.front import Front, front_path
+from engines.serving import names, registry, stopping
+from engines.serving.started import Started, started_as
+from engines.supervisor.common.start_watch import StartWatch
+from engines.supervisor.common.telling import tell_interrupted
+from engines.supervisor.life.life import Life
+from engines.supervisor.life.states import Loading, Recovering, Starting, State
+from store.errors import TrimtabError
+from store.reports.swap import DONE, ROLLED_BACK
+
+
+def recover(life: Life, _: Recovering) -> State:
+    """Follow the engine that a supervisor before this one left, or start one."""
+    if life.memory.taken_over:
+        name_swapped(life.launch.name)
+    left = registry.find_serving(life.launch.name)
+    if left is None:
+        return Starting()
+    life.say(f"found process {left.pid}, which runs already")
+    engine = started_as(left, log_only=life.launch.log_only)
+    life.watch = StartWatch(engine, whole=False)
+    return Loading(engine)
+
+
+def name_swapped(name: str) -> None:
+    """Give the engine that has taken over the name of the one before, and that one another."""
+    for candidate in names.candidate_names(name):
+        if registry.find_serving(candidate) is None:
+            continue
+        if registry.find_serving(name) is not None:
+            registry.rename(name, names.leaving_name(name))
+        registry.rename(candidate, name)
+
+
+def end_unfinished(life: Life, engine: Started) -> None:
+    """End what a swap has left whose supervisor was killed: the new engine where it had not taken
+    over, else the old one."""
+    name = life.launch.name
+    for left in (*names.candidate_names(name), names.leaving_name(name)):
+        if registry.find_serving(left) is None:
+            continue
+        life.say(f"a killed supervisor left a swap unfinished: ending {left}")
+        with contextlib.suppress(TrimtabError):
+            Front(front_path(engine.pid, os.geteuid())).open()
+        with contextlib.suppress(TrimtabError):
+            stopping.stop(left, drain_s=stopping.DRAIN_S)
+
+
+def tell_unfinished(life: Life) -> None:
+    """Say what became of the swap in which the supervisor before this one was killed."""
+    order = life.memory.swapping
+    if order is None:
+        return
+    outcome, reason = ROLLED_BACK, "its supervisor was killed in the midst"
+    if life.memory.taken_over:
+        outcome, reason = DONE, ""
+    life.swap = tell_interrupted(order, life.launch, outcome, reason)
+    life.remember(replace(life.memory, swapping=None, taken_over=False))

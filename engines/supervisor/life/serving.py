@@ -1,0 +1,23 @@
+"""While the engine serves: it may crash, be swapped or be stopped."""
+
+from __future__ import annotations
+
+import time
+
+from engines.host import lifetime
+from engines.supervisor.life.ending import crashed
+from engines.supervisor.life.life import TURN_S, Life
+from engines.supervisor.life.states import Serving, State, Stopping, Swapping
+
+
+def serve(life: Life, state: Serving) -> State:
+    """Wait until something comes about."""
+    engine = life.engine = state.engine
+    while life.asked.drain_s is None:
+        if not lifetime.is_alive(engine.pid, engine.start_ticks):
+            return crashed(life, engine)
+        if life.asked.order is not None:
+            order, life.asked.order = life.asked.order, None
+            return Swapping(engine, order)
+        time.sleep(TURN_S)
+    return Stopping(life.asked.drain_s)

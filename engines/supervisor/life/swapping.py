@@ -1,0 +1,63 @@
+"""While a swap runs: what it is given, and what is kept of it at each step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from engines.launch.launch import Launch
+from engines.serving.started import Started
+from engines.supervision.order import Order
+from engines.supervisor.common.telling import tell_change, tell_swap
+from engines.supervisor.life.life import Life
+from engines.supervisor.life.recovering import name_swapped
+from engines.supervisor.life.states import Serving, State, Swapping
+from engines.supervisor.swap.swap import Swap, Wiring
+from store.reports.swap import SwapReport
+
+
+def run_swap(life: Life, state: Swapping, enter: Callable[[State], None]) -> State:
+    """Do it, or leave things as they were; `enter` makes a state the present one at once."""
+    order = state.order
+    life.remember(replace(life.memory, swapping=order))
+    before = life.memory.before[-1] if order.variant is None else None
+
+    def tell(report: SwapReport, text: str) -> None:
+        life.swap = report
+        life.say(f"swap: {text}", quiet=True)
+        tell_swap(order.db, life.launch, report, text)
+
+    def taken_over(launch: Launch, running: Started, elapsed_s: float) -> None:
+        _take_over(life, order, launch, running, elapsed_s)
+
+    def interrupted() -> Literal["", "stop", "call off"]:
+        if life.asked.drain_s is not None:
+            return "stop"
+        return "call off" if life.asked.call_off else ""
+
+    wiring = Wiring(life.listener, tell, interrupted, taken_over)
+    swap = Swap(order, (life.launch, state.engine), wiring, before=before)
+    life.swap = swap.report
+    life.engine = running = swap.run()
+    life.remember(replace(life.memory, swapping=None, taken_over=False))
+    life.asked.call_off = False
+    life.serving_since = time.monotonic()
+    after = Serving(running)
+    enter(after)  # whoever follows the swap may act on the engine once its end is told
+    swap.close()
+    return after
+
+
+def _take_over(
+    life: Life, order: Order, launch: Launch, running: Started, elapsed_s: float
+) -> None:
+    """From now on the new engine is the engine."""
+    old = life.launch
+    # The keeper knows first: when this supervisor is killed the next one finishes the swap.
+    life.remember(life.memory.swapped_to(launch))
+    life.engine = running
+    name_swapped(life.launch.name)
+    undoes = old.swap_id if order.variant is None else None
+    tell_change(order, old, launch, elapsed_s, undoes)

@@ -1,0 +1,28 @@
+"""The supervisor's own process: it lives through its states and answers on its socket."""
+
+from __future__ import annotations
+
+import signal
+
+from engines.inside.trimtab_inside.server import Server
+from engines.inside.trimtab_inside.sockets import prepare_directory
+from engines.serving.stopping import DRAIN_S
+from engines.supervision.client import socket_of
+from engines.supervisor.desk import SupervisorDesk
+from engines.supervisor.life.life import Life
+from engines.supervisor.life.supervisor import Supervisor
+
+
+def supervise(life: Life) -> int:
+    """Supervise until the engine is stopped (0) or given up (1)."""
+    supervisor = Supervisor(life)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.ask_stop(DRAIN_S))
+    path = socket_of(life.launch.name)
+    prepare_directory(path.parent)
+    control = Server(path, SupervisorDesk(supervisor))
+    control.start()
+    try:
+        return supervisor.run()
+    finally:
+        control.stop()

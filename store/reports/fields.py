@@ -1,0 +1,42 @@
+"""Values out of JSON that another program wrote: one of another type than agreed is unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def an_object(value: object) -> Mapping[str, Any] | None:
+    """A JSON object."""
+    return value if isinstance(value, Mapping) else None
+
+
+def a_list(value: object) -> list[Any]:
+    """A JSON array, empty where there is none."""
+    return value if isinstance(value, list) else []
+
+
+def a_text(value: object) -> str | None:
+    """A string."""
+    return value if isinstance(value, str) else None
+
+
+def a_number(value: object) -> float | None:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def a_count(value: object) -> int | None:
+    """A whole number."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def an_interval(value: object) -> tuple[float, float] | None:
+    """The two ends of an interval."""
+    ends = [a_number(end) for end in a_list(value)]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+        return None
+    return ends[0], ends[1]

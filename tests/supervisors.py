@@ -1,0 +1,17 @@
+"""What a supervisor says, for tests that wait for it."""
+
+from engines.supervision import client
+from engines.supervision.status import SupervisorStatus
+
+
+def state_of(name: str) -> str | None:
+    """The words of its state, None where nobody answers."""
+    status = client.status(name)
+    return None if status is None else status.state
+
+
+def answering(name: str) -> SupervisorStatus:
+    """What it says, where somebody must answer."""
+    status = client.status(name)
+    assert status is not None
+    return status
