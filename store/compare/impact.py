@@ -69,7 +69,7 @@ def impact(
     blocks = (_length(spans.before) // block_ms, _length(spans.after) // block_ms)
     comparison = None
     if min(blocks) > 0 and change.outcome == "applied":
-        from store.compare.comparison import compare
+        from store.compare.comparison import compare  # numpy, only where one is made
 
         comparison = compare(ledger, spans.before, spans.after, prices, block_ms=block_ms)
         blocks = (comparison.windows[0].blocks, comparison.windows[1].blocks)

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from store.errors import LedgerUnusable
 from store.ledger.creation import create_if_new, raise_version
 from store.ledger.identity import NewerLedger, NotALedger, foreign, recognise
-from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
+from store.ledger.schema import APPLICATION_ID
+from store.ledger.versions.steps import SCHEMA_VERSION
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another process's write to end."""

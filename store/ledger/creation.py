@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from store.ledger.schema import SCHEMA_VERSION
+from store.ledger.migrations import migrate
+from store.ledger.versions.steps import SCHEMA_VERSION
 
 
 def create_if_new(path: Path) -> None:
@@ -39,8 +40,6 @@ def create_if_new(path: Path) -> None:
 
 def raise_version(connection: sqlite3.Connection) -> None:
     """Bring a ledger up to date. Who comes second waits, then finds it done."""
-    from store.ledger.migrations import migrate
-
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:

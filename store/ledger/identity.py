@@ -14,7 +14,8 @@ import threading
 from pathlib import Path
 
 from store.errors import LedgerUnusable
-from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
+from store.ledger.schema import APPLICATION_ID
+from store.ledger.versions.steps import SCHEMA_VERSION
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100

@@ -1,5 +1,6 @@
-"""Friendly views for sqlite3, Datasette and pandas: names with units, rates instead of totals.
+"""The views: `readings` put together from its two parts, and friendly ones on top.
 
+The friendly ones are for sqlite3, Datasette and pandas: names with units, rates instead of totals.
 A row's rate is since the row before it, which is looked up rather than taken with lag(): so a time
 range or a LIMIT reads only the rows it asks for.
 """
@@ -7,6 +8,7 @@ range or a LIMIT reads only the rows it asks for.
 from __future__ import annotations
 
 from store.ledger.schema import MINUTE_MS, cumulative
+from store.reading import MAXIMA, READING_COLUMNS
 
 
 def _time(column: str) -> str:
@@ -32,12 +34,26 @@ def _grew(column: str) -> str:
     return f"(now.{column} - {cumulative(column, 'was', 'was_base')})"
 
 
+READINGS = f"""
+SELECT grown.run_id AS run_id, grown.ts_ms AS ts_ms, {
+    ", ".join(
+        f"grown.{column} AS {column}"
+        if column in MAXIMA
+        else f"{cumulative(column, 'grown', 'base')} AS {column}"
+        for column in READING_COLUMNS[2:]
+    )
+}
+FROM reading_rows AS grown
+CROSS JOIN reading_bases AS base
+  ON base.run_id = grown.run_id AND base.minute = grown.ts_ms / {MINUTE_MS}
+"""
+"""The query of the view `readings`, whose columns are `READING_COLUMNS`."""
+
 _FINISHED = " + ".join(
     _grew(f"requests_{reason}") for reason in ("stop", "length", "abort", "error", "other")
 )
 
-_READINGS = f"""
-CREATE VIEW v_readings AS
+_RATES = f"""
 SELECT
   engines.name AS engine, runs.model, now.run_id, {_time("now.ts_ms")} AS time_utc, now.ts_ms,
   {_step("ts_ms")} / 1000.0 AS step_seconds,
@@ -70,7 +86,6 @@ JOIN engines ON engines.id = runs.engine_id
 """
 
 _RUNS = f"""
-CREATE VIEW v_runs AS
 SELECT
   runs.id AS run_id, engines.name AS engine, engines.url, runs.model, runs.pid,
   runs.vllm_version, runs.control, runs.reason,
@@ -81,7 +96,6 @@ FROM runs JOIN engines ON engines.id = runs.engine_id
 """
 
 _CHANGES = f"""
-CREATE VIEW v_changes AS
 SELECT
   {_time("changes.ts_ms")} AS time_utc, engines.name AS engine, changes.run_id, knob,
   {_value("from_value")} AS from_value, {_value("to_value")} AS to_value,
@@ -93,7 +107,6 @@ JOIN engines ON engines.id = runs.engine_id
 """
 
 _KNOBS = f"""
-CREATE VIEW v_knobs AS
 SELECT
   engines.name AS engine, now.run_id, now.name AS knob, kind,
   {_value("value")} AS value, {_value("start")} AS start_value, minimum, maximum, now.reason,
@@ -107,7 +120,6 @@ JOIN engines ON engines.id = runs.engine_id
 """
 
 _SNAPSHOTS = f"""
-CREATE VIEW v_snapshots AS
 SELECT
   snapshots.name, engines.name AS engine,
   {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc,
@@ -117,7 +129,6 @@ FROM snapshots JOIN engines ON engines.id = snapshots.engine_id
 """
 
 _DEVICES = f"""
-CREATE VIEW v_devices AS
 SELECT
   engines.name AS engine, now.run_id, devices.kind, devices.name AS device, devices.uuid,
   {_time("now.ts_ms")} AS time_utc, now.ts_ms,
@@ -136,37 +147,30 @@ JOIN engines ON engines.id = runs.engine_id
 """
 
 _EVENTS = f"""
-CREATE VIEW v_events AS
 SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, kind, text, ts_ms
 FROM events JOIN engines ON engines.id = events.engine_id
 """
 
 _SWAPS = f"""
-CREATE VIEW v_swaps AS
 SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, variant, strategy, outcome, reason,
   who, why, took_s, waited_s, swaps.id AS swap_id, evidence, ts_ms
 FROM swaps JOIN engines ON engines.id = swaps.engine_id
 """
 
-VIEWS_OF_SWAPS: dict[str, str] = {"v_swaps": _SWAPS}
-"""What version 2 adds."""
-
 _STARTS = f"""
-CREATE VIEW v_starts AS
 SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, model, beside, took_s, phases, ts_ms
 FROM starts JOIN engines ON engines.id = starts.engine_id
 """
 
-VIEWS_OF_STARTS: dict[str, str] = {"v_starts": _STARTS}
-"""What version 3 adds."""
-
 VIEWS: dict[str, str] = {
-    "v_readings": _READINGS,
+    "v_readings": _RATES,
     "v_runs": _RUNS,
     "v_changes": _CHANGES,
     "v_knobs": _KNOBS,
     "v_snapshots": _SNAPSHOTS,
     "v_devices": _DEVICES,
     "v_events": _EVENTS,
+    "v_swaps": _SWAPS,
+    "v_starts": _STARTS,
 }
-"""The statement that makes each view. Every view has the columns `engine` and `ts_ms`."""
+"""The query of each friendly view. Every one has the columns `engine` and `ts_ms`."""

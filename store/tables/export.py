@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from store.errors import BadInput
-
-if TYPE_CHECKING:
-    from store.ledger.connection import Ledger
+from store.ledger.connection import Ledger
+from store.ledger.database import database
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,13 @@ TABLES: tuple[str, ...] = tuple(_VIEWS)
 
 def columns(ledger: Ledger, table: str) -> tuple[str, ...]:
     """The column names of a table's rows."""
-    cursor = ledger.conn.execute(f"SELECT * FROM {_view(table).name} LIMIT 0")
-    return tuple(item[0] for item in cursor.description)
+    view = database(ledger.conn).view(_view(table).name)
+    return tuple(column.name for column in view.columns)
 
 
 def rows(
     ledger: Ledger, table: str, *, engine: str | None = None, from_ms: int | None = None
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[dict[str, Any]]:
     """The rows of a table in order, of one engine (by name) or all, not older than `from_ms`.
 
     Runs and snapshots have no single time: `from_ms` leaves them whole. Raises BadInput for an
@@ -55,8 +54,11 @@ def rows(
     wanted = ["(:engine IS NULL OR engine = :engine)"]
     if view.at:
         wanted.append(f"(:from_ms IS NULL OR {view.at} >= :from_ms)")
-    query = f"SELECT * FROM {view.name} WHERE {' AND '.join(wanted)} ORDER BY {view.order}"
-    yield from ledger.conn.execute(query, {"engine": engine, "from_ms": from_ms})
+    yield from (
+        database(ledger.conn)
+        .view(view.name)
+        .rows_where(" AND ".join(wanted), {"engine": engine, "from_ms": from_ms}, view.order)
+    )
 
 
 def _view(table: str) -> _View:

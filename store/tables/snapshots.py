@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from store.errors import BadInput
 from store.ledger.connection import Ledger
+from store.ledger.database import database
 
 NAME_LENGTH = 64
 
@@ -34,6 +35,8 @@ def save(ledger: Ledger, snapshot: Snapshot, *, replace: bool = False) -> None:
     Raises `BadInput` for a name that cannot be typed back, or that is taken unless `replace`.
     """
     _check_name(snapshot.name)
+    db = database(ledger.conn)
+    row = asdict(snapshot) | {"configuration": json.dumps(dict(snapshot.configuration))}
     with ledger.transaction(durable=True):
         if not replace and get(ledger, snapshot.name) is not None:
             raise BadInput(
@@ -41,18 +44,7 @@ def save(ledger: Ledger, snapshot: Snapshot, *, replace: bool = False) -> None:
                 "It was left as it is",
                 "Choose another name, or say --replace",
             )
-        ledger.conn.execute(
-            f"INSERT OR REPLACE INTO snapshots ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                snapshot.name,
-                snapshot.engine_id,
-                snapshot.from_ms,
-                snapshot.to_ms,
-                snapshot.made_ms,
-                json.dumps(dict(snapshot.configuration)),
-                snapshot.note,
-            ),
-        )
+        db.table("snapshots").insert(row, replace=True)
 
 
 def get(ledger: Ledger, name: str) -> Snapshot | None:

@@ -13,7 +13,8 @@ import pytest
 from store.errors import LedgerUnusable
 from store.ledger.connection import Ledger
 from store.ledger.identity import NewerLedger, NotALedger
-from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
+from store.ledger.schema import APPLICATION_ID
+from store.ledger.versions.steps import SCHEMA_VERSION
 from store.tables.engines import list_engines, upsert_engine
 
 ROOT = Path(__file__).parents[2]

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from store.ledger.connection import Ledger
-from store.ledger.migrations import _migrations
-from store.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
-from store.ledger.views import VIEWS, VIEWS_OF_STARTS, VIEWS_OF_SWAPS
+from store.ledger.database import database
+from store.ledger.migrations import migrate
+from store.ledger.schema import APPLICATION_ID
+from store.ledger.versions.steps import SCHEMA_VERSION, STEPS
+from store.ledger.views import VIEWS
 from store.reading import READING_COLUMNS
 from store.records import Change, Event, KnobState
 from store.reports.step_line import StepLine
@@ -36,7 +37,6 @@ def test_every_table_is_strict_and_readings_have_no_rowid(engine: Engine) -> Non
         "WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'"
     ).fetchall()
     ours = {name: (without_rowid, strict) for name, without_rowid, strict in tables}
-    del ours["_sqlite_migrations"]
     assert all(strict for _, strict in ours.values())
     assert ours["reading_rows"] == ours["reading_bases"] == ours["device_readings"] == (1, 1)
 
@@ -50,7 +50,7 @@ def test_migrating_what_is_migrated_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "l.db"
     with Ledger.open(path) as ledger:
         before = ledger.conn.execute("SELECT sql FROM sqlite_master").fetchall()
-        ledger.conn.execute("PRAGMA user_version = 0")
+        migrate(ledger.conn)
     with Ledger.open(path) as ledger:
         assert ledger.conn.execute("SELECT sql FROM sqlite_master").fetchall() == before
         assert ledger.conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
@@ -59,8 +59,7 @@ def test_migrating_what_is_migrated_changes_nothing(tmp_path: Path) -> None:
 def test_a_ledger_of_version_1_is_raised_and_keeps_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "l.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        database = Database(connection, recursive_triggers=False, execute_plugins=False)
-        _migrations.apply(database, stop_before="add_swaps")
+        STEPS[0](database(connection))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("PRAGMA user_version = 1")
         connection.execute("INSERT INTO engines (url, name) VALUES ('http://h:1', 'chat')")
@@ -167,13 +166,13 @@ def test_the_small_views(engine: Engine) -> None:
 
 
 def test_every_view_names_its_engine_and_its_time(engine: Engine) -> None:
-    for view in VIEWS | VIEWS_OF_SWAPS | VIEWS_OF_STARTS:
+    for view in VIEWS:
         cursor = engine.ledger.conn.execute(f"SELECT * FROM {view} LIMIT 0")
         assert {"engine", "ts_ms"} <= {column[0] for column in cursor.description}
 
 
 def test_every_exported_table_is_a_view() -> None:
-    assert {f"v_{table}" for table in TABLES} == set(VIEWS | VIEWS_OF_SWAPS | VIEWS_OF_STARTS)
+    assert {f"v_{table}" for table in TABLES} == set(VIEWS)
 
 
 def test_a_time_range_of_a_view_reads_by_key(engine: Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.ledger.connection import Ledger
     from store.records import EngineRow
 
-Rows = Iterable[Sequence[object]]
+Rows = Iterable[Mapping[str, object]]
 PROMETHEUS_SPAN_S = 60.0
 
 
@@ -60,8 +60,13 @@ def command_(
             _prometheus(ledger, chosen, last or PROMETHEUS_SPAN_S)
             return
         name = chosen[0].name if engine else None
-        write = _json_list if as_json else _csv if form == "csv" else _json_lines
-        write(columns(ledger, what), rows(ledger, what, engine=name, from_ms=from_ms))
+        found = rows(ledger, what, engine=name, from_ms=from_ms)
+        if as_json:
+            _json_list(found)
+        elif form == "csv":
+            _csv(columns(ledger, what), found)
+        else:
+            _json_lines(found)
 
 
 def _chosen(ledger: Ledger, engine: str | None) -> list[EngineRow]:
@@ -74,24 +79,24 @@ def _chosen(ledger: Ledger, engine: str | None) -> list[EngineRow]:
 def _csv(names: Sequence[str], found: Rows) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([clean(x) if isinstance(x, str) else x for x in row] for row in found)
+    writer.writerows([clean(x) if isinstance(x, str) else x for x in row.values()] for row in found)
 
 
-def _json_lines(names: Sequence[str], found: Rows) -> None:
+def _json_lines(found: Rows) -> None:
     for row in found:
-        sys.stdout.write(_object(names, row) + "\n")
+        sys.stdout.write(_object(row) + "\n")
 
 
-def _json_list(names: Sequence[str], found: Rows) -> None:
+def _json_list(found: Rows) -> None:
     before = "["
     for row in found:
-        sys.stdout.write(f"{before}\n{_object(names, row)}")
+        sys.stdout.write(f"{before}\n{_object(row)}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 
 
-def _object(names: Sequence[str], row: Sequence[object]) -> str:
-    return json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False)
+def _object(row: Mapping[str, object]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 
 def _prometheus(ledger: Ledger, engines: Sequence[EngineRow], span_s: float) -> None:
