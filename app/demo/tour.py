@@ -19,6 +19,7 @@ from app.text.comparison import comparison_lines
 from app.text.durations import format_duration
 from app.text.status_line import status_line
 from store.clock import now_ms
+from store.knobs.specs import KNOBS
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
@@ -34,6 +35,7 @@ FIRST_ANSWERS_S = 60.0
 
 CACHING = "enable_prefix_caching"
 BATCH = "max_num_seqs"
+CACHING_WORDS, BATCH_WORDS = KNOBS[CACHING].label, KNOBS[BATCH].label
 SHOWN = (
     "cost_per_request_usd",
     "request_rate",
@@ -80,11 +82,11 @@ class Tour:
         self._wait_for_answers()
         off = self._measure("caching off", CACHING, False)
         on = self._measure("caching on", CACHING, True)
-        self._compare(found, "prefix caching", off, on)
-        one = self._measure("batch size 1", BATCH, 1)
+        self._compare(found, CACHING_WORDS, off, on)
+        one = self._measure(f"{BATCH_WORDS} 1", BATCH, 1)
         if batch is not None:
-            self._measure(f"batch size {batch}", BATCH, batch, seconds=2 * BLOCK_MS / 1000)
-        self._compare(found, "batch size", on, one)
+            self._measure(f"{BATCH_WORDS} {batch}", BATCH, batch, seconds=2 * BLOCK_MS / 1000)
+        self._compare(found, BATCH_WORDS, on, one)
         found.missing += self._missing(found, off, on)
         return found
 
@@ -136,8 +138,8 @@ class Tour:
             self._tell(line)
 
     def _missing(self, found: Findings, off: Span, on: Span) -> list[str]:
-        cost = found.comparisons["prefix caching"].metrics["cost_per_request_usd"].interval
-        output = found.comparisons["batch size"].metrics["generation_rate"].interval
+        cost = found.comparisons[CACHING_WORDS].metrics["cost_per_request_usd"].interval
+        output = found.comparisons[BATCH_WORDS].metrics["generation_rate"].interval
         cached_off = self._value("cached_prompt_tokens", off.from_ms, off.to_ms)
         asked_off = self._value("prompt_tokens", off.from_ms, off.to_ms)
         cached_on = self._value("cached_prompt_tokens", on.from_ms, on.to_ms)
@@ -150,7 +152,7 @@ class Tour:
             "caching on made a request cheaper (95 % interval below 0)": (
                 cost is not None and cost[1] < 0
             ),
-            "batch size 1 brought output tokens/s down (95 % interval below 0)": (
+            f"{BATCH_WORDS} 1 brought output tokens/s down (95 % interval below 0)": (
                 output is not None and output[1] < 0
             ),
             "no request failed": whole == 0,

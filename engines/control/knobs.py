@@ -1,24 +1,22 @@
-"""The knobs a person can turn: their names and words, how values are read, what is allowed."""
+"""The knobs of an engine as a person turns them: reading `KNOB=VALUE`, and what is allowed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from engines.command.start_settings import START_SETTINGS
 from engines.control.client import PluginClient
 from engines.control.fanout import read_journal, set_knob
 from store.errors import BadInput, NotAchieved
+from store.knobs.bounds import bounds_with_unit, violation
+from store.knobs.specs import KNOBS, KnobSpec
 from store.records import KnobState, KnobValue, format_value
 
 __all__ = [
-    "KNOBS",
-    "KnobSpec",
     "check_value",
-    "describe_bounds",
     "find_spec",
     "parse_assignment",
     "read_journal",
@@ -26,51 +24,6 @@ __all__ = [
     "set_knob",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class KnobSpec:
-    """A knob that some engines can turn live. `name` is vLLM's own argument in snake case."""
-
-    name: str
-    type: Literal["switch", "number"]
-    label: str
-    unit: str
-    summary: str
-
-
-KNOBS: Mapping[str, KnobSpec] = {
-    spec.name: spec
-    for spec in (
-        KnobSpec(
-            "enable_prefix_caching",
-            "switch",
-            "prefix caching",
-            "",
-            "answer the part of a prompt that was seen before from the KV cache",
-        ),
-        KnobSpec(
-            "max_num_seqs",
-            "number",
-            "batch size",
-            "requests",
-            "how many requests may run at once; the others wait",
-        ),
-        KnobSpec(
-            "max_num_batched_tokens",
-            "number",
-            "step budget",
-            "tokens",
-            "how many prompt and output tokens one step may process",
-        ),
-        KnobSpec(
-            "long_prefill_token_threshold",
-            "number",
-            "prompt cap",
-            "tokens",
-            "how many prompt tokens one request gets in a step while others wait; 0 is no cap",
-        ),
-    )
-}
 
 _WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
@@ -107,22 +60,14 @@ def check_value(states: Iterable[KnobState], name: str, value: KnobValue) -> Non
     state = next((state for state in states if state.name == name), None)
     if state is None or state.kind != "live":
         raise _needs_swap(name, state.reason if state else "this engine does not offer it")
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not violation(state, value):
         return
-    if state.minimum is not None and value < state.minimum:
-        raise BadInput(f"{name}={value} is out of bounds", describe_bounds(state))
-    if state.maximum is not None and value > state.maximum:
-        remedy = "a swap to a variant with a higher limit could raise it"
-        raise BadInput(f"{name}={value} is out of bounds", describe_bounds(state), remedy)
-
-
-def describe_bounds(state: KnobState) -> str:
-    """What the engine allows, in words."""
-    if isinstance(state.value, bool):
-        return "it takes on or off"
-    if state.minimum is None or state.maximum is None:
-        return "it takes a whole number"
-    return f"it takes {state.minimum} to {state.maximum}"
+    above = state.maximum is not None and value > state.maximum
+    raise BadInput(
+        f"{name}={value} is out of bounds",
+        f"it takes {bounds_with_unit(state)}",
+        "a swap to a variant with a higher limit could raise it" if above else "",
+    )
 
 
 def read_knobs(sockets: Sequence[Path]) -> list[KnobState]:

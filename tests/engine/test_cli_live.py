@@ -31,7 +31,18 @@ LISTED = (
     "gpus",
     "started",
 )
-KNOB = ("name", "kind", "value", "start", "minimum", "maximum", "reason")
+KNOB = (
+    "name",
+    "kind",
+    "value",
+    "start",
+    "minimum",
+    "maximum",
+    "reason",
+    "label",
+    "unit",
+    "summary",
+)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from engines.control.client import PluginClient
-from engines.control.knobs import KNOBS, read_journal, read_knobs, set_knob
+from engines.control.knobs import read_journal, read_knobs, set_knob
+from store.knobs.specs import KNOBS
 from store.records import KnobState
 from tests.engine.conftest import LiveEngine, wait_until
 

@@ -88,6 +88,19 @@ def test_the_help(db: Path, open_app: Open, snap_compare: Any) -> None:
     assert snap_compare(open_app(db), terminal_size=(120, 40), run_before=ask)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_knob_is_edited(
+    size: tuple[int, int], db: Path, open_app: Open, snap_compare: Any
+) -> None:
+    async def ask(pilot: Pilot[None]) -> None:
+        await loaded(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "set now" in shown(pilot, ".said"), "the editor opened")
+        await pilot.pause(0.2)
+
+    assert snap_compare(open_app(db), terminal_size=size, run_before=ask)
+
+
 SWAPS: dict[str, tuple[list[SwapReport], list[tuple[str, str]]]] = {
     "variants": ([seed_swaps.done(), seed_swaps.rolled_back()], [("s", "runs now")]),
     "plan": ([seed_swaps.done()], [("s", "runs now"), ("down", "KV cache in"), ("enter", "now?")]),

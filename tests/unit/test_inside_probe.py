@@ -131,7 +131,7 @@ def test_uncut_images_keep_both_token_knobs_at_their_start() -> None:
     assert kinds_of(scheduler) == ["live", "live", "swap", "swap"]
 
 
-def test_prompt_cap_is_none_or_a_piece_that_makes_progress() -> None:
+def test_the_long_prefill_threshold_is_none_or_a_piece_that_makes_progress() -> None:
     scheduler = Scheduler32()
     vars(scheduler).update(need_mamba_block_aligned_split=True, block_size=128)
     knob = knobs_of(scheduler)["long_prefill_token_threshold"]

@@ -9,7 +9,6 @@ import pytest
 
 from engines.control.client import PluginClient
 from engines.control.knobs import (
-    KNOBS,
     check_value,
     parse_assignment,
     read_journal,
@@ -18,6 +17,7 @@ from engines.control.knobs import (
 )
 from engines.inside.trimtab_inside.server import Server
 from store.errors import BadInput, NotAchieved
+from store.knobs.specs import KNOBS
 from store.records import KnobState
 from tests.unit.inside_standins import Scheduler32, start_server
 

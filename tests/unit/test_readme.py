@@ -9,7 +9,7 @@ import pytest
 from app.cli import COMMANDS
 from app.settings.values import Settings
 from app.tui.keys.keymap import key_table
-from engines.control.knobs import KNOBS
+from store.knobs.specs import KNOBS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.shared.options import api_key_option, command, common, engine_option
-from app.text.output import UNKNOWN, print_json, print_table, say
+from app.text.output import print_json, print_table, say
+from store.knobs.bounds import bounds_text
+from store.knobs.specs import spec_of
 from store.records import format_value
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 @api_key_option
 @common
 def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path | None) -> None:
-    """List the knobs of an engine with kind, value, value at start and bounds.
+    """List the knobs of an engine with kind, value, value at start, bounds and label.
 
     A `live` knob changes between two steps of the running engine; a `swap` knob needs a new engine.
     """
@@ -39,7 +41,7 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
             ("value", "right"),
             ("start", "right"),
             ("bounds", "left"),
-            ("", "left"),
+            ("label", "left"),
         ],
         [
             (
@@ -47,8 +49,8 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
                 state.kind,
                 format_value(state.value),
                 format_value(state.start),
-                bounds(state),
-                state.reason,
+                bounds_text(state),
+                _in_words(state),
             )
             for state in states
         ],
@@ -56,17 +58,16 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
     say(f"{chosen.name}: trimtab set KNOB=VALUE changes one, trimtab undo takes it back")
 
 
-def bounds(state: KnobState) -> str:
-    """What the knob takes: `on, off`, `1 to 32`, or unknown."""
-    if isinstance(state.start, bool):
-        return "on, off"
-    if state.minimum is None or state.maximum is None:
-        return UNKNOWN
-    return f"{state.minimum} to {state.maximum}"
+def _in_words(state: KnobState) -> str:
+    """Label, unit and what to mind in one column: names are long, and terminals narrow."""
+    spec = spec_of(state.name)
+    label = f"{spec.label} ({spec.unit})" if spec.unit else spec.label
+    return f"{label}: {state.reason}" if state.reason else label
 
 
 def knob_json(state: KnobState) -> dict[str, object]:
     """One knob as scripts read it."""
+    spec = spec_of(state.name)
     return {
         "name": state.name,
         "kind": state.kind,
@@ -75,4 +76,7 @@ def knob_json(state: KnobState) -> dict[str, object]:
         "minimum": state.minimum,
         "maximum": state.maximum,
         "reason": state.reason,
+        "label": spec.label,
+        "unit": spec.unit,
+        "summary": spec.summary,
     }

@@ -18,12 +18,20 @@ from app.cli.shared.options import (
 )
 from app.text.output import iso, print_json, print_line
 from store.errors import BadInput
+from store.knobs.specs import KNOBS, KnobSpec
 
 if TYPE_CHECKING:
     from store.records import Change
 
 
-@command("set")
+def knob_help(spec: KnobSpec) -> str:
+    """One knob for the help."""
+    unit = f" ({spec.unit})" if spec.unit else ""
+    off = f"; {spec.off}" if spec.off else ""
+    return f"{spec.name}, {spec.label}{unit}: {spec.summary}{off}."
+
+
+@command("set", epilog="\n\n".join(map(knob_help, KNOBS.values())))
 @click.argument("assignments", nargs=-1, required=True, metavar="KNOB=VALUE...")
 @duration_option("--lease", text="Fall back by itself after this long, whoever is watching.")
 @click.option("--why", default="", metavar="TEXT", help="The reason, kept with the change.")

@@ -57,13 +57,16 @@ def duration_option(*names: str, text: str, default: str | None = None) -> Calla
 
 
 def command(
-    name: str, *, ignore_unknown_options: bool = False
+    name: str, *, ignore_unknown_options: bool = False, epilog: str | None = None
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Declare the function as the command `name`; its docstring is the long help."""
+    """Declare the function as the command `name`; its docstring is the long help, which `epilog`
+    ends."""
     from app.cli.group import COMMANDS
 
     settings = {"ignore_unknown_options": ignore_unknown_options}
-    return click.command(name, short_help=COMMANDS.get(name, ""), context_settings=settings)
+    return click.command(
+        name, short_help=COMMANDS.get(name, ""), context_settings=settings, epilog=epilog
+    )
 
 
 def open_ledger(db: Path | None) -> Ledger:

@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 
-from app.tui.drawing.knob_names import label
 from app.tui.drawing.lines import outside
 from app.tui.feed.comparing import Compared
 from app.tui.feed.frame import RANGES, Frame, Query
@@ -32,6 +31,7 @@ from app.tui.widgets.knob_list import KnobList
 from app.tui.widgets.notice import Notice
 from app.tui.widgets.tiles import Tiles
 from store.errors import TrimtabError
+from store.knobs.specs import label
 from store.records import KnobState
 
 _ACT_STAYS_MS = 6_000

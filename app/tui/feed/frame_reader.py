@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.offers.expectation import start_left
-from app.tui.drawing.knob_names import in_order, short
+from app.tui.drawing.changes import short
 from app.tui.feed.frame import Frame, Mark, Query
 from app.tui.feed.series import SeriesCache
+from store.knobs.specs import in_order
 from store.metrics.cost import cost_of
 from store.metrics.formats import three_digits
 from store.metrics.measure import metrics

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from store.knobs.specs import KNOBS
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key: `keys` as Textual names them, `shown` as people read it, `hint` for the bottom line.
 
     An empty `hint` keeps it out of the bottom line. `action` is an action of the engine screen;
-    where several keys share one, `{key}` in it is the key pressed.
+    where several keys share one, `{key}` in it is the key pressed. `knob` is what the key turns.
     """
 
     id: str
@@ -21,6 +23,7 @@ class Key:
     action: str
     description: str
     hint: str = ""
+    knob: str = ""
 
     def bindings(self) -> list[Binding]:
         """The Textual bindings; their id lets a user's keymap move them."""
@@ -32,39 +35,21 @@ class Key:
         ]
 
 
+def _turning(id_: str, key: str, name: str) -> Key:
+    """The key of a knob: it switches it, or asks for its number."""
+    knob = KNOBS[name]
+    if knob.type == "switch":
+        action, does = "switch", f"Switch {knob.label} off or on, at once"
+    else:
+        action, does = "edit", f"Change the {knob.label} ({name})"
+    return Key(id_, key, key, f"{action}('{name}')", does, knob.short, name)
+
+
 KEYS = (
-    Key(
-        "prefix_caching",
-        "p",
-        "p",
-        "switch('enable_prefix_caching')",
-        "Switch prefix caching off or on, at once",
-        "cache",
-    ),
-    Key(
-        "batch_size",
-        "b",
-        "b",
-        "edit('max_num_seqs')",
-        "Change the batch size (max_num_seqs)",
-        "batch",
-    ),
-    Key(
-        "token_budget",
-        "t",
-        "t",
-        "edit('max_num_batched_tokens')",
-        "Change the token budget of a step (max_num_batched_tokens)",
-        "budget",
-    ),
-    Key(
-        "long_prefill",
-        "l",
-        "l",
-        "edit('long_prefill_token_threshold')",
-        "Change the long prefill threshold (long_prefill_token_threshold)",
-        "long",
-    ),
+    _turning("prefix_caching", "p", "enable_prefix_caching"),
+    _turning("batch_size", "b", "max_num_seqs"),
+    _turning("token_budget", "t", "max_num_batched_tokens"),
+    _turning("long_prefill", "l", "long_prefill_token_threshold"),
     Key("swap", "s", "s", "swap", "Swap the engine: variants, plan, progress, outcome", "swap"),
     Key("undo", "u", "u", "undo", "Take back the last change or swap", "undo"),
     Key("mark", "m", "m", "mark", "Mark the last minutes as the baseline (a snapshot)", "mark"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import on
@@ -10,11 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from app.tui.drawing.knob_names import label
 from app.tui.drawing.lines import Line, Span, outside
-from app.tui.screens.dialog import Dialog
+from app.tui.screens.dialog import Dialog, table
 from app.tui.widgets.painted import Painted
+from store.knobs.bounds import bounds_with_unit, violation
+from store.knobs.specs import spec_of
 from store.records import KnobState, format_value
+
+_REASON_WIDTH = 72
 
 
 class EditKnob(Dialog[int]):
@@ -34,12 +38,11 @@ class EditKnob(Dialog[int]):
     def compose(self) -> ComposeResult:
         """Title, facts, the input, and what is to be said about what is typed."""
         knob = self._knob
-        facts = Painted("said")
-        self._title.tell([(Span(f"{label(knob.name)}  ", "strong"), Span(knob.name, "quiet"))])
-        facts.tell([_facts(knob)])
+        title = Span(f"{spec_of(knob.name).label}  ", "strong")
+        self._title.tell([(title, Span(knob.name, "quiet"))])
         with Vertical(id="box"):
             yield self._title
-            yield facts
+            yield table(_facts(knob))
             yield Input(
                 "" if knob.value is None else str(int(knob.value)), type="integer", max_length=9
             )
@@ -87,17 +90,15 @@ class EditKnob(Dialog[int]):
             self._said.tell([keys])
 
 
-def _facts(knob: KnobState) -> Line:
-    bounds = ""
-    if knob.minimum is not None and knob.maximum is not None:
-        bounds = f"   {knob.minimum} to {knob.maximum}"
-    reason = f"   {outside(knob.reason, 80)}" if knob.reason else ""
-    return (
-        Span(
-            f"now {format_value(knob.value)}   start {format_value(knob.start)}{bounds}{reason}",
-            "quiet",
-        ),
-    )
+def _facts(knob: KnobState) -> list[Line]:
+    """What it is, what it takes, what to mind."""
+    values = f"now {format_value(knob.value)}   start {format_value(knob.start)}"
+    texts = [
+        spec_of(knob.name).summary,
+        f"{values}   {bounds_with_unit(knob)}",
+        *wrap(outside(knob.reason, 200), _REASON_WIDTH),
+    ]
+    return [(Span(text, "quiet"),) for text in texts if text]
 
 
 def _number(text: str) -> int | None:
@@ -112,8 +113,4 @@ def objection(knob: KnobState, text: str) -> str | None:
     value = _number(text)
     if value is None:
         return "Type a whole number"
-    if knob.minimum is not None and value < knob.minimum:
-        return f"At least {knob.minimum}"
-    if knob.maximum is not None and value > knob.maximum:
-        return f"At most {knob.maximum}"
-    return None
+    return violation(knob, value).capitalize() or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.tui.drawing.knob_names import variant_name
+from app.tui.drawing.changes import variant_name
 from app.tui.drawing.lines import ELLIPSIS, Line, Span, clip, fit, outside, width_of
 from app.tui.swap.evidence import engine_lines, quality_lines, quality_reasons, refusal
 from app.tui.swap.plan_view import wrapped

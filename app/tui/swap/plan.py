@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from app.offers.expectation import waiting_text
 from app.offers.offer import Offer, Wanted
-from app.tui.drawing.knob_names import variant_name
+from app.tui.drawing.changes import variant_name
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.swap.variant_list import VERDICT_ROLES
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from app.offers.offer import Files, Offer, Offers, size_text
-from app.tui.drawing.knob_names import variant_name
+from app.tui.drawing.changes import variant_name
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.widgets.canvas import Canvas
 from store.metrics.formats import MISSING

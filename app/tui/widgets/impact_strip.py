@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from app.tui.drawing.changes import moved
 from app.tui.drawing.effects import VERDICT_ROLES, brief_line, change_text, interval_text, role_of
 from app.tui.drawing.figures import MISSING, clock_time, figure
-from app.tui.drawing.knob_names import label, moved
 from app.tui.drawing.lines import Line, Span, fit, outside, pad, spread, width_of
 from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas
+from store.knobs.specs import label
 from store.metrics.formats import format_took
 
 if TYPE_CHECKING:

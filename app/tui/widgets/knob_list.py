@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 
-from app.tui.drawing.knob_names import label
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.feed.frame import Frame
 from app.tui.keys.keymap import KEYS
 from app.tui.keys.messages import KnobChosen
 from app.tui.widgets.canvas import Canvas
+from store.knobs.bounds import bounds_text, bounds_with_unit
+from store.knobs.specs import label
 from store.records import KnobState, format_value
 
-_KEY_OF = {key.action.split("'")[1]: key.shown for key in KEYS if "'" in key.action}
-_COLUMNS = (("", 3), ("knob", 16), ("now", 8), ("start", 8), ("bounds", 13), ("kind", 5))
-_WIDTH = sum(width for _, width in _COLUMNS)
+_KEY_OF = {key.knob: key.shown for key in KEYS if key.knob}
+_HEADINGS = ("", "", "now", "start", "bounds", "kind")
+_ROOMY = (3, 16, 8, 8, 13, 5)
+"""Columns at least so wide stay where they are while values change."""
+_AIRED = (3, 2, 4, 1, 0)
+"""Where there is no room for those: the columns that get a spare cell, the most crowded first."""
+_LEAST_REASON = 8
+"""Less room than this is not worth beginning a reason in."""
 
 
 class KnobList(Canvas, can_focus=True):
@@ -47,31 +54,28 @@ class KnobList(Canvas, can_focus=True):
 
     def draw(self) -> Sequence[Line]:
         """A heading and a row per knob, the chosen one lit while the list has the focus."""
-        width = self.size.width
-        heading = tuple(Span(pad(name, size), "quiet") for name, size in _COLUMNS)
-        title: Line = (Span(pad("Knobs", _COLUMNS[0][1] + _COLUMNS[1][1]), "strong"), *heading[2:])
-        if not self._knobs:
+        rows, sizes = _laid_out(self._knobs, self.size.width)
+        headings = zip(_HEADINGS[2:], sizes[2:], strict=True)
+        title: Line = (
+            Span(pad("Knobs", sizes[0] + sizes[1]), "strong"),
+            *(Span(pad(name, size), "quiet") for name, size in headings),
+        )
+        if not rows:
             why = self._observed or "the engine has told of none yet"
             return [title, (Span(f"none to turn: {why}", "quiet"),)]
-        return [title, *(self._row(row, width) for row in range(len(self._knobs)))]
+        return [title, *(self._row(row, cells, sizes) for row, cells in enumerate(rows))]
 
-    def _row(self, row: int, width: int) -> Line:
+    def _row(self, row: int, cells: Sequence[str], sizes: Sequence[int]) -> Line:
         knob = self._knobs[row]
         lit = self.has_focus and row == self._cursor
         plain, strong = ("cursor-quiet", "cursor") if lit else ("quiet", "strong")
         moved = knob.value != knob.start and knob.start is not None
         value_role = "cursor" if lit else "quiet" if self._stale else "money" if moved else "strong"
-        texts = (
-            (_KEY_OF.get(knob.name, ""), strong if lit else "primary"),
-            (label(outside(knob.name, 40)), strong if lit else "text"),
-            (format_value(knob.value), value_role),
-            (format_value(knob.start), plain),
-            (_bounds(knob), plain),
-            (knob.kind, plain),
-        )
-        spans = [Span(pad(text, _COLUMNS[n][1]), role) for n, (text, role) in enumerate(texts)]
-        if width > _WIDTH + 8:
-            spans.append(Span(pad(outside(knob.reason, 120), width - _WIDTH), plain))
+        roles = (strong if lit else "primary", strong if lit else "text", value_role, *[plain] * 3)
+        spans = [Span(pad(cells[n], sizes[n]), role) for n, role in enumerate(roles)]
+        left = self.size.width - sum(sizes)
+        if left > _LEAST_REASON:
+            spans.append(Span(pad(outside(knob.reason, 120), left), plain))
         return tuple(spans)
 
     def action_move(self, step: int) -> None:
@@ -99,9 +103,30 @@ class KnobList(Canvas, can_focus=True):
             self.redraw()
 
 
-def _bounds(knob: KnobState) -> str:
-    if knob.minimum is None and knob.maximum is None:
-        return "off on" if isinstance(knob.start, bool) or isinstance(knob.value, bool) else ""
-    low = "" if knob.minimum is None else str(knob.minimum)
-    high = "" if knob.maximum is None else str(knob.maximum)
-    return f"{low}‥{high}"
+def _laid_out(knobs: Sequence[KnobState], width: int) -> tuple[list[list[str]], list[int]]:
+    """A row of cells per knob and the width of each column: roomy and with units where both fit."""
+    for bounds in (bounds_with_unit, bounds_text):
+        rows = [_cells(knob, bounds(knob)) for knob in knobs]
+        needed = [
+            max(cell_len(cell) + 1 for cell in column)
+            for column in zip(_HEADINGS, *rows, strict=True)
+        ]
+        sizes = [max(pair) for pair in zip(needed, _ROOMY, strict=True)]
+        if sum(sizes) <= width:
+            return rows, sizes
+    spare = width - sum(needed)
+    for column in _AIRED[: max(0, spare)]:
+        needed[column] += 1
+    needed[1] += min(0, spare)
+    return rows, needed
+
+
+def _cells(knob: KnobState, bounds: str) -> list[str]:
+    return [
+        _KEY_OF.get(knob.name, ""),
+        label(outside(knob.name, 40)),
+        format_value(knob.value),
+        format_value(knob.start),
+        bounds,
+        knob.kind,
+    ]

@@ -88,8 +88,8 @@ class Attribute(Knob):
         setattr(self._owner, self._attribute, value)
 
 
-class PromptCap(Attribute):
-    """A cap on the prompt tokens one request gets in a step: 0 for none, or at least `smallest`."""
+class LongPrefillThreshold(Attribute):
+    """A cap on the tokens of one prompt in a step: 0 for none, or at least `smallest`."""
 
     def __init__(self, owner: Any, attribute: str, smallest: int, maximum: int) -> None:
         reason = "0 is no cap" + (f"; otherwise at least {smallest}" if smallest > 1 else "")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-from .knobs import DRAINS, Attribute, Knob, NotLive, PrefixReading, PromptCap, RunningCap
+from .knobs import DRAINS, Attribute, Knob, LongPrefillThreshold, NotLive, PrefixReading, RunningCap
 
 
 def probe(scheduler: Any) -> list[Knob]:
@@ -19,7 +19,7 @@ def probe(scheduler: Any) -> list[Knob]:
         _safely("enable_prefix_caching", _prefix_caching, scheduler),
         _safely("max_num_seqs", _admission, scheduler),
         _safely("max_num_batched_tokens", _token_budget, scheduler),
-        _safely("long_prefill_token_threshold", _prompt_cap, scheduler),
+        _safely("long_prefill_token_threshold", _long_prefill_threshold, scheduler),
     ]
 
 
@@ -58,7 +58,7 @@ def _admission(scheduler: Any) -> Knob:
 
 
 def _token_budget(scheduler: Any) -> Knob:
-    """The step budget. Below vLLM's own lower limits a request could wait for ever.
+    """The token budget. Below vLLM's own lower limits a request could wait for ever.
 
     These are: a token (with speculation, the padded drafts too) for each sequence that may run,
     which is also what vLLM asks of `max_num_batched_tokens` at start; the whole prompt where it may
@@ -80,7 +80,7 @@ def _token_budget(scheduler: Any) -> Knob:
     return Attribute(name, scheduler, "max_num_scheduled_tokens", bounds=bounds)
 
 
-def _prompt_cap(scheduler: Any) -> Knob:
+def _long_prefill_threshold(scheduler: Any) -> Knob:
     name = "long_prefill_token_threshold"
     config = scheduler.scheduler_config
     start = int(config.long_prefill_token_threshold)
@@ -90,7 +90,8 @@ def _prompt_cap(scheduler: Any) -> Knob:
         return NotLive(name, start, reason="the engine was started without chunked prefill")
     if _whole_images(scheduler):
         return NotLive(name, start, reason="images and audio are not cut in this engine")
-    return PromptCap(config, name, smallest_piece(scheduler), int(scheduler.max_model_len))
+    largest = int(scheduler.max_model_len)
+    return LongPrefillThreshold(config, name, smallest_piece(scheduler), largest)
 
 
 def _unread(name: str, value: Any) -> Knob:
