@@ -28,6 +28,8 @@ from store.clock import now_ms
 from store.ledger.connection import Ledger
 from store.ledger.versions.steps import SCHEMA_VERSION
 from store.records import Change, Device, Event, KnobState
+from store.reports.step_line import StepLine
+from store.reports.swap import SwapReport
 from store.tables import changes, events, knobs, runs, snapshots, starts, swaps
 from store.tables.engines import find_engine
 from tests.servers import REAL_PAGE, reply, serving
@@ -151,11 +153,11 @@ def end(db: Path, url: str) -> None:
                     name, row.id, at - ago, at - ago + 8_000, at, configuration, "–"
                 ),
             )
-        evidence = {"steps": [{"at_s": 0.5, "step": "plan", "text": "ünïcode"}]}
+        steps = (StepLine(0.5, "plan", "ünïcode"),)
         for number, outcome in enumerate(("done", "rolled back")):
-            swap = swaps.SwapRow(
+            swap = SwapReport(
                 f"swap-{number}", at + number, "int4", "overlap", outcome, "it fits",
-                "operator", "cheaper", 12.345678901234567, 0.25, evidence,
+                "operator", "cheaper", 12.345678901234567, 0.25, steps,
             )  # fmt: skip
             swaps.record(ledger, row.id, swap)
         phases = {"process": 0.1, "weights": 2.0 / 3.0, "healthy": 7.123456789}
