@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engines.adoption.origin import Origin, read_environ, read_origin
 from engines.adoption.ownership import Refusal, refusal
@@ -13,6 +12,7 @@ from engines.command.arguments import read_arguments
 from engines.command.flags import cut
 from engines.control.inside_path import plugin_environment
 from engines.discovery.location import locate
+from engines.engine_info import EngineInfo
 from engines.host.priority import NICE
 from engines.host.processes import EngineTree, engine_trees, serve_arguments
 from engines.host.procfs import Process, ancestors
@@ -20,12 +20,10 @@ from engines.launch.free_name import free_name
 from engines.launch.launch import Launch
 from engines.serving import registry
 from engines.serving.registry import Serving
+from engines.supervision.client import status
 from engines.supervision.orphaned import is_orphaned
 from engines.supervisor.takeover.sockets import Held, why_not_beside
 from store.errors import NotAchieved
-
-if TYPE_CHECKING:
-    from engines.engine_info import EngineInfo
 
 _PART_OF_MORE = {
     "headless": "--headless: it serves nothing by itself",
@@ -117,8 +115,6 @@ def _as_it_runs(one: Serving, held: Held, db: Path | None) -> AdoptionPlan:
 
 
 def _tree(engine: EngineInfo) -> EngineTree:
-    from engines.supervision.client import status
-
     if engine.pid is None:
         raise NotAchieved(f"{engine.name} cannot be adopted", engine.reason)
     for one in registry.list_serving():

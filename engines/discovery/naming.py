@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from engines.engine_info import EngineInfo
 from engines.serving.registry import list_serving
 from engines.web.address import host_and_port
-
-if TYPE_CHECKING:
-    from engines.engine_info import EngineInfo
 
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
 _LONGEST = 60

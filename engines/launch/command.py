@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.command.flags import names_of
+from engines.control.inside_path import plugin_environment
 from engines.provision.environment import find_environment
 from engines.provision.installed import installed_version
 from engines.provision.places import engine_kind, site_packages
@@ -132,8 +133,6 @@ def launch_environment(
 
     No model hub and no usage statistics, unless the user's own variables say otherwise.
     """
-    from engines.control.inside_path import plugin_environment
-
     ours = ("PYTHONHOME", "VIRTUAL_ENV", "TRIMTAB_API_KEY")
     defaults = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
     if vllm.is_cpu:

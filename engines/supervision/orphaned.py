@@ -8,12 +8,11 @@ import os
 from engines.control.front import front_path
 from engines.serving.names import base_name
 from engines.serving.registry import Serving, list_serving
+from engines.supervision.client import status
 
 
 def is_orphaned(one: Serving) -> bool:
     """Whether an engine that was given its address has no supervisor any more."""
-    from engines.supervision.client import status
-
     return front_path(one.pid, os.geteuid()).exists() and status(one.name) is None
 
 

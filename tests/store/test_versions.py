@@ -22,9 +22,9 @@ from store.ledger.schema import CUMULATIVE_COLUMNS
 from store.ledger.versions.steps import SCHEMA_VERSION
 from store.reading import MAXIMA, READING_COLUMNS
 from store.records import Change
+from store.reports.swap import SwapReport
 from store.tables import devices
 from store.tables.snapshots import Snapshot
-from store.reports.swap import SwapReport
 from tests.store.ledgers.figures import figures
 
 ROOT = Path(__file__).parents[2]
