@@ -32,6 +32,7 @@ from engines.supervisor.common.memory import Memory
 from engines.supervisor.life.life import Life
 from engines.supervisor.life.recovering import recover
 from engines.supervisor.life.states import Recovering
+from engines.variants.variant import Variant
 from store.errors import BadInput, NotAchieved
 from store.ledger.connection import Ledger
 from store.tables import events, starts
@@ -160,6 +161,19 @@ def test_what_cannot_be_swapped_now_is_refused(stub: Path) -> None:
         client.call_off("sup-f")
     with pytest.raises(ControlLost):
         client.begin_swap("sup-nobody", Order("id", None))
+
+
+def test_a_plan_for_another_engine_than_the_one_that_runs_is_refused(stub: Path) -> None:
+    begin(stub, "sup-i")
+    wait_until(lambda: state_of("sup-i") == "serving")
+    variant = Variant("other", str(stub.parents[2] / "model"))
+    stale = Order("id", variant, planned_on="0123456789abcdef")
+    with pytest.raises(NotAchieved, match="another engine than the plan was made for"):
+        client.begin_swap("sup-i", stale)
+    assert answering("sup-i").swap is None
+    planned = replace(stale, id="id-2", planned_on=answering("sup-i").launch_id)
+    client.begin_swap("sup-i", planned)
+    wait_until(lambda: (swap := answering("sup-i").swap) is not None and swap.id == "id-2")
 
 
 def test_a_killed_supervisor_is_followed_by_one_that_takes_the_engine_over(stub: Path) -> None:

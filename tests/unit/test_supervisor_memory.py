@@ -1,5 +1,6 @@
 """What a keeper holds for the next supervisor, over any number of swaps."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from engines.launch.launch import AS_STARTED, Launch
@@ -56,6 +57,19 @@ def test_it_does_not_grow_without_end() -> None:
     for number in range(30):
         memory = after(memory, str(number), str(number))
     assert [one.variant for one in memory.before] == [str(n) for n in range(21, 29)]
+
+
+def test_a_plan_is_for_one_launch_and_one_way_back() -> None:
+    memory = Memory(launch())
+    ids = {
+        memory.launch_id,
+        Memory(replace(launch(), environ={"VLLM_API_KEY": "sk-other"})).launch_id,
+        Memory(replace(launch(), directory="/elsewhere")).launch_id,
+        Memory(launch("int4"), (replace(launch(), command=("vllm", "serve", "n")),)).launch_id,
+        Memory(launch("int4"), (launch(),)).launch_id,
+    }
+    assert len(ids) == 5
+    assert from_line(to_line(memory)).launch_id == memory.launch_id
 
 
 def test_keys_are_not_shown() -> None:
