@@ -8,8 +8,8 @@ import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engines.text.plain import printable
 from engines.text.redact import redact_arguments, redact_environment
+from store.foreign_text import printable
 
 if TYPE_CHECKING:
     from engines.adoption.plan import AdoptionPlan

@@ -8,18 +8,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from engines.text.plain import printable
 from store.errors import TrimtabError
+from store.foreign_text import printable
 
 Justify = Literal["left", "right"]
 
 UNKNOWN = "\N{EN DASH}"
 """How a value that is not known is written for people."""
-
-
-def clean(text: str) -> str:
-    """`text` without control and direction characters: text from outside is data, not commands."""
-    return printable(text, 10_000)
+LONGEST_LINE = 10_000
+"""So many characters of a line, or of a table's cell, are printed."""
 
 
 def print_json(value: object) -> None:
@@ -30,13 +27,13 @@ def print_json(value: object) -> None:
 
 def print_line(text: str) -> None:
     """One line of data on stdout."""
-    sys.stdout.write(clean(text) + "\n")
+    sys.stdout.write(printable(text, LONGEST_LINE) + "\n")
     sys.stdout.flush()
 
 
 def say(text: str) -> None:
     """One line for a person on stderr."""
-    sys.stderr.write(clean(text) + "\n")
+    sys.stderr.write(printable(text, LONGEST_LINE) + "\n")
     sys.stderr.flush()
 
 
@@ -55,9 +52,9 @@ def print_table(
     for name, justify in columns:
         table.add_column(Text(name), justify=justify, overflow="fold" if terminal else "ignore")
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell, LONGEST_LINE)) for cell in row))
     if title:
-        console.print(Text(clean(title)))
+        console.print(Text(printable(title, LONGEST_LINE)))
     console.print(table)
 
 

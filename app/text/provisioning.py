@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.text.durations import format_duration
-from app.text.output import clean, say
+from app.text.output import say
+from store.foreign_text import printable
 
 if TYPE_CHECKING:
     from engines.provision import Environment
@@ -46,10 +47,10 @@ def display() -> Iterator[Callable[[Progress], None]]:
         def report(now: Progress) -> None:
             bars.update(
                 task,
-                description=f"{now.index}/{now.total} {escape(clean(now.step))}",
+                description=f"{now.index}/{now.total} {escape(printable(now.step))}",
                 total=None if now.fraction is None else 1.0,
                 completed=now.fraction or 0.0,
-                message=escape(clean(now.message)[:60]),
+                message=escape(printable(now.message, 60)),
             )
 
         yield report

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from engines.host import lifetime, procfs
 from engines.supervisor.takeover.conditions import Conditions
-from engines.text.plain import printable
 from store.errors import NotAchieved
+from store.foreign_text import printable
 
 _DELETED = " (deleted)"
 _LIMITS = ("NOFILE", "MEMLOCK", "NPROC", "STACK", "AS", "CORE", "RTPRIO")

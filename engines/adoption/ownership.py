@@ -16,8 +16,8 @@ from engines.command.flags import cut, joined, without
 from engines.control.inside_path import INSIDE, assignments
 from engines.host import procfs
 from engines.host.procfs import Process, ancestors
-from engines.text.plain import printable
 from engines.text.redact import redact_arguments
+from store.foreign_text import printable
 
 _CONTAINERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Kubernetes pod", re.compile(r"kubepods\S*?pod([0-9a-f][0-9a-f_-]{10,})")),

@@ -20,8 +20,8 @@ from engines.control.inside_path import PLUGIN
 from engines.host import listeners, procfs
 from engines.host.processes import EngineTree
 from engines.host.procfs import Process
-from engines.text.plain import printable
 from store.errors import TrimtabError
+from store.foreign_text import printable
 from store.records import Control
 
 PACKAGE = "trimtab_inside"

@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from store.errors import EngineUnreachable, NotAchieved
+from store.foreign_text import printable
 from store.records import KnobValue
+
+LONGEST = 500
+"""So many characters of a text are kept."""
 
 
 class ControlLost(EngineUnreachable):
@@ -80,5 +84,5 @@ def knob_value(found: Any) -> KnobValue | None:
 
 
 def cleaned(text: str) -> str:
-    """Text from outside, without control characters and of bearable length."""
-    return "".join(character for character in text if character.isprintable())[:500]
+    """A text that came over the socket; strange characters go, so that a name stays a name."""
+    return printable(text, LONGEST, strange="")

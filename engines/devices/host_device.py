@@ -7,7 +7,7 @@ import platform
 import socket
 
 from engines.host.procfs import read_text
-from engines.text.plain import printable
+from store.foreign_text import printable
 from store.records import Device
 
 _MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")

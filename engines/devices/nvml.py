@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.text.plain import printable
+from store.foreign_text import printable
 
 LIBRARY = "libnvidia-ml.so.1"
 

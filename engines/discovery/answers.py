@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from engines.text.plain import printable
+from store.foreign_text import printable
 
 if TYPE_CHECKING:
     from engines.web.http import Fetcher

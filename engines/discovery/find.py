@@ -20,10 +20,10 @@ from engines.host import listeners
 from engines.host.processes import engine_trees
 from engines.host.procfs import read_process
 from engines.supervision.client import supervised_as
-from engines.text.plain import printable
 from engines.text.redact import redact_arguments
 from engines.web.address import host_and_port, normalise, own_addresses
 from store.errors import EngineUnreachable
+from store.foreign_text import printable
 
 LONGEST_ARGUMENT = 1000
 SILENT = "does not answer"

@@ -11,8 +11,8 @@ from engines.host.listeners import TcpListener, socket_inodes, tcp_listeners
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
 from engines.serving import registry
-from engines.text.plain import printable
 from engines.web.address import make_url
+from store.foreign_text import printable
 
 _LOCAL_ADDRESS = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
 

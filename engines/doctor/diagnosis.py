@@ -21,8 +21,8 @@ from engines.doctor.checks import Check
 from engines.host.orphans import find_orphans
 from engines.provision.environment import find_environment
 from engines.supervision.orphaned import list_orphaned
-from engines.text.plain import printable
 from store.errors import TrimtabError
+from store.foreign_text import printable
 from store.metrics.formats import format_bytes
 
 __all__ = ["Check", "examine"]

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from engines.command.arguments import DEFAULT_PORT
 from engines.serving.registry import list_serving
-from engines.text.plain import printable
 from store.errors import NotAchieved
+from store.foreign_text import printable
 
 _PORTS_TRIED = 100
 

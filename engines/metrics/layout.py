@@ -13,7 +13,7 @@ from engines.metrics import names
 from engines.metrics.buckets import HistogramLayout, layout_of
 from engines.metrics.errors import NotMetrics
 from engines.metrics.parse import Series
-from engines.text.plain import printable
+from store.foreign_text import printable
 from store.reading import Bounds
 
 Indices = tuple[int, ...]

@@ -17,7 +17,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from engines.metrics.errors import NotMetrics
-from engines.text.plain import printable
+from store.foreign_text import printable
 
 REMEMBERED = 8192
 """How many beginnings of lines a parser keeps (about 0.2 kB each); past it, it starts afresh. A

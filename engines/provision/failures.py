@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 from engines.text.outputs import clean_line
-from engines.text.plain import printable
 from store.errors import NotAchieved
+from store.foreign_text import printable
 
 
 class ProvisionFailed(NotAchieved):

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from engines.provision.environment import MODEL_NAMES, SMOLLM2, made_models
-from engines.text.plain import printable
 from store.errors import BadInput, NotAchieved
+from store.foreign_text import printable
 
 
 def resolve_model(name_or_path: str) -> str:

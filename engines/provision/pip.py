@@ -11,7 +11,7 @@ from typing import Any
 from engines.provision.commands import Runner
 from engines.provision.failures import explain
 from engines.provision.installed import installed_version
-from engines.text.plain import printable
+from store.foreign_text import printable
 
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyTorch's own index of builds without CUDA, for when the configured index has only the other."""

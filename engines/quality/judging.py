@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from engines.quality.figures import Figure, Figures, Pair, measure
 from engines.quality.scoring import Scores, TextScore
-from engines.text.plain import printable
+from store.foreign_text import printable
 from store.reports.quality import QualityVerdict
 from store.reports.thresholds import Thresholds
 

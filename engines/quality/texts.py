@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.text.plain import printable
 from store.errors import BadInput
+from store.foreign_text import printable
 
 BUILT_IN = Path(__file__).with_name("texts.jsonl")
 MAX_FILE_BYTES = 4 * 1024 * 1024

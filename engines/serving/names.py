@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from engines.text.plain import printable
 from store.errors import BadInput
+from store.foreign_text import printable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CANDIDATE = (".next", ".other")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from engines.text.plain import printable
 from engines.text.redact import redact_text
+from store.foreign_text import printable
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)")
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from engines.text.plain import printable
 from engines.traffic.spec import MAX_IN_FLIGHT, TrafficSpec
 from store.errors import EngineUnreachable
+from store.foreign_text import printable
 
 MAX_BYTES = 8 * 1024 * 1024
 _SET_UP_S = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engines.text.plain import printable
+from store.foreign_text import printable
 
 _NAME_SAYS_ALL = frozenset({"fp8", "mxfp4", "modelopt", "bitsandbytes"})
 """Methods whose name already says the width of a weight, or that write it another way."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines.text.plain import printable
 from engines.variants import quantisation
 from engines.variants.safetensors import Unreadable, tensor_bytes
+from store.foreign_text import printable
 
 MAX_JSON = 16 << 20
 MOST_FILES = 2_000

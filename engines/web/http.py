@@ -21,8 +21,8 @@ from typing import Self
 
 import httpx
 
-from engines.text.plain import printable
 from store.errors import EngineUnreachable
+from store.foreign_text import printable
 
 MAX_BYTES = 4 * 1024 * 1024
 DEADLINE_S = 2.0

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from store.errors import BadInput
+from store.foreign_text import printable
 from store.ledger.connection import Ledger
 from store.ledger.database import database
 
@@ -67,7 +68,7 @@ def _snapshot(row: tuple[Any, ...]) -> Snapshot:
 
 
 def _check_name(name: str) -> None:
-    if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable() or name != name.strip():
+    if not name or name != printable(name, NAME_LENGTH).strip():
         raise BadInput(
             "That name cannot be used for a snapshot",
             f"A name is 1 to {NAME_LENGTH} printable characters, without space at its ends",

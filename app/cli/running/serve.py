@@ -16,8 +16,9 @@ import click
 from app.cli.shared.options import command, common, duration_option
 from app.cli.shared.readiness import notify
 from app.text.durations import format_duration
-from app.text.output import clean, print_json, print_line, say
+from app.text.output import LONGEST_LINE, print_json, print_line, say
 from store.errors import NotAchieved, TrimtabError
+from store.foreign_text import printable
 
 if TYPE_CHECKING:
     from engines.serving.started import Started
@@ -122,7 +123,7 @@ def _follow(started: Started, stop: threading.Event) -> None:
     lines = _growing(started.log_path)
     while not stop.is_set() and client.status(started.name) is not None:
         for line in lines():
-            sys.stderr.write(clean(line) + "\n")
+            sys.stderr.write(printable(line, LONGEST_LINE) + "\n")
         stop.wait(0.2)
     if stop.is_set():
         notify("STOPPING=1")

@@ -11,9 +11,10 @@ from typing import IO, TYPE_CHECKING
 
 from app.cli.shared.recording import FIRST_READING_S, last_reading_ms, wait_until
 from app.settings import paths
-from app.text.output import clean
+from app.text.output import LONGEST_LINE
 from store.clock import now_ms
 from store.errors import NotAchieved
+from store.foreign_text import printable
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
@@ -87,4 +88,4 @@ def last_line(path: Path, start: int = 0) -> str:
     with path.open("rb") as log:
         log.seek(start)
         lines = log.read(200_000).decode("utf-8", "replace").strip().splitlines()
-    return clean(lines[-1]) if lines else "Its log is empty"
+    return printable(lines[-1], LONGEST_LINE) if lines else "Its log is empty"

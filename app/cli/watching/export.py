@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.shared.options import command, common, duration_option, engine_option, read_ledger
-from app.text.output import clean
+from app.text.output import LONGEST_LINE
 from store.clock import now_ms
+from store.foreign_text import printable
 from store.tables.export import TABLES, columns, rows
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ def _chosen(ledger: Ledger, engine: str | None) -> list[EngineRow]:
 def _csv(names: Sequence[str], found: Rows) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([clean(x) if isinstance(x, str) else x for x in row.values()] for row in found)
+    writer.writerows(
+        [printable(cell, LONGEST_LINE) if isinstance(cell, str) else cell for cell in row.values()]
+        for row in found
+    )
 
 
 def _json_lines(found: Rows) -> None:
@@ -123,4 +127,4 @@ def _prometheus(ledger: Ledger, engines: Sequence[EngineRow], span_s: float) -> 
 
 
 def _label(text: str) -> str:
-    return clean(text).replace("\\", r"\\").replace('"', r"\"")
+    return printable(text, LONGEST_LINE).replace("\\", r"\\").replace('"', r"\"")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from app.text.output import clean
+from store.foreign_text import printable
 
 ELLIPSIS = "…"
 
@@ -32,8 +32,8 @@ def width_of(line: Line) -> int:
 
 
 def outside(text: str, limit: int = 200) -> str:
-    """Text that came from an engine, safe for a terminal: one line, no control characters."""
-    return clean(" ".join(text[: 4 * limit].split()))[:limit]
+    """Text that came from an engine, safe for a terminal: each run of white space is a space."""
+    return printable(" ".join(text[: 4 * limit].split()), limit)
 
 
 def clip(text: str, width: int) -> str:

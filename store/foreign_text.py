@@ -1,0 +1,21 @@
+"""Text from outside (an engine, a log, a file, another user) made safe to store and to show."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str, limit: int = 200, strange: str = REPLACEMENT) -> str:
+    """`text` in one line of at most `limit` characters, with an ellipsis where it was cut.
+
+    Characters that command a terminal or deceive a reader (control, direction, zero width, line
+    ends, halves of a surrogate pair, private use) each become `strange`, one character or none.
+    It is not escaped for markup: whoever shows it does that.
+    """
+    shown = text[: limit + 1]
+    if not shown.isprintable():
+        characters = (character if character.isprintable() else strange for character in text)
+        shown = "".join(islice(filter(None, characters), limit + 1))
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
