@@ -6,7 +6,7 @@ import getpass
 import os
 from typing import TYPE_CHECKING
 
-from store.metrics.formats import format_took
+from app.text.durations import format_took
 from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Literal
 
 from store.errors import TrimtabError
@@ -69,17 +68,3 @@ def error_json(error: TrimtabError) -> dict[str, object]:
             "exit_code": error.exit_code,
         }
     }
-
-
-def iso(ms: int | None) -> str | None:
-    """Milliseconds since the epoch as ISO 8601 in UTC; None stays None."""
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def clock(ms: int | None) -> str:
-    """Milliseconds since the epoch as local date and time for a person."""
-    if ms is None:
-        return UNKNOWN
-    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -62,11 +62,6 @@ def three_digits(value: float) -> str:
     return format(Decimal(f"{value:.3g}"), "f")
 
 
-def format_took(took_ms: float) -> str:
-    """How long an act took: `0.1 ms`, `46.2 s`."""
-    return f"{took_ms:.1f} ms" if took_ms < 1000 else f"{took_ms / 1000:.1f} s"
-
-
 def format_bytes(amount: float) -> str:
     """An amount of memory in binary units: `2.5 GiB`."""
     for factor, unit in _BINARY_STEPS:

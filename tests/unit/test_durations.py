@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.text.durations import format_duration, parse_duration
+from app.text.durations import ago, format_duration, format_took, parse_duration
 from store.errors import BadInput
 
 
@@ -35,3 +35,26 @@ def test_writes(seconds: float, text: str) -> None:
 def test_what_is_written_is_read_back_to_its_two_largest_units(seconds: int) -> None:
     again = parse_duration(format_duration(seconds).replace(" ", ""))
     assert again <= seconds < again + max(60, again / 24)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 s"),
+        (42.9, "42 s"),
+        (239, "3 min"),
+        (7200, "2 h"),
+        (8100, "2 h 15 min"),
+        (86_400, "1 d"),
+        (444_444, "5 d 3 h"),
+    ],
+)
+def test_tells_how_long_it_has_lasted(seconds: float, text: str) -> None:
+    assert ago(int(1000 * seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("took_ms", "text"), [(0.1, "0.1 ms"), (999, "999.0 ms"), (46_210, "46.2 s")]
+)
+def test_tells_how_long_an_act_took(took_ms: float, text: str) -> None:
+    assert format_took(took_ms) == text

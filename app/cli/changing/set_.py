@@ -16,7 +16,8 @@ from app.cli.shared.options import (
     engine_option,
     open_ledger,
 )
-from app.text.output import iso, print_json, print_line
+from app.text.clock import iso
+from app.text.output import print_json, print_line
 from store.errors import BadInput
 from store.knobs.specs import KNOBS, KnobSpec
 

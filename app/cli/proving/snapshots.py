@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.shared.options import command, common, read_ledger
+from app.text.clock import date_time, iso
 from app.text.durations import format_duration
-from app.text.output import clock, iso, print_json, print_table
+from app.text.output import print_json, print_table
 
 if TYPE_CHECKING:
     from store.tables.snapshots import Snapshot
@@ -38,7 +39,7 @@ def command_(*, as_json: bool, db: Path | None) -> None:
             (
                 one.name,
                 names.get(one.engine_id, ""),
-                clock(one.from_ms),
+                date_time(one.from_ms),
                 format_duration((one.to_ms - one.from_ms) / 1000),
                 one.note,
             )

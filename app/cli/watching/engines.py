@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.shared.options import api_key_option, command, common
-from app.text.output import UNKNOWN, clock, iso, print_json, print_table, say
+from app.text.clock import date_time, iso
+from app.text.output import UNKNOWN, print_json, print_table, say
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
@@ -80,5 +81,5 @@ def _row(one: EngineInfo) -> tuple[str, ...]:
         one.vllm_version or UNKNOWN,
         one.control if one.supervisor is None else f"{one.control}, supervised",
         ", ".join(one.gpus) or UNKNOWN,
-        clock(one.started_ms),
+        date_time(one.started_ms),
     )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.shared.options import api_key_option, command, common, duration_option, open_ledger
+from app.text.clock import iso
 from app.text.durations import format_duration
-from app.text.output import iso, print_json, say
+from app.text.output import print_json, say
 from store.clock import now_ms
 from store.errors import NotAchieved
 

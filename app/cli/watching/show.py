@@ -15,8 +15,9 @@ from app.cli.shared.options import (
     engine_option,
     open_ledger,
 )
+from app.text.clock import date_time, iso
 from app.text.durations import format_duration
-from app.text.output import clock, iso, print_json, print_table, say
+from app.text.output import print_json, print_table, say
 from store.clock import now_ms
 from store.errors import BadInput, NotAchieved
 
@@ -92,7 +93,7 @@ def read_or_explain(ledger: Ledger, row: EngineRow, from_ms: int, to_ms: int) ->
     newest = None if run is None else run.last_ms
     raise NotAchieved(
         f"Nothing was recorded of {row.name} in that window",
-        "" if newest is None else f"The last reading is of {clock(newest)}",
+        "" if newest is None else f"The last reading is of {date_time(newest)}",
         "trimtab record records in the background; --for 10s records right now",
     )
 
@@ -117,7 +118,7 @@ def _print(row: EngineRow, window: Window, prices: PriceBook, as_json: bool) -> 
     print_table(
         [("metric", "left"), ("value", "right")],
         [(spec.label, format_metric(spec, values[spec.name])) for spec in METRICS],
-        title=f"{row.name}  {clock(window.from_ms)} to {clock(window.to_ms)} ({span})",
+        title=f"{row.name}  {date_time(window.from_ms)} to {date_time(window.to_ms)} ({span})",
     )
     if window.runs > 1:
         say(f"The engine restarted in this window: it spans {window.runs} runs")

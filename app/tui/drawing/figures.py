@@ -1,13 +1,14 @@
-"""Figures as they stand on the screen: a number, a quiet unit; labels of a scale; spans of time.
+"""Figures as they stand on the screen: a number, a quiet unit; labels of a scale.
 
 Values are formatted by store.metrics.formats, as everywhere; here they are only taken apart.
 """
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple
 
+from app.text.clock import clock_time
+from app.text.durations import ago
 from store.metrics.formats import MISSING, format_metric
 from store.metrics.measure import SPECS, MetricValue
 
@@ -50,23 +51,3 @@ def tick(name: str, value: float) -> str:
         return f"{100 * value:g}%"
     factor, prefix = next((pair for pair in _PREFIXES if value >= 0.999 * pair[0]), _PREFIXES[-1])
     return f"{'$' if style == 'usd' else ''}{value / factor:.3g}{prefix}"
-
-
-def clock_time(ts_ms: int) -> str:
-    """Local time of day: 16:04:59."""
-    return time.strftime("%H:%M:%S", time.localtime(ts_ms / 1000))
-
-
-def ago(span_ms: int) -> str:
-    """How long ago, in one or two units: 42 s, 3 min, 2 h 14 min, 5 d 3 h."""
-    whole = max(0, span_ms) // 1000
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"

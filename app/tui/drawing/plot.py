@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 
+from app.text.clock import clock_time
 from app.tui.drawing.lines import Line, Span
 
 Values = Sequence[float | None]
@@ -105,12 +106,11 @@ def time_axis(first_ms: int, cell_ms: int, width: int) -> Line:
     step_s = next(
         (tick for tick in _TICKS_S if tick * 1000 / cell_ms >= _LEAST_TICK_CELLS), _TICKS_S[-1]
     )
-    form = "%H:%M" if step_s >= 60 else "%H:%M:%S"
     offset_s = time.localtime(first_ms // 1000).tm_gmtoff
     row = [" "] * width
     tick = -(-(first_ms // 1000 + offset_s) // step_s) * step_s - offset_s
     while (cell := (tick * 1000 - first_ms) // cell_ms) < width:
-        label = time.strftime(form, time.localtime(tick))
+        label = clock_time(tick * 1000, seconds=step_s < 60)
         if cell >= 0 and cell + len(label) + 1 <= width:
             row[cell : cell + 1 + len(label)] = list("╵" + label)
         tick += step_s

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.text.durations import format_took
 from app.tui.drawing.changes import moved
 from app.tui.feed.comparing import Compared, compare_now, recent_span
 from app.tui.keys.actions import Actions
 from store.errors import NotAchieved
 from store.knobs.specs import label
-from store.metrics.formats import format_took
 from store.records import Change, KnobState, KnobValue, format_value
 
 if TYPE_CHECKING:

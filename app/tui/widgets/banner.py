@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.offers.expectation import left_text
+from app.text.durations import ago
 from app.tui.drawing.changes import variant_name
-from app.tui.drawing.figures import ago
 from app.tui.drawing.lines import Line, Span, clip, outside, pad, spread, width_of
 from app.tui.drawing.swap_steps import elapsed_s, phase, silent_s, starting, waiting_s
 from app.tui.feed.frame import Frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.tui.drawing.figures import clock_time
+from app.text.clock import clock_time
 from app.tui.drawing.lines import Line, Span, clip, outside
 from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas

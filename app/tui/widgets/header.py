@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.tui.drawing.figures import ago
+from app.text.durations import ago
 from app.tui.drawing.lines import Line, Span, clip, joined, outside, spread
 from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas
