@@ -8,15 +8,14 @@ from typing import Any
 import click
 
 from app.text.output import say
-
-_STRATEGIES = ("auto", "overlap", "stop-start")
+from engines.variants.strategy import STRATEGIES
 
 
 def strategy_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--strategy`, given as `strategy`."""
     return click.option(
         "--strategy",
-        type=click.Choice(_STRATEGIES),
+        type=click.Choice(STRATEGIES),
         default="auto",
         show_default=True,
         help="Start the new engine beside the old one, or after it; auto: beside where it fits.",
