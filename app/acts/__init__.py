@@ -6,11 +6,10 @@ command line and the screen call these and nothing else.
 
 from app.acts.audit import describe, who
 from app.acts.knobs import set_knobs
-from app.acts.snapshots import SETTLE_MS, Taken, take_snapshot
+from app.acts.snapshots import Taken, take_snapshot
 from app.acts.undo import undo
 
 __all__ = [
-    "SETTLE_MS",
     "Taken",
     "describe",
     "set_knobs",

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from app.acts.audit import describe
 from store.clock import now_ms
 from store.errors import NotAchieved
+from store.tables.changes import SETTLE_MS, list_changes
 
 if TYPE_CHECKING:
     from store.ledger.connection import Ledger
     from store.tables.snapshots import Snapshot
-
-SETTLE_MS = 3_000
-"""After a change the engine works off what it had: a snapshot's window starts no earlier."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,6 @@ def configuration(ledger: Ledger, engine_id: int, at_ms: int) -> dict[str, objec
 
 
 def _after_last_change(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> tuple[int, str]:
-    from store.tables.changes import list_changes
-
     for change in list_changes(ledger, engine_id, from_ms=from_ms - SETTLE_MS, to_ms=to_ms):
         settled = change.ts_ms + SETTLE_MS
         if change.outcome in ("applied", "put back") and settled > from_ms:

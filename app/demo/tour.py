@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.acts import SETTLE_MS, describe, set_knobs
+from app.acts import describe, set_knobs
 from app.text.comparison import comparison_lines
 from app.text.durations import format_duration
 from app.text.status_line import status_line
 from store.clock import now_ms
 from store.knobs.specs import KNOBS
+from store.tables.changes import SETTLE_MS
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo

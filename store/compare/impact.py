@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 from store.compare.blocks import BLOCK_MS, Span
 from store.metrics.prices import PriceBook
 from store.records import Change
-from store.tables.changes import list_changes
+from store.tables.changes import SETTLE_MS, list_changes
 
 if TYPE_CHECKING:
     from store.compare.comparison import Comparison
     from store.ledger.connection import Ledger
 
 SPAN_MS = 120_000
-SETTLE_MS = 3_000
 LAG_MS = 1_500
 """How far the newest row of a ledger that is being recorded may lie behind the clock."""
 

@@ -10,6 +10,10 @@ from typing import Any
 from store.ledger.connection import Ledger
 from store.records import Change
 
+SETTLE_MS = 3_000
+"""So long after a change the engine still works off what it had: no window of what the change did
+begins earlier."""
+
 _FIELDS = tuple(field.name for field in fields(Change))
 _COLUMNS = ", ".join(_FIELDS)
 _JSON = frozenset(("from_value", "to_value", "per_engine"))

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from store.compare.impact import LAG_MS, SETTLE_MS, Impact, impact, impact_key
+from store.compare.impact import LAG_MS, Impact, impact, impact_key
 from store.metrics.prices import PriceBook
 from store.records import VARIANT, Change
-from store.tables.changes import record
+from store.tables.changes import SETTLE_MS, record
 from tests.store.synthetic import START_MS, Engine, Second, make_engine
 
 PRICES = PriceBook({"H100": 3.6})

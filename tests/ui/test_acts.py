@@ -7,10 +7,10 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from app.tui.feed.comparing import SETTLE_MS
 from app.tui.screens.compare import CompareDialog
 from app.tui.screens.edit_knob import EditKnob
 from store.ledger.connection import Ledger
+from store.tables.changes import SETTLE_MS
 from store.tables.snapshots import Snapshot, save
 from tests.ui.conftest import Open
 from tests.ui.desk import RecordingActions, applied, loaded, refused, shown, until

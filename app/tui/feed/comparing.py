@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.errors import NotAchieved
+from store.tables.changes import SETTLE_MS
 
 if TYPE_CHECKING:
     from app.tui.feed.frame import Frame
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 SPAN_MS = 120_000
 """The window to mark or to compare, unless a change is nearer."""
-SETTLE_MS = 3_000
 LEAST_MS = 10_000
 
 
