@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from store.metrics.prices import PriceBook
 
 
-def load_settings(path: Path | None = None) -> Settings:
+def load_settings() -> Settings:
     """The settings in force.
 
     Raises BadInput with the file, the line and what is allowed when the file cannot be used.
     """
-    where = path or paths.settings_path()
+    where = paths.settings_path()
     if not where.exists() and not any(os.environ.get(name) for name in _variables()):
         return Settings()
     from app.settings.file import read_settings
@@ -30,11 +30,6 @@ def load_settings(path: Path | None = None) -> Settings:
 def default_db_path() -> Path:
     """The ledger used when no `--db` is given: the setting `db`, else the user's data directory."""
     return load_settings().db or paths.default_db_path()
-
-
-def api_key(told: str | None = None) -> str | None:
-    """The engine's API key: `--api-key`, else TRIMTAB_API_KEY, else none."""
-    return told or os.environ.get("TRIMTAB_API_KEY") or None
 
 
 def price_book(settings: Settings) -> PriceBook:

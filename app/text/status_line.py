@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
 
+SPAN_MS = 10_000
 SHOWN = (
     "request_rate",
     "generation_rate",
@@ -20,10 +21,8 @@ SHOWN = (
 """The metrics of the line, in its order."""
 
 
-def status_line(
-    ledger: Ledger, url: str, prices: PriceBook, now_ms: int, *, span_ms: int = 10_000
-) -> str:
-    """The engine's name and its last `span_ms`: rates, cache, cost; or why there is nothing."""
+def status_line(ledger: Ledger, url: str, prices: PriceBook, now_ms: int) -> str:
+    """The engine's name and its last `SPAN_MS`: rates, cache, cost; or why there is nothing."""
     from store.metrics.formats import format_metric
     from store.metrics.measure import SPECS, metrics
     from store.tables.engines import find_engine
@@ -34,9 +33,9 @@ def status_line(
         return f"{url}: not read yet"
     if row.state != "ok":
         return f"{row.name}: {row.state}: {row.state_reason}"
-    window = read_window(ledger, row.id, now_ms - span_ms, now_ms)
+    window = read_window(ledger, row.id, now_ms - SPAN_MS, now_ms)
     if window is None:
-        return f"{row.name}: no reading in the last {span_ms / 1000:g} s"
+        return f"{row.name}: no reading in the last {SPAN_MS / 1000:g} s"
     values = metrics(window, prices)
     shown = (f"{SPECS[name].label} {format_metric(SPECS[name], values[name])}" for name in SHOWN)
     return f"{row.name}: " + "  ".join(shown)

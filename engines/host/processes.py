@@ -98,10 +98,9 @@ def _after_program(program: str, rest: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(rest[1:]) if is_command and tuple(rest[:1]) == ("serve",) else None
 
 
-def engine_trees(table: Mapping[int, Process] | None = None) -> list[EngineTree]:
+def engine_trees() -> list[EngineTree]:
     """Every engine on this machine that can be seen, oldest first."""
-    if table is None:
-        table = processes()
+    table = processes()
     parents = {p.ppid for p in table.values() if role(p) is not None}
     candidates = {
         p.pid

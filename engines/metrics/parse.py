@@ -127,11 +127,6 @@ class Parser:
         self._known[head] = series
 
 
-def parse(page: bytes | str) -> Samples:
-    """All samples of one page, read once. Raises `NotMetrics`."""
-    return Parser().parse(page)
-
-
 def whole_lines(page: bytes | str) -> list[str]:
     """The lines of a page; raises `NotMetrics` if it is empty, no text, or breaks off in a line."""
     if isinstance(page, bytes):

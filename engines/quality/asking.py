@@ -45,6 +45,6 @@ def over_http(
     return ask
 
 
-def over_socket(path: Path, *, api_key: str | None = None, deadline_s: float = DEADLINE_S) -> Asker:
+def over_socket(path: Path, *, api_key: str | None = None) -> Asker:
     """Ask the engine that speaks HTTP on the Unix socket `path`."""
-    return over_http("http://localhost", api_key=api_key, deadline_s=deadline_s, unix_socket=path)
+    return over_http("http://localhost", api_key=api_key, unix_socket=path)

@@ -8,7 +8,7 @@ for such a request, so the figures are computed anew, twice the same on one idle
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,31 +61,18 @@ class _Unusable(Exception):
         self.broken = broken
 
 
-def score(
-    ask: Asker,
-    texts: Sequence[Text],
-    *,
-    model: str,
-    top: int = TOP,
-    report: Callable[[int, int], None] | None = None,
-) -> Scores:
-    """Score every text, one after the other; `report` hears how many of how many are done.
+def score(ask: Asker, texts: Sequence[Text], *, model: str) -> Scores:
+    """Score every text, one after the other.
 
-    `top` is 1 to what the engine's `--max-logprobs` allows; above it every text is refused.
     Raises `ReadFailed` where the engine does not answer in time or does not know the model.
     """
-    done: list[TextScore] = []
-    for text in texts:
-        done.append(_score_text(ask, text, model, top))
-        if report is not None:
-            report(len(done), len(texts))
-    return Scores(model, tuple(done))
+    return Scores(model, tuple(_score_text(ask, text, model) for text in texts))
 
 
-def _score_text(ask: Asker, text: Text, model: str, top: int) -> TextScore:
+def _score_text(ask: Asker, text: Text, model: str) -> TextScore:
     body = {"model": model, "prompt": text.whole, "max_tokens": 1, "temperature": 0}
     try:
-        reply = ask(PATH, body | {"prompt_logprobs": top, "return_token_ids": True})
+        reply = ask(PATH, body | {"prompt_logprobs": TOP, "return_token_ids": True})
         tokens, listed = _positions(_choice(reply))
         matched = _answers(ask, text, model)
     except _Unusable as error:

@@ -16,8 +16,6 @@ from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
 from engines.serving.names import SWAPPING, check_name
 
-_POLL_S = 0.2
-
 
 @dataclass(frozen=True, slots=True)
 class Serving:

@@ -10,9 +10,12 @@ from store.foreign_text import printable
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)")
 
 
-def clean_line(text: str, limit: int = 300) -> str:
-    """`text` without terminal sequences, secrets and control characters, cut at `limit`.
+LONGEST = 300
+
+
+def clean_line(text: str) -> str:
+    """`text` without terminal sequences, secrets and control characters, cut at `LONGEST`.
 
     Sequences go first: a colour in front of a name would hide the secret behind it.
     """
-    return printable(redact_text(_ESCAPE_SEQUENCE.sub("", text).strip()), limit)
+    return printable(redact_text(_ESCAPE_SEQUENCE.sub("", text).strip()), LONGEST)

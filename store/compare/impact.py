@@ -1,9 +1,9 @@
 """What a change did: the time before it against the time after it, growing as blocks complete.
 
-    before = up to span_ms before the change began, not reaching into what an earlier change did
-    after  = from settle_ms past the change until now, the beginning of the next, or span_ms later
+    before = up to SPAN_MS before the change began, not reaching into what an earlier change did
+    after  = from SETTLE_MS past the change until now, the beginning of the next, or SPAN_MS later
 
-Changes within `settle_ms` of each other (several knobs set at once) are one act: nothing can tell
+Changes within `SETTLE_MS` of each other (several knobs set at once) are one act: nothing can tell
 their effects apart.
 """
 
@@ -54,23 +54,19 @@ def impact(
     change: Change,
     prices: PriceBook,
     now_ms: int,
-    *,
-    block_ms: int = BLOCK_MS,
-    span_ms: int = SPAN_MS,
-    settle_ms: int = SETTLE_MS,
 ) -> Impact:
     """The impact of a change as far as it can be seen at `now_ms`.
 
     It changes only when `impact_key` does, so a caller that keeps the last one computes it once per
     block.
     """
-    spans = _spans(ledger, engine_id, change, now_ms, (block_ms, span_ms, settle_ms))
-    blocks = (_length(spans.before) // block_ms, _length(spans.after) // block_ms)
+    spans = _spans(ledger, engine_id, change, now_ms)
+    blocks = (_length(spans.before) // BLOCK_MS, _length(spans.after) // BLOCK_MS)
     comparison = None
     if min(blocks) > 0 and change.outcome == "applied":
         from store.compare.comparison import compare  # numpy, only where one is made
 
-        comparison = compare(ledger, spans.before, spans.after, prices, block_ms=block_ms)
+        comparison = compare(ledger, spans.before, spans.after, prices)
         blocks = (comparison.windows[0].blocks, comparison.windows[1].blocks)
     return Impact(change, spans.before, spans.after, comparison, blocks, spans.together)
 
@@ -80,35 +76,28 @@ def impact_key(
     engine_id: int,
     change: Change,
     now_ms: int,
-    *,
-    block_ms: int = BLOCK_MS,
-    span_ms: int = SPAN_MS,
-    settle_ms: int = SETTLE_MS,
 ) -> Hashable:
     """What `impact` depends on: equal keys, equal impacts (at the same prices). One small query."""
-    spans = _spans(ledger, engine_id, change, now_ms, (block_ms, span_ms, settle_ms))
+    spans = _spans(ledger, engine_id, change, now_ms)
     return (change.id, change.outcome, spans.before, spans.after)
 
 
-def _spans(
-    ledger: Ledger, engine_id: int, change: Change, now_ms: int, sizes: tuple[int, int, int]
-) -> _Spans:
+def _spans(ledger: Ledger, engine_id: int, change: Change, now_ms: int) -> _Spans:
     """Both spans in whole blocks, so that they move only when a block completes."""
-    block_ms, span_ms, settle_ms = sizes
-    reach = span_ms + 2 * settle_ms + _took(change)
+    reach = SPAN_MS + 2 * SETTLE_MS + _took(change)
     others = [
         other
         for other in list_changes(ledger, engine_id, change.ts_ms - reach, change.ts_ms + reach)
         if other.outcome == "applied" and other.id != change.id
     ]
-    first, last, together = _act(change, others, settle_ms)
-    earlier = [other.ts_ms + settle_ms for other in others if other.ts_ms < first]
+    first, last, together = _act(change, others)
+    earlier = [other.ts_ms + SETTLE_MS for other in others if other.ts_ms < first]
     later = [other.ts_ms - _took(other) for other in others if other.ts_ms > last]
-    since = max([first - span_ms, *earlier])
-    start = last + settle_ms
-    until = min([now_ms - LAG_MS, start + span_ms, *later])
-    before_ms = _whole(first - since, block_ms)
-    after_ms = _whole(until - start, block_ms)
+    since = max([first - SPAN_MS, *earlier])
+    start = last + SETTLE_MS
+    until = min([now_ms - LAG_MS, start + SPAN_MS, *later])
+    before_ms = _whole(first - since)
+    after_ms = _whole(until - start)
     return _Spans(
         Span(engine_id, first - before_ms, first, "before"),
         Span(engine_id, start, start + after_ms, "after"),
@@ -116,12 +105,12 @@ def _spans(
     )
 
 
-def _act(change: Change, others: list[Change], settle_ms: int) -> tuple[int, int, tuple[str, ...]]:
+def _act(change: Change, others: list[Change]) -> tuple[int, int, tuple[str, ...]]:
     """First and last instant of the act a change belongs to, and the other knobs in it."""
     first, last = change.ts_ms - _took(change), change.ts_ms
     knobs: list[str] = []
     for other in sorted(others, key=lambda other: abs(other.ts_ms - change.ts_ms)):
-        if first - settle_ms <= other.ts_ms <= last + settle_ms:
+        if first - SETTLE_MS <= other.ts_ms <= last + SETTLE_MS:
             first, last = min(first, other.ts_ms - _took(other)), max(last, other.ts_ms)
             knobs.append(other.knob)
     return first, last, tuple(sorted(set(knobs)))
@@ -132,8 +121,8 @@ def _took(change: Change) -> int:
     return 0 if change.took_ms is None else round(change.took_ms)
 
 
-def _whole(length_ms: int, block_ms: int) -> int:
-    return max(0, length_ms // block_ms * block_ms)
+def _whole(length_ms: int) -> int:
+    return max(0, length_ms // BLOCK_MS * BLOCK_MS)
 
 
 def _length(span: Span) -> int:

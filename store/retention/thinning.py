@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
@@ -37,14 +36,6 @@ VACUUM_PAGES = 1_000
 _Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Thinned:
-    """What one chunk did: rows dropped, and where to go on (None: the run is thinned)."""
-
-    dropped: int
-    next_ms: int | None
-
-
 def tidy(ledger: Ledger, now_ms: int) -> bool:
     """Thin one chunk of what is older than `KEEP_ALL_MS`; True if there is more to do.
 
@@ -61,46 +52,36 @@ def tidy(ledger: Ledger, now_ms: int) -> bool:
         if row is None:
             return False
         run_id, thinned_ms = row
-        chunk = thin_chunk(ledger, run_id, until_ms + 1, KEEP_EVERY_MS, thinned_ms)
-        reached_ms = until_ms if chunk.next_ms is None else chunk.next_ms
+        next_ms = thin_chunk(ledger, run_id, until_ms + 1, KEEP_EVERY_MS, thinned_ms)
+        reached_ms = until_ms if next_ms is None else next_ms
         ledger.conn.execute("UPDATE runs SET thinned_ms = ? WHERE id = ?", (reached_ms, run_id))
     return True
 
 
-def thin(ledger: Ledger, run_id: int, older_than_ms: int, keep_every_ms: int) -> int:
-    """Thin the run's rows before the instant `older_than_ms`; returns how many went.
+def thin_chunk(
+    ledger: Ledger, run_id: int, older_than_ms: int, keep_every_ms: int, at_ms: int
+) -> int | None:
+    """Thin one chunk of the run's rows before the instant `older_than_ms`, from the row at or
+    before `at_ms` on; returns where to go on, None when the run is thinned.
 
     Of each `keep_every_ms` the last row stays. So do the run's first and last rows, those on both
     sides of a change or of a snapshot's ends, and one each `SNAPSHOT_STEP_MS` within a snapshot.
-    Each chunk is a transaction of its own, unless the caller is in one.
+    A chunk is a transaction of its own, unless the caller is in one.
     """
-    dropped, at_ms = 0, 0
-    while True:
-        chunk = thin_chunk(ledger, run_id, older_than_ms, keep_every_ms, at_ms)
-        dropped += chunk.dropped
-        if chunk.next_ms is None:
-            return dropped
-        at_ms = chunk.next_ms
-
-
-def thin_chunk(
-    ledger: Ledger, run_id: int, older_than_ms: int, keep_every_ms: int, at_ms: int = 0
-) -> Thinned:
-    """One chunk of `thin`, from the row at or before `at_ms` on."""
     with ledger.transaction():
         rows = _rows(ledger, run_id, at_ms)
         old = bisect_left(rows, older_than_ms, hi=max(len(rows) - 1, 0), key=itemgetter(0))
         if old == 0:
-            return Thinned(0, None)
+            return None
         done = old < CHUNK_ROWS
         kept = _kept(ledger, run_id, [row[0] for row in rows], keep_every_ms)
         if not done:  # end at a row that stays anyway, so that where chunks end leaves no trace
             old = max((index for index in kept if 0 < index < old), default=old - 1)
         kept.add(old)
-        dropped = _drop_rows(ledger, run_id, rows[: old + 1], kept)
+        _drop_rows(ledger, run_id, rows[: old + 1], kept)
         drop_device_rows(ledger, run_id, [row[0] for row in rows[: old + 1]], kept)
         _give_back(ledger)
-    return Thinned(dropped, None if done else rows[old][0])
+    return None if done else rows[old][0]
 
 
 def _give_back(ledger: Ledger) -> None:
@@ -139,7 +120,7 @@ def _kept(ledger: Ledger, run_id: int, times: Sequence[int], keep_every_ms: int)
     return kept
 
 
-def _drop_rows(ledger: Ledger, run_id: int, rows: Sequence[_Row], kept: set[int]) -> int:
+def _drop_rows(ledger: Ledger, run_id: int, rows: Sequence[_Row], kept: set[int]) -> None:
     """Drop the rows not kept, folding their maxima forward. The first and the last are kept."""
     highest: list[int | None] = [None] * len(MAXIMA)
     gone = []
@@ -169,7 +150,6 @@ def _drop_rows(ledger: Ledger, run_id: int, rows: Sequence[_Row], kept: set[int]
                 "length": MINUTE_MS,
             },
         )
-    return len(gone)
 
 
 def _snapshots(ledger: Ledger, run_id: int) -> list[tuple[int, int]]:

@@ -32,11 +32,6 @@ def upsert_device(ledger: Ledger, device: Device) -> int:
     return int(row[0])
 
 
-def list_devices(ledger: Ledger, run_id: int) -> list[Device]:
-    """The devices the run has held, in the order they joined."""
-    return list(devices_by_id(ledger, run_id).values())
-
-
 def devices_by_id(ledger: Ledger, run_id: int) -> dict[int, Device]:
     """The devices the run has held, by id, in the order they joined."""
     rows = ledger.conn.execute(

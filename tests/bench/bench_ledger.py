@@ -15,7 +15,6 @@ from typing import Literal
 
 from store.ledger.connection import Ledger
 from store.records import Device, RunInfo
-from store.retention.thinning import thin
 from store.tables.devices import upsert_device
 from store.tables.engines import upsert_engine
 from store.tables.readings import append
@@ -23,6 +22,7 @@ from store.tables.runs import open_run
 from store.windows.series import read_steps
 from store.windows.window import read_window
 from tests.bench.ledger_load import BOUNDS, readings
+from tests.store.synthetic import thin
 
 DAY_S = 86_400
 

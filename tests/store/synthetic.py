@@ -17,6 +17,7 @@ from store.reading import (
     Reading,
 )
 from store.records import Device, RunInfo
+from store.retention.thinning import thin_chunk
 from store.tables.devices import upsert_device
 from store.tables.engines import upsert_engine
 from store.tables.readings import append
@@ -152,3 +153,17 @@ def make_engine(path: Path, *, device: Device | None = GPU, url: str = "http://h
     engine = Engine(ledger, upsert_engine(ledger, url, "e"), device)
     engine.start()
     return engine
+
+
+def thin(ledger: Ledger, run_id: int, older_than_ms: int, keep_every_ms: int) -> int:
+    """Thin all of the run's rows before an instant, chunk by chunk; returns how many went."""
+    before = _row_count(ledger, run_id)
+    at_ms: int | None = 0
+    while at_ms is not None:
+        at_ms = thin_chunk(ledger, run_id, older_than_ms, keep_every_ms, at_ms)
+    return before - _row_count(ledger, run_id)
+
+
+def _row_count(ledger: Ledger, run_id: int) -> int:
+    query = "SELECT count(*) FROM reading_rows WHERE run_id = ?"
+    return int(ledger.conn.execute(query, (run_id,)).fetchone()[0])

@@ -19,7 +19,7 @@ from store.reading import (
     Reading,
 )
 from store.records import Device
-from store.tables.devices import devices_at, list_devices, upsert_device
+from store.tables.devices import devices_at, devices_by_id, upsert_device
 from store.tables.growth import NotCumulative
 from store.tables.readings import append, last, last_devices
 from tests.store.synthetic import GPU, Engine, make_engine
@@ -101,7 +101,8 @@ def test_devices_have_their_own_last_rows(engine: Engine) -> None:
     append(ledger, replace(_reading(engine), ts_ms=at_ms + 1_000), [alone])
     assert last_devices(ledger, engine.run_id) == [alone, both[1]]
     assert devices_at(ledger, engine.run_id, at_ms - 1) == {}
-    assert [device.uuid for device in list_devices(ledger, engine.run_id)] == ["GPU-1", "GPU-2"]
+    joined = devices_by_id(ledger, engine.run_id).values()
+    assert [device.uuid for device in joined] == ["GPU-1", "GPU-2"]
 
 
 def test_device_time_does_not_fall(engine: Engine) -> None:

@@ -9,13 +9,13 @@ import pytest
 from store.reading import DeviceReading, Reading
 from store.records import Change, Device
 from store.retention import thinning as retention
-from store.retention.thinning import KEEP_ALL_MS, thin, thin_chunk, tidy
+from store.retention.thinning import KEEP_ALL_MS, thin_chunk, tidy
 from store.tables.changes import record
 from store.tables.devices import upsert_device
 from store.tables.readings import append
 from store.tables.snapshots import Snapshot, save
 from store.windows.window import read_window
-from tests.store.synthetic import START_MS, Engine, Second, make_engine
+from tests.store.synthetic import START_MS, Engine, Second, make_engine, thin
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_what_people_named_stays_exact(engine: Engine) -> None:
 def test_where_chunks_end_leaves_no_trace(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.run(600)
     monkeypatch.setattr(retention, "CHUNK_ROWS", 77)
-    chunk = thin_chunk(engine.ledger, engine.run_id, engine.ms, 60_000)
-    assert chunk.next_ms == START_MS + 60_000
+    next_ms = thin_chunk(engine.ledger, engine.run_id, engine.ms, 60_000, 0)
+    assert next_ms == START_MS + 60_000
     assert thin(engine.ledger, engine.run_id, engine.ms, 60_000) > 0
     assert _seconds(engine) == _minutely(engine)
 

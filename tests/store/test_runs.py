@@ -11,7 +11,7 @@ from store.ledger.connection import Ledger
 from store.reading import Bounds
 from store.records import RunInfo
 from store.tables.engines import find_engine, list_engines, set_status, upsert_engine
-from store.tables.runs import get_run, latest_run, list_runs, open_run, update_run
+from store.tables.runs import latest_run, list_runs, open_run, update_run
 from tests.store.synthetic import make_engine
 
 INFO = RunInfo(
@@ -42,8 +42,6 @@ def test_a_run_comes_back_as_it_was_opened(ledger: Ledger) -> None:
     assert run is not None
     assert (run.id, run.engine_id, run.first_ms, run.last_ms) == (run_id, engine_id, None, None)
     assert run.info == INFO
-    assert get_run(ledger, run_id) == run
-    assert get_run(ledger, run_id + 1) is None
 
 
 def test_an_updated_run_and_a_renamed_engine(ledger: Ledger) -> None:

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from store.ledger.connection import Ledger
 from store.reading import CUMULATIVE_VALUES, HISTOGRAMS, MAXIMA, Bounds, Histogram, Reading
 from store.records import RunInfo
-from store.retention.thinning import thin
 from store.tables.readings import append
 from store.tables.runs import open_run
 from store.windows.histograms import HistogramWindow
 from store.windows.window import Window, add, read_window
 from tests.store.strategies import Life, Step, histories, write_history
-from tests.store.synthetic import Second, make_engine
+from tests.store.synthetic import Second, make_engine, thin
 
 _EXAMPLES = settings(max_examples=60, deadline=None)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from engines.metrics import NotMetrics, Parser
-from engines.metrics.parse import REMEMBERED, parse
+from engines.metrics.parse import REMEMBERED
 
 PAGES = sorted((Path(__file__).parent.parent / "fixtures" / "metrics").glob("vllm-*.txt"))
 
@@ -147,12 +147,12 @@ def test_a_timestamp_is_not_the_value() -> None:
 )
 def test_what_is_not_metrics_says_so(page: bytes, reason: str) -> None:
     with pytest.raises(NotMetrics) as caught:
-        parse(page)
+        Parser().parse(page)
     assert reason in caught.value.what
     assert caught.value.what.isprintable()
 
 
 def test_a_reason_holds_no_control_characters() -> None:
     with pytest.raises(NotMetrics) as caught:
-        parse(b"\x1b[31mred\x07 alert!\n")
+        Parser().parse(b"\x1b[31mred\x07 alert!\n")
     assert caught.value.what.isprintable()

@@ -75,15 +75,6 @@ def test_over_a_unix_socket_with_a_key(tmp_path: Path) -> None:
     assert "Bearer sk-1" in model.headers[0]
 
 
-def test_progress_is_told() -> None:
-    heard: list[tuple[int, int]] = []
-    with completions(ByteModel()) as url:
-        score(
-            over_http(url), [TEXT, PAIR], model="m", report=lambda *done: heard.append(tuple(done))
-        )
-    assert heard == [(1, 2), (2, 2)]
-
-
 @pytest.mark.parametrize(("status", "broken"), [(400, False), (500, True), (503, True)])
 def test_a_text_that_the_engine_does_not_score(status: int, broken: bool) -> None:
     found = score_one(ByteModel(edit=lambda _, said: (status, said)))

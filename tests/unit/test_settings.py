@@ -138,13 +138,6 @@ def test_prices_reach_the_book_with_their_source() -> None:
     assert "settings.toml" in gpu.source
 
 
-def test_the_key_comes_from_the_option_then_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings.api_key() is None
-    monkeypatch.setenv("TRIMTAB_API_KEY", "of-the-variable")
-    assert settings.api_key() == "of-the-variable"
-    assert settings.api_key("of-the-option") == "of-the-option"
-
-
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIMTAB_DB", "")
     monkeypatch.setenv("TRIMTAB_EVERY", "2")
