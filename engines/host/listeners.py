@@ -42,7 +42,7 @@ def _decode_address(text: str) -> str:
 
 def tcp_listeners(pid: int | None = None) -> list[TcpListener]:
     """The listening TCP sockets of the network that `pid` (or this program) lives in."""
-    found = []
+    listeners = []
     for table in ("tcp", "tcp6"):
         text = procfs.read_text(f"/proc/{pid or 'self'}/net/{table}") or ""
         for line in text.splitlines()[1:]:
@@ -50,20 +50,20 @@ def tcp_listeners(pid: int | None = None) -> list[TcpListener]:
             if len(fields) < 10 or fields[3] != _LISTEN:
                 continue
             address, _, port = fields[1].partition(":")
-            found.append(
+            listeners.append(
                 TcpListener(_decode_address(address), int(port, 16), int(fields[7]), int(fields[9]))
             )
-    return found
+    return listeners
 
 
 def unix_listeners(pid: int | None = None) -> dict[int, str]:
     """Paths of the listening Unix sockets of that network, by inode."""
-    found = {}
+    paths = {}
     for line in (procfs.read_text(f"/proc/{pid or 'self'}/net/unix") or "").splitlines()[1:]:
         fields = line.split(maxsplit=7)
         if len(fields) == 8 and int(fields[3], 16) & _ACCEPTS_CONNECTIONS:
-            found[int(fields[6])] = fields[7]
-    return found
+            paths[int(fields[6])] = fields[7]
+    return paths
 
 
 def socket_inodes(pid: int) -> set[int] | None:

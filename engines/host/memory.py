@@ -48,12 +48,12 @@ def private_bytes(root: int) -> int | None:
     Resident less shared: file pages, of the libraries say, count as available as it is.
     """
     table = processes()
-    found = None
+    private = None
     for pid in (root, *(process.pid for process in descendants(root, table))):
         words = (read_text(f"/proc/{pid}/statm") or "").split()
         if len(words) > 2:
-            found = (found or 0) + (int(words[1]) - int(words[2])) * _PAGE
-    return found
+            private = (private or 0) + (int(words[1]) - int(words[2])) * _PAGE
+    return private
 
 
 def _group_limits(pid: int, mount: Path) -> Iterator[tuple[int, int]]:
@@ -89,9 +89,9 @@ def _number(path: Path) -> int | None:
 
 def _fields(path: str) -> dict[str, int]:
     """`name: number …` or `name number` lines."""
-    found = {}
+    fields = {}
     for line in (read_text(path) or "").splitlines():
         words = line.replace(":", " ").split()
         if len(words) > 1 and words[1].isdigit():
-            found[words[0]] = int(words[1])
-    return found
+            fields[words[0]] = int(words[1])
+    return fields

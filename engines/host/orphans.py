@@ -26,21 +26,27 @@ class Orphan:
 
 def find_orphans() -> list[Orphan]:
     """Every orphan on this machine that can be seen."""
-    return [Orphan(one.pid, one.comm, private_bytes(one.pid)) for one in orphans()]
+    return [_described(process) for process in orphans()]
 
 
 def end_orphans() -> list[Orphan]:
     """End the orphans that are ours to end, with all below them; those that are gone now."""
     table = procfs.processes()
-    ours = [one for one in orphans(table) if os.geteuid() in (0, procfs.user_id(one.pid))]
-    told = [Orphan(one.pid, one.comm, private_bytes(one.pid)) for one in ours]
-    families = {one.pid: _family(one, table) for one in ours}
+    ours = [
+        process for process in orphans(table) if os.geteuid() in (0, procfs.user_id(process.pid))
+    ]
+    described = [_described(process) for process in ours]
+    families = {process.pid: _family(process, table) for process in ours}
     members = {pid: ticks for family in families.values() for pid, ticks in family.items()}
     end_processes(members, lambda: those_alive(members), grace_s=GRACE_S, gone_s=GRACE_S)
-    return [one for one in told if not those_alive(families[one.pid])]
+    return [orphan for orphan in described if not those_alive(families[orphan.pid])]
+
+
+def _described(process: Process) -> Orphan:
+    return Orphan(process.pid, process.comm, private_bytes(process.pid))
 
 
 def _family(orphan: Process, table: dict[int, Process]) -> dict[int, int]:
     """The orphan and all below it, PID → start ticks."""
-    pids = [orphan.pid, *(one.pid for one in procfs.descendants(orphan.pid, table))]
+    pids = [orphan.pid, *(process.pid for process in procfs.descendants(orphan.pid, table))]
     return {pid: began for pid in pids if (began := lifetime.start_ticks(pid)) is not None}

@@ -55,8 +55,8 @@ def role(process: Process) -> str | None:
     The title is in the command line too, where the kernel does not cut it.
     """
     for text in (process.arguments[0] if len(process.arguments) == 1 else "", process.comm):
-        if found := _TITLE.match(text):
-            return found[1]
+        if title := _TITLE.match(text):
+            return title[1]
     # VLLM::EngineCore has 16 characters, one more than comm holds.
     if _CUT_TITLE.match(process.comm):
         cut = process.comm.partition("::")[2]
@@ -130,15 +130,15 @@ def engine_of(pid: int) -> int | None:
 
     Climbs from one process without listing them all.
     """
-    found = None
+    root = None
     below_has_title = False
     for process in ancestors(pid):
         has_title = role(process) is not None
         launches = below_has_title and not has_title and not _adopts_orphans(process)
         if launches or serve_arguments(process.arguments) is not None:
-            found = process.pid
+            root = process.pid
         below_has_title = has_title
-    return found
+    return root
 
 
 def orphans(table: Mapping[int, Process] | None = None) -> list[Process]:

@@ -120,15 +120,15 @@ def descendants(root: int, table: Mapping[int, Process]) -> list[Process]:
     children: dict[int, list[Process]] = {}
     for process in table.values():
         children.setdefault(process.ppid, []).append(process)
-    found: list[Process] = []
+    family: list[Process] = []
     seen = {root}
     level = [root]
     while level:
         below = [p for pid in level for p in children.get(pid, ()) if p.pid not in seen]
         seen.update(p.pid for p in below)
-        found += below
+        family += below
         level = [p.pid for p in below]
-    return found
+    return family
 
 
 def status_field(pid: int, name: str) -> list[str] | None:
