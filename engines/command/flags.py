@@ -51,13 +51,15 @@ def cut(arguments: Sequence[str]) -> list[Flag]:
     Every word up to the next flag is taken for a value, since only vLLM knows how many a flag
     takes. A negative number is a value.
     """
-    found: list[list[str]] = []
+    groups: list[list[str]] = []
     for word in arguments:
-        if is_flag(word) or not found:
-            found.append([word])
+        if is_flag(word) or not groups:
+            groups.append([word])
         else:
-            found[-1].append(word)
-    return [Flag(flag_name(words[0]) if is_flag(words[0]) else "", tuple(words)) for words in found]
+            groups[-1].append(word)
+    return [
+        Flag(flag_name(words[0]) if is_flag(words[0]) else "", tuple(words)) for words in groups
+    ]
 
 
 def is_flag(word: str) -> bool:
@@ -87,12 +89,12 @@ def without(flags: Iterable[Flag], names: Iterable[str]) -> list[Flag]:
 
 def last_value(arguments: Sequence[str], name: str) -> str | None:
     """The first value of the last flag of this name; None where it is not given or has none."""
-    found = None
+    last = None
     for flag in cut(arguments):
         if flag.name == name:
             _, equals, value = flag.words[0].partition("=")
-            found = value if equals else next(iter(flag.words[1:]), None)
-    return found
+            last = value if equals else next(iter(flag.words[1:]), None)
+    return last
 
 
 def names_of(arguments: Sequence[str]) -> frozenset[str]:

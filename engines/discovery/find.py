@@ -36,10 +36,10 @@ def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:
 
     For a thread without a running event loop.
     """
-    found = _without_shadows(
+    locations = _without_shadows(
         [location for tree in engine_trees() if (location := locate(tree)) is not None]
     )
-    return naming.make_unique(_describe_all(found, None, deadline_s)) if found else []
+    return naming.make_unique(_describe_all(locations, None, deadline_s)) if locations else []
 
 
 def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> EngineInfo:
@@ -81,16 +81,16 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
 
 
 def _describe_all(
-    found: Sequence[Location], api_key: str | None, deadline_s: float
+    locations: Sequence[Location], api_key: str | None, deadline_s: float
 ) -> list[EngineInfo]:
-    reachable = [location for location in found if location.reachable]
+    reachable = [location for location in locations if location.reachable]
     questions = [(place.urls, place.launch.shown_model is None) for place in reachable]
     with ThreadPoolExecutor(1) as beside:
-        insides = beside.submit(_insides, found, deadline_s)
+        insides = beside.submit(_insides, locations, deadline_s)
         answers = ask_all(questions, api_key=api_key, deadline_s=deadline_s) if questions else []
     by_pid = {place.tree.root.pid: a for place, a in zip(reachable, answers, strict=True)}
     described = []
-    for location, inside in zip(found, insides.result(), strict=True):
+    for location, inside in zip(locations, insides.result(), strict=True):
         answer = by_pid.get(location.tree.root.pid) or Answer(location.urls[0])
         # Something that has vLLM inside and a port of its own is not yet a vLLM server.
         if location.tree.launch is not None or answer.kind != "other":
@@ -98,20 +98,20 @@ def _describe_all(
     return described
 
 
-def _without_shadows(found: list[Location]) -> list[Location]:
+def _without_shadows(locations: list[Location]) -> list[Location]:
     """Leave out engines that start at an address where another one already serves."""
-    served = {url for location in found if location.reachable for url in location.urls}
-    return [place for place in found if place.reachable or not served.intersection(place.urls)]
+    served = {url for location in locations if location.reachable for url in location.urls}
+    return [place for place in locations if place.reachable or not served.intersection(place.urls)]
 
 
 def _insides(
-    found: Sequence[Location], deadline_s: float
+    locations: Sequence[Location], deadline_s: float
 ) -> list[tuple[PluginControl, str | None, tuple[str, ...]]]:
     """What the plugin allows in each engine, its supervisor, and the GPUs each holds."""
-    pids = [location.tree.root.pid for location in found]
-    with ThreadPoolExecutor(len(found)) as beside:
+    pids = [location.tree.root.pid for location in locations]
+    with ThreadPoolExecutor(len(locations)) as beside:
         controls = beside.map(
-            lambda place: confirm(plugin_control(place.tree), min(1.0, deadline_s)), found
+            lambda place: confirm(plugin_control(place.tree), min(1.0, deadline_s)), locations
         )
         supervisors = beside.map(supervised_as, pids)
         unknown: dict[int, list[gpus.GpuHold]] = {pid: [] for pid in pids}

@@ -99,8 +99,8 @@ def _own_listeners(tree: EngineTree, launch: LaunchArguments) -> list[TcpListene
 def _container_address(pid: int) -> str | None:
     """The first IPv4 address of a process's own network that is not its loopback."""
     routes = read_text(f"/proc/{pid}/net/fib_trie") or ""
-    found = (address for address in _LOCAL_ADDRESS.findall(routes))
-    return next((address for address in found if not address.startswith("127.")), None)
+    addresses = (address for address in _LOCAL_ADDRESS.findall(routes))
+    return next((address for address in addresses if not address.startswith("127.")), None)
 
 
 def _absolute(path: str, pid: int) -> str:

@@ -50,7 +50,7 @@ def examine(db: Path, *, deadline_s: float = 3.0) -> list[Check]:
         _supervisors,
         lambda: _engines(deadline_s),
     ]
-    return [check for one in checks for check in _guarded(one)]
+    return [check for make in checks for check in _guarded(make)]
 
 
 def _guarded(checks: Callable[[], Iterator[Check]]) -> list[Check]:
@@ -63,30 +63,30 @@ def _guarded(checks: Callable[[], Iterator[Check]]) -> list[Check]:
 
 
 def _environment() -> Iterator[Check]:
-    found = find_environment()
-    if found is None:
+    environment = find_environment()
+    if environment is None:
         what = "no engine environment yet: `trimtab demo` and `trimtab serve` need one"
         yield Check("engine environment", None, what, "trimtab provision")
     else:
-        what = f"vLLM {found.version} and models {', '.join(found.models)}"
+        what = f"vLLM {environment.version} and models {', '.join(environment.models)}"
         yield Check("engine environment", True, what)
 
 
 def _gpus() -> Iterator[Check]:
-    found: list[Gpu] | None = gpus.within(GPU_DEADLINE_S, gpus.gpus, None)
-    if found is None:
+    present: list[Gpu] | None = gpus.within(GPU_DEADLINE_S, gpus.gpus, None)
+    if present is None:
         what = f"the NVIDIA driver does not answer within {GPU_DEADLINE_S:g} s"
         yield Check("GPUs", False, what, "look at dmesg and nvidia-smi; a reset or reboot may help")
-    elif not found:
+    elif not present:
         on_driver = Path("/proc/driver/nvidia/version").exists()
         remedy = "mend the driver: nvidia-smi says more" if on_driver else ""
         yield Check("GPUs", False if on_driver else None, f"none: {gpus.why_none()}", remedy)
     else:
-        for gpu in found:
+        for gpu in present:
             sample = _sample(gpu.uuid)
             problem = "does not answer" if sample is None else sample.problem
-            told = problem or _missing_fields(sample)
-            yield Check(f"GPU {gpu.index}", not problem, f"{gpu.name}{told and f': {told}'}")
+            remark = problem or _missing_fields(sample)
+            yield Check(f"GPU {gpu.index}", not problem, f"{gpu.name}{remark and f': {remark}'}")
 
 
 def _sample(uuid: str) -> GpuSample | None:
@@ -118,16 +118,16 @@ def _orphans() -> Iterator[Check]:
 
 
 def _supervisors() -> Iterator[Check]:
-    for one in list_orphaned():
-        what = f"{one.name} has lost its supervisor: nobody starts it again if it ends"
-        yield Check("supervisor", False, what, f"trimtab adopt {one.name}")
+    for engine in list_orphaned():
+        what = f"{engine.name} has lost its supervisor: nobody starts it again if it ends"
+        yield Check("supervisor", False, what, f"trimtab adopt {engine.name}")
 
 
 def _engines(deadline_s: float) -> Iterator[Check]:
-    found = find_engines(deadline_s=deadline_s)
-    if not found:
+    engines = find_engines(deadline_s=deadline_s)
+    if not engines:
         yield Check("engines", None, "none runs on this machine", "trimtab serve MODEL")
-    for engine in found:
+    for engine in engines:
         ok = True if engine.control != "observe" else None
         if engine.reason.startswith(SILENT):
             ok = False

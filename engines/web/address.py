@@ -76,10 +76,10 @@ def host_and_port(url: str) -> tuple[str, int]:
 def own_addresses(host: str) -> set[str]:
     """The addresses that `host` stands for, as far as they are this machine's own."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return set()
-    return {str(where[0]) for family, _, _, _, where in found if _is_ours(family, where)}
+    return {str(where[0]) for family, _, _, _, where in resolved if _is_ours(family, where)}
 
 
 def _is_ours(family: socket.AddressFamily, where: tuple[object, ...]) -> bool:
