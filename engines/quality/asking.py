@@ -35,12 +35,12 @@ def over_http(
             unix_socket=unix_socket,
         )
         try:
-            found = json.loads(answer)
+            reply = json.loads(answer)
         except (ValueError, RecursionError):
             raise ReadFailed("the answer is not JSON") from None
-        if not isinstance(found, dict):
+        if not isinstance(reply, dict):
             raise ReadFailed("the answer is not an object")
-        return found
+        return reply
 
     return ask
 

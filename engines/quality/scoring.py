@@ -130,13 +130,13 @@ def _positions(
 
 def _listed(at: Any) -> Mapping[int, float]:
     try:
-        found = {int(token): float(entry["logprob"]) for token, entry in at.items()}
+        logprobs = {int(token): float(entry["logprob"]) for token, entry in at.items()}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _Unusable("log probabilities of an unknown shape", broken=False) from None
-    if not found:
+    if not logprobs:
         raise _Unusable("a position without log probabilities", broken=False)
-    if any(math.isnan(value) for value in found.values()):
+    if any(math.isnan(value) for value in logprobs.values()):
         raise _Unusable("log probabilities that are not numbers", broken=True)
-    if max(found.values()) > _ROUNDING:
+    if max(logprobs.values()) > _ROUNDING:
         raise _Unusable("no log probabilities: see the engine's --logprobs-mode", broken=False)
-    return found
+    return logprobs

@@ -73,22 +73,22 @@ def _content(path: Path) -> str:
 
 def _read_line(line: str, number: int, path: Path) -> Text:
     try:
-        found: Any = json.loads(line)
+        fields: Any = json.loads(line)
     except (ValueError, RecursionError):
         raise _bad(path, number, "not JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         raise _bad(path, number, "not an object")
-    unknown = found.keys() - {"prompt", "expected", "id", "register"}
+    unknown = fields.keys() - {"prompt", "expected", "id", "register"}
     if unknown:
         raise _bad(path, number, f"unknown key {printable(min(unknown), 40)}")
-    wrong = [key for key, value in found.items() if not isinstance(value, str) or not value]
-    if wrong or "prompt" not in found:
+    wrong = [key for key, value in fields.items() if not isinstance(value, str) or not value]
+    if wrong or "prompt" not in fields:
         raise _bad(path, number, f"`{wrong[0] if wrong else 'prompt'}` is not a text")
     text = Text(
-        id=printable(found.get("id", f"line {number}"), 60),
-        register=printable(found.get("register", "given"), 60),
-        text=found["prompt"],
-        expected=found.get("expected"),
+        id=printable(fields.get("id", f"line {number}"), 60),
+        register=printable(fields.get("register", "given"), 60),
+        text=fields["prompt"],
+        expected=fields.get("expected"),
     )
     try:
         size = len(text.whole.encode())
