@@ -62,9 +62,9 @@ def provision(report: Callable[[Progress], None], model: str | None = None) -> E
 
 def _ready(model: str | None) -> Environment | None:
     """The finished environment, if `model` is in it or need not be."""
-    found = find_environment()
-    lacks = model in MODEL_NAMES and found is not None and model not in found.models
-    return None if lacks else found
+    environment = find_environment()
+    lacks = model in MODEL_NAMES and environment is not None and model not in environment.models
+    return None if lacks else environment
 
 
 def _make(

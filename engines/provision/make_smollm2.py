@@ -61,22 +61,22 @@ def main(packages: Path, destination: Path) -> None:
     if len(files) != 1:
         raise SystemExit(f"RuntimeError: the package has {len(files)} GGUF files, not one")
     reader = GGUFReader(files[0])
-    told = {name: field.contents() for name, field in reader.fields.items()}
-    weights = read_weights(reader.tensors, told)
-    tokenizer = read_tokenizer(told)
-    settings = settings_of(told)
+    metadata = {name: field.contents() for name, field in reader.fields.items()}
+    weights = read_weights(reader.tensors, metadata)
+    tokenizer = read_tokenizer(metadata)
+    settings = settings_of(metadata)
     write_model(destination / "smollm2", weights, tokenizer, settings)
     settings["config"] = settings["config"] | quantisation(GROUP)
     write_model(destination / "smollm2-int4", quantise(weights, GROUP), tokenizer, settings)
 
 
-def read_weights(tensors: Any, told: Mapping[str, Any]) -> dict[str, Any]:
+def read_weights(tensors: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The tensors of a `LlamaForCausalLM` with tied embeddings, fp16."""
     from gguf.quants import dequantize  # type: ignore[import-not-found,unused-ignore]
 
     heads = {
-        "attn_q": told["llama.attention.head_count"],
-        "attn_k": told["llama.attention.head_count_kv"],
+        "attn_q": metadata["llama.attention.head_count"],
+        "attn_k": metadata["llama.attention.head_count_kv"],
     }
     weights = {}
     for tensor in tensors:
@@ -102,17 +102,17 @@ def _name(name: str) -> str:
     return f"model.{outside[name]}.weight"
 
 
-def read_tokenizer(told: Mapping[str, Any]) -> Any:
+def read_tokenizer(metadata: Mapping[str, Any]) -> Any:
     """The byte-level BPE tokenizer; each digit is a word of its own, as the model was trained."""
-    tokens = told["tokenizer.ggml.tokens"]
-    merges = [tuple(merge.split(" ")) for merge in told["tokenizer.ggml.merges"]]
+    tokens = metadata["tokenizer.ggml.tokens"]
+    merges = [tuple(merge.split(" ")) for merge in metadata["tokenizer.ggml.merges"]]
     vocabulary = {token: number for number, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), _bytes()]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    kinds = zip(tokens, told["tokenizer.ggml.token_type"], strict=True)
+    kinds = zip(tokens, metadata["tokenizer.ggml.token_type"], strict=True)
     tokenizer.add_special_tokens(
         [AddedToken(token, special=True, normalized=False) for token, k in kinds if k == CONTROL]
     )
@@ -123,29 +123,29 @@ def _bytes() -> Any:
     return pre_tokenizers.ByteLevel(add_prefix_space=False)
 
 
-def settings_of(told: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON files of the model, from what the GGUF says of it."""
-    tokens = told["tokenizer.ggml.tokens"]
+    tokens = metadata["tokenizer.ggml.tokens"]
     numbers = {
-        name: told[f"tokenizer.ggml.{long}_token_id"]
+        name: metadata[f"tokenizer.ggml.{long}_token_id"]
         for name, long in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"), ("unk", "unknown"))
     }
     ids = {f"{name}_token_id": numbers[name] for name in ("bos", "eos", "pad")}
-    heads = told["llama.attention.head_count"]
+    heads = metadata["llama.attention.head_count"]
     config = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "hidden_size": told["llama.embedding_length"],
-        "intermediate_size": told["llama.feed_forward_length"],
-        "num_hidden_layers": told["llama.block_count"],
+        "hidden_size": metadata["llama.embedding_length"],
+        "intermediate_size": metadata["llama.feed_forward_length"],
+        "num_hidden_layers": metadata["llama.block_count"],
         "num_attention_heads": heads,
-        "num_key_value_heads": told["llama.attention.head_count_kv"],
-        "head_dim": told["llama.embedding_length"] // heads,
+        "num_key_value_heads": metadata["llama.attention.head_count_kv"],
+        "head_dim": metadata["llama.embedding_length"] // heads,
         "hidden_act": "silu",
-        "rms_norm_eps": told["llama.attention.layer_norm_rms_epsilon"],
-        "rope_theta": told["llama.rope.freq_base"],
+        "rms_norm_eps": metadata["llama.attention.layer_norm_rms_epsilon"],
+        "rope_theta": metadata["llama.rope.freq_base"],
         "vocab_size": len(tokens),
-        "max_position_embeddings": told["llama.context_length"],
+        "max_position_embeddings": metadata["llama.context_length"],
         "tie_word_embeddings": True,
         "attention_bias": False,
         "mlp_bias": False,
@@ -157,9 +157,9 @@ def settings_of(told: Mapping[str, Any]) -> dict[str, Any]:
         "tokenizer_config": {
             "tokenizer_class": "PreTrainedTokenizerFast",
             **{f"{name}_token": tokens[number] for name, number in numbers.items()},
-            "model_max_length": told["llama.context_length"],
+            "model_max_length": metadata["llama.context_length"],
             "clean_up_tokenization_spaces": False,
-            "chat_template": told["tokenizer.chat_template"],
+            "chat_template": metadata["tokenizer.chat_template"],
         },
     }
 

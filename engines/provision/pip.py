@@ -70,11 +70,11 @@ class Pip:
         Empty where the configured ones give such a build. Else PyTorch's own; where that does not
         give one either, raises `ProvisionFailed` for the first failure.
         """
-        found, output, status = self._would_install(requirement, (), report)
-        if found is not None and not needs_cuda(found):
+        packages, output, status = self._would_install(requirement, (), report)
+        if packages is not None and not needs_cuda(packages):
             return ()
-        found, _, _ = self._would_install(requirement, (TORCH_CPU_INDEX,), report)
-        if found is not None and not needs_cuda(found):
+        packages, _, _ = self._would_install(requirement, (TORCH_CPU_INDEX,), report)
+        if packages is not None and not needs_cuda(packages):
             return (TORCH_CPU_INDEX,)
         if not status:
             output = f"No matching distribution found for {requirement} (a build without CUDA)"
@@ -115,10 +115,11 @@ def read_report(text: str) -> list[tuple[str, str]]:
         return []
 
 
-def needs_cuda(found: Sequence[tuple[str, str]]) -> bool:
+def needs_cuda(packages: Sequence[tuple[str, str]]) -> bool:
     """Whether these packages are those of a torch for CUDA."""
     return any(
-        name.lower().startswith(("nvidia-", "cuda-")) or "+cu" in version for name, version in found
+        name.lower().startswith(("nvidia-", "cuda-")) or "+cu" in version
+        for name, version in packages
     )
 
 
@@ -138,10 +139,10 @@ class PipProgress:
     def __call__(self, line: str) -> None:
         """Take one line of pip's output."""
         if raw := _RAW.match(line):
-            got, total = int(raw[1]), int(raw[2])
+            received, total = int(raw[1]), int(raw[2])
             if total and self._file:
-                sizes = f"{got / 1e6:.0f} of {total / 1e6:.0f} MB"
-                self._tell(f"getting {self._file}, {sizes}", got / total - 1)
+                sizes = f"{received / 1e6:.0f} of {total / 1e6:.0f} MB"
+                self._tell(f"getting {self._file}, {sizes}", received / total - 1)
         elif _COLLECTING.match(line):
             self._collected += 1
         elif file := _FILE.match(line):

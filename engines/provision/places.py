@@ -23,8 +23,8 @@ _GPU_SIGNS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/nvidiactl")
 
 def data_dir() -> Path:
     """The directory of everything trimtab stores: $TRIMTAB_DATA_DIR, else the user's own."""
-    if told := os.environ.get("TRIMTAB_DATA_DIR"):
-        return Path(told).expanduser()
+    if directory := os.environ.get("TRIMTAB_DATA_DIR"):
+        return Path(directory).expanduser()
     import platformdirs
 
     return platformdirs.user_data_path("trimtab")
@@ -35,10 +35,10 @@ def engine_kind() -> Kind:
 
     $TRIMTAB_ENGINE_KIND (`cpu` or `gpu`) overrules what is found.
     """
-    told = os.environ.get("TRIMTAB_ENGINE_KIND")
-    if told == "cpu":
+    asked = os.environ.get("TRIMTAB_ENGINE_KIND")
+    if asked == "cpu":
         return "cpu"
-    return "gpu" if told == "gpu" or any(Path(sign).exists() for sign in _GPU_SIGNS) else "cpu"
+    return "gpu" if asked == "gpu" or any(Path(sign).exists() for sign in _GPU_SIGNS) else "cpu"
 
 
 def environment_dir(kind: Kind) -> Path:

@@ -180,8 +180,10 @@ class Maker:
         follow(None, "importing vLLM")
         python = str(self.root / "bin" / "python")
         output = self._runner.run("importing vLLM", [python, "-c", _CHECK])
-        told = next((line for line in output.splitlines() if line.startswith("trimtab-check")), "")
-        device = told.split()[-1] if told else "unknown"
+        answer = next(
+            (line for line in output.splitlines() if line.startswith("trimtab-check")), ""
+        )
+        device = answer.split()[-1] if answer else "unknown"
         wanted = "cpu" if self.kind == "cpu" else "cuda"
         if device != wanted:
             raise ProvisionFailed(
