@@ -53,11 +53,11 @@ def estimate(
     `weights` and `rooms` save reading again what the caller has read. Never raises; without `rooms`
     it may take as long as NVML lets it wait.
     """
-    told = serve_arguments(running.arguments)
-    if running.pid is None or told is None:
+    command = serve_arguments(running.arguments)
+    if running.pid is None or command is None:
         where = "the engine is not on this machine" if running.pid is None else "it has no command"
         return _unknown("", f"{where}: what it holds cannot be seen")
-    arguments = merged_arguments(told, variant)
+    arguments = merged_arguments(command, variant)
     if weights is None:
         weights = weights_of(variant, running)
     rooms = room_of(running) if rooms is None else rooms
@@ -73,7 +73,9 @@ def estimate(
         why = f"it needs {wanted.devices} GPUs and the running engine holds {len(rooms)}"
         return _unknown(rooms[0].device, f"{why}: which others it would get is not known")
     each = [_on_device(wanted, room, on_host) for room in rooms[: wanted.devices]]
-    return max(each, key=lambda one: (_ORDER.index(one.verdict), -(one.free_bytes or 0)))
+    return max(
+        each, key=lambda on_device: (_ORDER.index(on_device.verdict), -(on_device.free_bytes or 0))
+    )
 
 
 def weights_of(variant: Variant, running: EngineInfo) -> Weights:
@@ -97,8 +99,8 @@ def _unknown(device: str, reason: str) -> Estimate:
 
 def _variables(variant: Variant, pid: int) -> dict[str, str]:
     """The engine's variables that decide on memory, under the variant's own."""
-    told: Mapping[str, str] = environment(pid, _VARIABLES) or {}
-    return {**told, **variant.environment}
+    inherited: Mapping[str, str] = environment(pid, _VARIABLES) or {}
+    return {**inherited, **variant.environment}
 
 
 def _on_device(wanted: Needs, room: Room, on_host: bool) -> Estimate:

@@ -68,9 +68,9 @@ def needs(
     width = _WIDTH.get(last_value(arguments, "dtype") or "auto", 2)
     loaded = _loaded(weights, width)
     kv_cache = _bytes(last_value(arguments, "kv-cache-memory-bytes"))
-    told = environment.get("VLLM_CPU_KVCACHE_SPACE", "")
-    if on_cpu and told.isascii() and told.isdigit() and int(told):
-        kv_cache = int(told) * GIB
+    cpu_space = environment.get("VLLM_CPU_KVCACHE_SPACE", "")
+    if on_cpu and cpu_space.isascii() and cpu_space.isdigit() and int(cpu_space):
+        kv_cache = int(cpu_space) * GIB
     return Needs(
         weights=None if loaded is None else loaded // ranks,
         one_request=_one_request(arguments, weights, width, ranks),
@@ -91,8 +91,8 @@ def _loaded(weights: Weights, width: int) -> int | None:
 
 def _one_request(arguments: Sequence[str], weights: Weights, width: int, ranks: int) -> int | None:
     """Tokens of the longest request × numbers kept for one × bytes of a number, on one rank."""
-    told = last_value(arguments, "max-model-len")
-    length = weights.max_length if told is None else _bytes(told)
+    limit = last_value(arguments, "max-model-len")
+    length = weights.max_length if limit is None else _bytes(limit)
     if length is None or weights.kv_values is None:
         return None
     kind = last_value(arguments, "kv-cache-dtype") or "auto"
@@ -106,18 +106,18 @@ def _one_request(arguments: Sequence[str], weights: Weights, width: int, ranks: 
 
 def _utilisation(arguments: Sequence[str]) -> float:
     try:
-        told = float(last_value(arguments, "gpu-memory-utilization") or DEFAULT_UTILISATION)
+        share = float(last_value(arguments, "gpu-memory-utilization") or DEFAULT_UTILISATION)
     except ValueError:
         return DEFAULT_UTILISATION
-    return told if 0 < told <= 1 else DEFAULT_UTILISATION
+    return share if 0 < share <= 1 else DEFAULT_UTILISATION
 
 
 def _number(arguments: Sequence[str], flag: str) -> int:
-    told = last_value(arguments, flag) or ""
-    return max(1, int(told)) if told.isascii() and told.isdigit() else 1
+    number = last_value(arguments, flag) or ""
+    return max(1, int(number)) if number.isascii() and number.isdigit() else 1
 
 
-def _bytes(told: str | None) -> int | None:
+def _bytes(amount: str | None) -> int | None:
     """A whole number as vLLM reads it: `2048`, `2k` (2,000), `2K` (2,048); None for `auto`."""
-    found = _AMOUNT.fullmatch(told or "")
-    return int(float(found[1]) * _TIMES[found[2]]) if found else None
+    match = _AMOUNT.fullmatch(amount or "")
+    return int(float(match[1]) * _TIMES[match[2]]) if match else None

@@ -28,15 +28,15 @@ def offered(
     in the model's own type), and twice the limit of running requests where one was given.
     """
     place = model_place(model, directory)
-    found: dict[str, Variant] = {}
+    by_name: dict[str, Variant] = {}
     for variant in (
         *configured,
         *siblings(place, read_weights(place), arguments),
         *_kv_caches(model, arguments),
         *_limits(model, arguments),
     ):
-        found.setdefault(variant.name, variant)
-    return list(found.values())
+        by_name.setdefault(variant.name, variant)
+    return list(by_name.values())
 
 
 def _kv_caches(model: str, arguments: Sequence[str]) -> Iterator[Variant]:

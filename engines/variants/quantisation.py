@@ -16,30 +16,30 @@ def describe(config: Mapping[str, Any]) -> str | None:
 
     Multimodal models say it of their text model.
     """
-    found = config.get("quantization_config") or config.get("compression_config")
-    if found is None and isinstance(config.get("text_config"), dict):
-        found = config["text_config"].get("quantization_config")
-    if not isinstance(found, dict):
+    settings = config.get("quantization_config") or config.get("compression_config")
+    if settings is None and isinstance(config.get("text_config"), dict):
+        settings = config["text_config"].get("quantization_config")
+    if not isinstance(settings, dict):
         return None
-    method = str(found.get("quant_method") or found.get("quant_algo") or "quantised")
-    if found.get("load_in_4bit"):
+    method = str(settings.get("quant_method") or settings.get("quant_algo") or "quantised")
+    if settings.get("load_in_4bit"):
         return printable(f"{method} 4-bit")
-    bits = found.get("bits", found.get("w_bit"))
+    bits = settings.get("bits", settings.get("w_bit"))
     if isinstance(bits, int) and method not in _NAME_SAYS_ALL:
         return printable(f"{method} int{bits}")
-    return printable(" ".join(filter(None, (method, _groups(found.get("config_groups"))))))
+    return printable(" ".join(filter(None, (method, _groups(settings.get("config_groups"))))))
 
 
 def _groups(groups: object) -> str:
     """The widths of compressed-tensors' groups: `int4`, `float8, activations float8`."""
     if not isinstance(groups, dict):
         return ""
-    told: dict[str, None] = {}
+    widths: dict[str, None] = {}
     for group in groups.values():
         if isinstance(group, dict) and (weights := _width(group.get("weights"))):
             activations = _width(group.get("input_activations"))
-            told[f"{weights}, activations {activations}" if activations else weights] = None
-    return "; ".join(told)
+            widths[f"{weights}, activations {activations}" if activations else weights] = None
+    return "; ".join(widths)
 
 
 def _width(scheme: object) -> str:

@@ -52,12 +52,12 @@ def room_of(engine: EngineInfo) -> list[Room]:
 def _gpus(pid: int) -> list[Room]:
     rooms = []
     for hold in gpus.devices_of(pid):
-        told = gpus.sample(hold.device.uuid)
+        sample = gpus.sample(hold.device.uuid)
         free = (
             None
-            if told.memory_total is None or told.memory_used is None
-            else told.memory_total - told.memory_used
+            if sample.memory_total is None or sample.memory_used is None
+            else sample.memory_total - sample.memory_used
         )
         held = None if hold.memory_mib is None else hold.memory_mib * MIB
-        rooms.append(Room(f"gpu {hold.index}", told.memory_total, free, held))
+        rooms.append(Room(f"gpu {hold.index}", sample.memory_total, free, held))
     return rooms

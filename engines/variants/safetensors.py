@@ -37,17 +37,17 @@ def tensor_bytes(path: Path) -> Counter[str]:
         raise Unreadable(f"{path.name}: {error.strerror or 'cannot be read'}") from None
     except (ValueError, RecursionError):
         raise Unreadable(f"{path.name} has a broken header") from None
-    found: Counter[str] = Counter()
+    by_type: Counter[str] = Counter()
     end = 0
     for name, tensor in header.items() if isinstance(header, dict) else ():
         if name == "__metadata__":
             continue
         try:
             start, stop = map(int, tensor["data_offsets"])
-            found[str(tensor["dtype"])] += stop - start
+            by_type[str(tensor["dtype"])] += stop - start
         except (TypeError, KeyError, ValueError):
             raise Unreadable(f"{path.name} has a broken header") from None
         end = max(end, stop)
     if _LENGTH + length + end > size:
         raise Unreadable(f"{path.name} is cut short: {_LENGTH + length + end - size} bytes missing")
-    return found
+    return by_type

@@ -51,12 +51,12 @@ def read_weights(model_dir: Path) -> Weights:
         config = _json_object(model_dir / "config.json")
     except (Unreadable, OSError) as error:
         return Weights(problem=str(error))
-    told = _of_config(config)
+    described = _of_config(config)
     try:
         size, tensors = _files(model_dir)
     except (Unreadable, OSError) as error:
-        return Weights(**told, problem=printable(str(error)))
-    return Weights(**told, bytes_on_disk=size, tensors=tensors)
+        return Weights(**described, problem=printable(str(error)))
+    return Weights(**described, bytes_on_disk=size, tensors=tensors)
 
 
 def _of_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,12 +104,12 @@ def _files(model_dir: Path) -> tuple[int, Counter[str]]:
     tensors: Counter[str] = Counter()
     for path in shards:
         tensors += tensor_bytes(path)
-    found = shards
+    files = shards
     for pattern in _WITHOUT_HEADERS:
-        found = found or sorted(model_dir.glob(pattern))[:MOST_FILES]
-    if not found:
+        files = files or sorted(model_dir.glob(pattern))[:MOST_FILES]
+    if not files:
         raise Unreadable(f"{model_dir.name} holds no weights")
-    return sum(path.stat().st_size for path in found), tensors
+    return sum(path.stat().st_size for path in files), tensors
 
 
 def _shards(model_dir: Path) -> list[Path]:
@@ -120,13 +120,13 @@ def _shards(model_dir: Path) -> list[Path]:
     if (model_dir / _INDEX).is_file():
         parts = _json_object(model_dir / _INDEX).get("weight_map")
         names = {str(name) for name in parts.values()} if isinstance(parts, dict) else set()
-        found = [model_dir / Path(name).name for name in sorted(names)]
+        files = [model_dir / Path(name).name for name in sorted(names)]
     else:
         every = sorted(model_dir.glob("*.safetensors"))
-        found = [path for path in every if not path.name.startswith("consolidated")] or every
-    if len(found) > MOST_FILES:
+        files = [path for path in every if not path.name.startswith("consolidated")] or every
+    if len(files) > MOST_FILES:
         raise Unreadable(f"{model_dir.name} holds more than {MOST_FILES} weight files")
-    return found
+    return files
 
 
 def _json_object(path: Path) -> dict[str, Any]:
