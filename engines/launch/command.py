@@ -139,8 +139,8 @@ def launch_environment(
         defaults["VLLM_CPU_KVCACHE_SPACE"] = "1"
         if cores and not _PARALLEL_FLAGS & names_of(arguments):
             defaults["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
-    told = {name: value for name, value in environ.items() if name not in ours}
-    complete = defaults | told | dict(secrets)
+    inherited = {name: value for name, value in environ.items() if name not in ours}
+    complete = defaults | inherited | dict(secrets)
     return complete | plugin_environment(complete)
 
 

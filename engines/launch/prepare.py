@@ -38,18 +38,18 @@ def prepare(spec: LaunchSpec) -> Launch:
     vllm = find_vllm(spec.python)
     name = free_name(spec.name, spec.model)
     arguments, secrets = take_secrets(spec.arguments)
-    told = read_arguments([model, *arguments])
+    asked = read_arguments([model, *arguments])
     host = last_value(arguments, "host") or LOCALHOST
-    port = free_port(host, told.port)
+    port = free_port(host, asked.port)
     cores = _cores(vllm)
-    if spec.model in MODEL_NAMES and told.served_name is None:
+    if spec.model in MODEL_NAMES and asked.served_name is None:
         arguments = ("--served-model-name", spec.model, *arguments)
     complete = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
-    scheme = "https" if told.tls else "http"
+    scheme = "https" if asked.tls else "http"
     reached = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
     return Launch(
         name=name,
-        model=told.served_name or spec.model,
+        model=asked.served_name or spec.model,
         command=(*vllm.command, "serve", model, *complete),
         environ=launch_environment(
             spec.environ if spec.environ is not None else os.environ,
@@ -59,9 +59,9 @@ def prepare(spec: LaunchSpec) -> Launch:
             arguments,
         ),
         address=(host, port),
-        url=f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}{told.root_path}",
+        url=f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}{asked.root_path}",
         cores=cores,
-        log_only=told.tls or told.unix_socket is not None,
+        log_only=asked.tls or asked.unix_socket is not None,
         # Nobody's production, and its watchers share the host with it.
         gives_way=vllm.is_cpu and spec.model in MODEL_NAMES,
         db=None if spec.db is None else str(spec.db),

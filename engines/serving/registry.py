@@ -34,7 +34,7 @@ class Serving:
 
 def has_no_address(pid: int) -> bool:
     """Whether this engine is in a swap and does not serve its address, not yet or no more."""
-    return any(one.pid == pid and one.name.endswith(SWAPPING) for one in list_serving())
+    return any(serving.pid == pid and serving.name.endswith(SWAPPING) for serving in list_serving())
 
 
 def save(serving: Serving) -> None:
@@ -64,8 +64,8 @@ def list_serving() -> list[Serving]:
         paths = sorted(_directory().glob("*.json"))
     except OSError:
         return []
-    found = (_read(path) for path in paths)
-    return [s for s in found if s is not None and lifetime.is_alive(s.pid, s.start_ticks)]
+    written = (_read(path) for path in paths)
+    return [s for s in written if s is not None and lifetime.is_alive(s.pid, s.start_ticks)]
 
 
 def recorded(name: str) -> Serving | None:
