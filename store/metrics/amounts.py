@@ -54,19 +54,19 @@ def amounts(window: Window, prices: PriceBook) -> dict[str, int | float | None]:
     `finished` are both.
     """
     totals = window.totals
-    found: dict[str, int | float | None] = {name: totals.get(name) for name in _COPIED}
+    sums: dict[str, int | float | None] = {name: totals.get(name) for name in _COPIED}
     for name, (column, per_second) in _SECONDS.items():
         value = totals.get(column)
-        found[name] = None if value is None else value / per_second
-    found["seconds"] = _counted_seconds(window)
-    found["requests"] = _known_sum(totals.get(name) for name in _ANSWERED)
-    found["failed"] = _known_sum(totals.get(name) for name in _FAILED)
-    found["finished"] = _known_sum((found["requests"], found["failed"]))
-    found["tokens"] = _full_sum((found["prompt_tokens"], found["generation_tokens"]))
+        sums[name] = None if value is None else value / per_second
+    sums["seconds"] = _counted_seconds(window)
+    sums["requests"] = _known_sum(totals.get(name) for name in _ANSWERED)
+    sums["failed"] = _known_sum(totals.get(name) for name in _FAILED)
+    sums["finished"] = _known_sum((sums["requests"], sums["failed"]))
+    sums["tokens"] = _full_sum((sums["prompt_tokens"], sums["generation_tokens"]))
     cost = cost_of(window, prices)
-    found["allocated_usd"], found["active_usd"] = cost.allocated_usd, cost.active_usd
-    found |= _device_amounts(window)
-    return found
+    sums["allocated_usd"], sums["active_usd"] = cost.allocated_usd, cost.active_usd
+    sums |= _device_amounts(window)
+    return sums
 
 
 def add_amounts(parts: Iterable[Amounts]) -> dict[str, int | float | None]:

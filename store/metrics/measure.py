@@ -30,12 +30,12 @@ def metrics(window: Window, prices: PriceBook) -> dict[str, MetricValue]:
 
 
 def measure(
-    found: Amounts,
+    sums: Amounts,
     maxima: Mapping[str, int | None],
     histograms: Mapping[str, HistogramWindow | None],
 ) -> dict[str, MetricValue]:
     """Every metric out of a window's amounts, maxima and histograms (or their sums)."""
-    return {spec.name: _value(spec, found, maxima, histograms) for spec in METRICS}
+    return {spec.name: _value(spec, sums, maxima, histograms) for spec in METRICS}
 
 
 def to_json(value: MetricValue) -> int | float | dict[str, float] | None:
@@ -49,7 +49,7 @@ def to_json(value: MetricValue) -> int | float | dict[str, float] | None:
 
 def _value(
     spec: MetricSpec,
-    found: Amounts,
+    sums: Amounts,
     maxima: Mapping[str, int | None],
     histograms: Mapping[str, HistogramWindow | None],
 ) -> MetricValue:
@@ -59,10 +59,10 @@ def _value(
     if spec.kind == "maximum":
         value: int | float | None = maxima.get(spec.over)
         return value if value is None or spec.scale == 1 else value * spec.scale
-    value = found.get(spec.over)
+    value = sums.get(spec.over)
     if spec.kind == "total" or value is None:
         return value
-    return _ratio(spec.scale * value, found.get(spec.per))
+    return _ratio(spec.scale * value, sums.get(spec.per))
 
 
 def _ratio(over: float, per: int | float | None) -> float | None:
