@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 def circumstances(ledger: Ledger, a: Side, b: Side, prices: PriceBook) -> list[str]:
     """Sentences on restarts, blocks left out, changes inside a window, overlap, and on engines,
     models and devices that are not the same."""
-    said: list[str] = []
+    sentences: list[str] = []
     for side in (a, b):
-        said += _inside(ledger, side, prices)
+        sentences += _inside(ledger, side, prices)
     overlap_ms = min(a.span.to_ms, b.span.to_ms) - max(a.span.from_ms, b.span.from_ms)
     if a.span.engine_id != b.span.engine_id:
-        said.append("the windows are of two engines")
+        sentences.append("the windows are of two engines")
     elif overlap_ms > 0:
-        said.append(f"the windows overlap by {three_digits(overlap_ms / 1000)} s")
-    said += _differing("models", _models(ledger, a), _models(ledger, b))
-    said += _differing("devices", _devices(a, prices), _devices(b, prices))
-    return said
+        sentences.append(f"the windows overlap by {three_digits(overlap_ms / 1000)} s")
+    sentences += _differing("models", _models(ledger, a), _models(ledger, b))
+    sentences += _differing("devices", _devices(a, prices), _devices(b, prices))
+    return sentences
 
 
 def _inside(ledger: Ledger, side: Side, prices: PriceBook) -> list[str]:
     if side.window is None:
         return []
-    said = []
+    sentences = []
     if side.window.runs > 1:
-        said.append(f"{side.label} spans a restart ({side.window.runs} runs)")
-    said += [
+        sentences.append(f"{side.label} spans a restart ({side.window.runs} runs)")
+    sentences += [
         f"{count} of the blocks of {side.label} left out: {reason}"
         for reason, count in side.blocks.left_out.items()
     ]
@@ -52,11 +52,11 @@ def _inside(ledger: Ledger, side: Side, prices: PriceBook) -> list[str]:
         }
     )
     if changed:
-        said.append(f"{side.label} has a change inside: {', '.join(changed)}")
+        sentences.append(f"{side.label} has a change inside: {', '.join(changed)}")
     reason = cost_of(side.window, prices).reason
     if reason:
-        said.append(f"cost of {side.label}: {reason}")
-    return said
+        sentences.append(f"cost of {side.label}: {reason}")
+    return sentences
 
 
 def _models(ledger: Ledger, side: Side) -> set[str]:

@@ -63,7 +63,7 @@ class Comparison:
         """The comparison as JSON."""
         shifts: dict[str, object] = {name: shift.to_json() for name, shift in self.workload.items()}
         return {
-            "metrics": {name: found.to_json() for name, found in self.metrics.items()},
+            "metrics": {name: effect.to_json() for name, effect in self.metrics.items()},
             "workload": shifts | {"saturated": saturated(self.workload)},
             "verdict": self.verdict,
             "reasons": list(self.reasons),

@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 class Side:
     """A span measured. `window` is None where the ledger holds too little of it.
 
-    `found` and `values` are those of the usable blocks where some had to be left out, so that a
-    value and its interval speak of the same time; else those of the whole window.
+    `values` are those of the usable blocks where some had to be left out, so that a value and its
+    interval speak of the same time; else those of the whole window.
     """
 
     span: Span
     window: Window | None
     blocks: Blocks
     parts: tuple[Amounts, ...]
-    found: Amounts
     values: Mapping[str, MetricValue]
 
     @property
@@ -42,12 +41,12 @@ def read_side(ledger: Ledger, span: Span, prices: PriceBook, block_ms: int) -> S
     """Read a span of the ledger and cut it into blocks."""
     window = read_window(ledger, span.engine_id, span.from_ms, span.to_ms)
     if window is None:
-        return Side(span, None, Blocks((), {}, block_ms), (), {}, {})
+        return Side(span, None, Blocks((), {}, block_ms), (), {})
     blocks = cut(ledger, span, block_ms)
     parts = tuple(amounts(block, prices) for block in blocks.kept)
     if blocks.left_out and parts:
-        found, whole = add_amounts(parts), reduce(add, blocks.kept)
+        sums, whole = add_amounts(parts), reduce(add, blocks.kept)
     else:
-        found, whole = amounts(window, prices), window
-    values = measure(found, whole.maxima, whole.histograms)
-    return Side(span, window, blocks, parts, found, values)
+        sums, whole = amounts(window, prices), window
+    values = measure(sums, whole.maxima, whole.histograms)
+    return Side(span, window, blocks, parts, values)

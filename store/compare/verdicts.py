@@ -44,20 +44,22 @@ def overall(
 
 
 def _unreadable(a: Side, b: Side) -> list[str]:
-    said = []
+    sentences = []
     for side in (a, b):
         requests = side.values.get("requests")
         if side.window is None:
-            said.append(f"no readings in {side.label}")
+            sentences.append(f"no readings in {side.label}")
         elif requests is None:
-            said.append(f"{side.label}: the engine does not tell how many requests finished")
+            sentences.append(f"{side.label}: the engine does not tell how many requests finished")
         elif requests == 0:
-            said.append(f"no traffic in {side.label}: no request finished")
-    return said
+            sentences.append(f"no traffic in {side.label}: no request finished")
+    return sentences
 
 
 def _other_requests(shifts: Mapping[str, Shift]) -> list[str]:
-    return [f"{_said(name, shifts)}: these are other requests" for name in moved_mix(shifts)]
+    return [
+        f"{_shift_sentence(name, shifts)}: these are other requests" for name in moved_mix(shifts)
+    ]
 
 
 def _unknown_mix(shifts: Mapping[str, Shift]) -> list[str]:
@@ -71,12 +73,12 @@ def _unknown_mix(shifts: Mapping[str, Shift]) -> list[str]:
 def _moved_rate(shifts: Mapping[str, Shift]) -> list[str]:
     if not shifts[RATE].moved:
         return []
-    said = _said(RATE, shifts)
+    sentence = _shift_sentence(RATE, shifts)
     if saturated(shifts):
-        return [f"{said} with the engine saturated in both windows: an outcome"]
+        return [f"{sentence} with the engine saturated in both windows: an outcome"]
     return [
-        f"{said} and the engine was not saturated: allocated cost follows the rate, so active cost "
-        "per request decides (it still depends on how many requests run together)"
+        f"{sentence} and the engine was not saturated: allocated cost follows the rate, so active "
+        "cost per request decides (it still depends on how many requests run together)"
     ]
 
 
@@ -113,7 +115,7 @@ def _hints(name: str, effects: Mapping[str, Effect], shifts: Mapping[str, Shift]
     return hints
 
 
-def _said(name: str, shifts: Mapping[str, Shift]) -> str:
+def _shift_sentence(name: str, shifts: Mapping[str, Shift]) -> str:
     shift, spec = shifts[name], SPECS[name]
     return (
         f"{spec.label} moved from {format_metric(spec, shift.a)} to {format_metric(spec, shift.b)}"
