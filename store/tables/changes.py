@@ -96,10 +96,10 @@ def last_undoable(ledger: Ledger, run_id: int) -> Change | None:
     return _change(row) if row else None
 
 
-def _merge(known: Change, told: Change) -> Change:
+def _merge(known: Change, other: Change) -> Change:
     """What two tellings of one change say together."""
-    better = _rank(told) > _rank(known)
-    first, second = (told, known) if better else (known, told)
+    better = _rank(other) > _rank(known)
+    first, second = (other, known) if better else (known, other)
     return Change(
         id=known.id,
         ts_ms=first.ts_ms,
@@ -108,12 +108,12 @@ def _merge(known: Change, told: Change) -> Change:
         to_value=first.to_value if first.to_value is not None else second.to_value,
         outcome=first.outcome,
         cause=known.cause,
-        who=known.who or told.who,
-        why=known.why or told.why,
+        who=known.who or other.who,
+        why=known.why or other.why,
         reason=first.reason or (second.reason if second.outcome == first.outcome else ""),
         took_ms=first.took_ms if first.took_ms is not None else second.took_ms,
         lease_s=first.lease_s if first.lease_s is not None else second.lease_s,
-        undoes=known.undoes or told.undoes,
+        undoes=known.undoes or other.undoes,
         per_engine={**second.per_engine, **first.per_engine},
     )
 
@@ -123,8 +123,8 @@ def _rank(change: Change) -> tuple[int, int]:
 
 
 def _values(change: Change) -> list[object]:
-    told = ((column, getattr(change, column)) for column in _FIELDS)
-    return [json.dumps(value) if column in _JSON else value for column, value in told]
+    cells = ((column, getattr(change, column)) for column in _FIELDS)
+    return [json.dumps(value) if column in _JSON else value for column, value in cells]
 
 
 def _change(row: Iterable[Any]) -> Change:

@@ -93,17 +93,17 @@ def devices_at(ledger: Ledger, run_id: int, ts_ms: int) -> dict[int, DeviceReadi
     rows = ledger.conn.execute(
         f"SELECT {COLUMNS} FROM device_readings WHERE run_id = ? AND ts_ms = ?", (run_id, ts_ms)
     )
-    found = {row[1]: DeviceReading(*row) for row in rows}
+    latest = {row[1]: DeviceReading(*row) for row in rows}
     for device_id in known:
-        if device_id not in found:
+        if device_id not in latest:
             row = ledger.conn.execute(
                 f"SELECT {COLUMNS} FROM device_readings "
                 "WHERE run_id = ? AND ts_ms < ? AND device_id = ? ORDER BY ts_ms DESC LIMIT 1",
                 (run_id, ts_ms, device_id),
             ).fetchone()
             if row:
-                found[device_id] = DeviceReading(*row)
-    return found
+                latest[device_id] = DeviceReading(*row)
+    return latest
 
 
 def first_of_device(ledger: Ledger, run_id: int, device_id: int) -> DeviceReading | None:

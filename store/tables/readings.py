@@ -102,12 +102,12 @@ def to_reading(row: Row) -> Reading:
 
 def _histograms(row: Row) -> Mapping[str, Histogram | None]:
     width = 2 + BUCKET_SLOTS
-    found: dict[str, Histogram | None] = {}
+    by_name: dict[str, Histogram | None] = {}
     for index, name in enumerate(HISTOGRAMS):
         count, sum_us, *slots = row[_FIRST_HISTOGRAM + index * width :][:width]
         buckets = tuple(slot for slot in slots if slot is not None)
-        found[name] = None if count is None else Histogram(count, sum_us, buckets)
-    return found
+        by_name[name] = None if count is None else Histogram(count, sum_us, buckets)
+    return by_name
 
 
 def _base(ledger: Ledger, row: Row) -> Row:

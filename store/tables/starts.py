@@ -88,7 +88,7 @@ def time_left(
     """
     if not starts:
         return None
-    left = [_left(one, elapsed_s, phases) for one in starts]
+    left = [_left(start, elapsed_s, phases) for start in starts]
     return TimeLeft(min(left), max(left), len(left))
 
 
