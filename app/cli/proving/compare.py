@@ -32,11 +32,11 @@ def command_(*, a: str, b: str, block: float, as_json: bool, db: Path | None) ->
     with read_ledger(db) as ledger:
         spans: list[Span] = []
         for name in (a, b):
-            one = get(ledger, name)
-            if one is None:
+            snapshot = get(ledger, name)
+            if snapshot is None:
                 there = ", ".join(other.name for other in list_all(ledger)) or "none"
                 raise BadInput(f"There is no snapshot {name!r}", f"There are: {there}")
-            spans.append(Span(one.engine_id, one.from_ms, one.to_ms, one.name))
+            spans.append(Span(snapshot.engine_id, snapshot.from_ms, snapshot.to_ms, snapshot.name))
         comparison = compare(
             ledger,
             spans[0],

@@ -23,9 +23,11 @@ def command_(*, as_json: bool, db: Path | None) -> None:
 
     with read_ledger(db) as ledger:
         names = {row.id: row.name for row in list_engines(ledger)}
-        found = sorted(list_all(ledger), key=lambda one: one.made_ms, reverse=True)
+        snapshots = sorted(list_all(ledger), key=lambda snapshot: snapshot.made_ms, reverse=True)
     if as_json:
-        print_json([snapshot_json(one, names.get(one.engine_id, "")) for one in found])
+        print_json(
+            [snapshot_json(snapshot, names.get(snapshot.engine_id, "")) for snapshot in snapshots]
+        )
         return
     print_table(
         [
@@ -37,25 +39,25 @@ def command_(*, as_json: bool, db: Path | None) -> None:
         ],
         [
             (
-                one.name,
-                names.get(one.engine_id, ""),
-                date_time(one.from_ms),
-                format_duration((one.to_ms - one.from_ms) / 1000),
-                one.note,
+                snapshot.name,
+                names.get(snapshot.engine_id, ""),
+                date_time(snapshot.from_ms),
+                format_duration((snapshot.to_ms - snapshot.from_ms) / 1000),
+                snapshot.note,
             )
-            for one in found
+            for snapshot in snapshots
         ],
     )
 
 
-def snapshot_json(one: Snapshot, engine: str) -> dict[str, object]:
+def snapshot_json(snapshot: Snapshot, engine: str) -> dict[str, object]:
     """One snapshot as scripts read it."""
     return {
-        "name": one.name,
+        "name": snapshot.name,
         "engine": engine,
-        "from": iso(one.from_ms),
-        "to": iso(one.to_ms),
-        "made": iso(one.made_ms),
-        "configuration": dict(one.configuration),
-        "note": one.note,
+        "from": iso(snapshot.from_ms),
+        "to": iso(snapshot.to_ms),
+        "made": iso(snapshot.made_ms),
+        "configuration": dict(snapshot.configuration),
+        "note": snapshot.note,
     }

@@ -60,8 +60,8 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
             open_screen(path, settings, running.engine.url, None, recorder)
             return
     if not report or report.get("failed"):
-        said = report.get("failed") or "no report"
-        findings.missing.append(f"every request of the traffic was answered: {said}")
+        failure = report.get("failed") or "no report"
+        findings.missing.append(f"every request of the traffic was answered: {failure}")
     _conclude(findings, report, as_json)
 
 

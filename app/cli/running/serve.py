@@ -80,13 +80,13 @@ def command_(
     except (StartFailed, KeyboardInterrupt):
         _end(started.name)
         raise
-    told = {
+    engine = {
         "name": started.name,
         "url": started.url,
         "pid": started.pid,
         "log": str(started.log_path),
     }
-    print_json(told) if as_json else print_line(f"{started.name}: {started.url}")
+    print_json(engine) if as_json else print_line(f"{started.name}: {started.url}")
     if not detach:
         notify("READY=1")
         _follow(started, stop)
@@ -171,8 +171,8 @@ def changing_lines() -> Callable[[str], None]:
     last = [("", 0.0)]
 
     def tell(text: str) -> None:
-        said, at = last[0]
-        if text != said and time.monotonic() - at >= WAIT_LINES_EVERY_S:
+        shown, at = last[0]
+        if text != shown and time.monotonic() - at >= WAIT_LINES_EVERY_S:
             last[0] = (text, time.monotonic())
             say(text)
 

@@ -55,12 +55,17 @@ def _end_orphans(*, as_json: bool) -> None:
     ended = end_orphans()
     left = find_orphans()
     if as_json:
-        print_json({"ended": [asdict(one) for one in ended], "left": [asdict(one) for one in left]})
-    for one in () if as_json else ended:
-        held = "" if one.memory_bytes is None else f", {format_bytes(one.memory_bytes)}"
-        print_line(f"ended {one.title} (PID {one.pid}{held})")
+        print_json(
+            {
+                "ended": [asdict(orphan) for orphan in ended],
+                "left": [asdict(orphan) for orphan in left],
+            }
+        )
+    for orphan in () if as_json else ended:
+        held = "" if orphan.memory_bytes is None else f", {format_bytes(orphan.memory_bytes)}"
+        print_line(f"ended {orphan.title} (PID {orphan.pid}{held})")
     if not ended and not left and not as_json:
         print_line("there are no orphans")
     if left:
-        pids = ", ".join(str(one.pid) for one in left)
+        pids = ", ".join(str(orphan.pid) for orphan in left)
         raise NotAchieved(f"Orphans are left: PID {pids}", "another user's, or the kernel holds it")

@@ -35,7 +35,7 @@ STATUS_EVERY_S = 10.0
 @api_key_option
 @common
 def command_(
-    *, url: str, preset: str | None, as_json: bool, db: Path | None, **told: object
+    *, url: str, preset: str | None, as_json: bool, db: Path | None, **options: object
 ) -> None:
     """Send load to an engine when there are no users.
 
@@ -46,7 +46,7 @@ def command_(
     from engines.web.address import normalise
 
     del db
-    spec = build_spec(preset, told)
+    spec = build_spec(preset, options)
 
     async def load() -> TrafficReport:
         stop = asyncio.Event()
@@ -71,7 +71,7 @@ def command_(
         end_with(NotAchieved(f"{report.failures} of {report.sent} requests failed", kinds))
 
 
-def build_spec(preset: str | None, told: dict[str, object]) -> TrafficSpec:
+def build_spec(preset: str | None, options: dict[str, object]) -> TrafficSpec:
     """The load asked for: the preset's, or the standard one, under what was given."""
     from engines import traffic
 
@@ -86,13 +86,15 @@ def build_spec(preset: str | None, told: dict[str, object]) -> TrafficSpec:
         "seconds": "duration_s",
         "api_key": "api_key",
     }
-    changes = {field: told[name] for name, field in names.items() if told[name] is not None}
-    if told["output"] is not None:
+    changes = {field: options[name] for name, field in names.items() if options[name] is not None}
+    if options["output"] is not None:
         try:
-            changes["output_lengths"] = tuple(int(word) for word in str(told["output"]).split(","))
+            changes["output_lengths"] = tuple(
+                int(word) for word in str(options["output"]).split(",")
+            )
         except ValueError:
             raise BadInput(
-                f"--output {told['output']} is not a list of numbers", remedy="Write 16,32,64"
+                f"--output {options['output']} is not a list of numbers", remedy="Write 16,32,64"
             ) from None
     if preset is not None:
         return traffic.preset(preset, **changes).check()

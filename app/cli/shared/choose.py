@@ -29,13 +29,13 @@ def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
 
     if chosen and looks_like_address(chosen):
         return probe(normalise(chosen), api_key)
-    found = find_engines()
-    if not found:
+    engines = find_engines()
+    if not engines:
         raise EngineUnreachable("No engine runs on this machine", remedy=_START_ONE)
-    fitting = [one for one in found if one.name == chosen] if chosen else found
+    fitting = [engine for engine in engines if engine.name == chosen] if chosen else engines
     if len(fitting) == 1:
         return fitting[0]
-    listed = ", ".join(f"{one.name} ({one.url})" for one in found)
+    listed = ", ".join(f"{engine.name} ({engine.url})" for engine in engines)
     if chosen and not fitting:
         raise BadInput(f"No engine is called {chosen!r}", f"There are: {listed}")
     raise BadInput(
@@ -50,13 +50,13 @@ def live_engines(urls: Sequence[str], api_key: str | None) -> list[EngineInfo]:
 
     if urls:
         return [probe(normalise(url), api_key) for url in urls]
-    found = find_engines()
-    if not found:
+    engines = find_engines()
+    if not engines:
         raise EngineUnreachable(
             "No engine runs on this machine",
             remedy="trimtab serve MODEL starts one; give the address of one elsewhere",
         )
-    return found
+    return engines
 
 
 def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None) -> EngineRow:

@@ -64,7 +64,7 @@ def record_detached(
         if child.poll() is not None:
             return True
         with Ledger.open(db, readonly=True) as ledger:
-            return all((last_reading_ms(ledger, one.url) or 0) >= since_ms for one in engines)
+            return all((last_reading_ms(ledger, engine.url) or 0) >= since_ms for engine in engines)
 
     if not wait_until(settled, FIRST_READING_S):
         child.terminate()
@@ -77,7 +77,7 @@ def record_detached(
         )
     return {
         "pid": child.pid,
-        "engines": [one.name for one in engines],
+        "engines": [engine.name for engine in engines],
         "db": str(db),
         "log": str(log_path),
     }

@@ -58,7 +58,7 @@ def record_for(
     from store.ledger.connection import Ledger
 
     with Ledger.open(db) as ledger:
-        free = [one for one in engines if recorded_by(ledger, one) is None]
+        free = [engine for engine in engines if recorded_by(ledger, engine) is None]
     recorder = Recorder(db, free, every_s, api_key) if free else None
     from_ms = now_ms()
     if recorder is not None:

@@ -45,11 +45,11 @@ def _earlier(name: str, db: Path | None) -> Sequence[StartRow]:
     from engines.serving import registry
     from store.ledger.connection import Ledger
 
-    one = registry.find_serving(name)
-    if one is None or db is None:
+    serving = registry.find_serving(name)
+    if serving is None or db is None:
         return ()
-    arguments = one.arguments[1:]  # after `serve`
-    model = read_arguments(arguments).model or one.model
+    arguments = serving.arguments[1:]  # after `serve`
+    model = read_arguments(arguments).model or serving.model
     beside = len(registry.list_serving()) > 1
     try:
         with Ledger.open(db, readonly=True) as ledger:

@@ -32,9 +32,9 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
     from engines.supervision.orphaned import list_orphaned
 
     del db
-    found = live_engines(urls, api_key)
+    engines = live_engines(urls, api_key)
     if as_json:
-        print_json([engine_json(one) for one in found])
+        print_json([engine_json(engine) for engine in engines])
         return
     print_table(
         [
@@ -47,39 +47,39 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
             ("GPUs", "left"),
             ("started", "left"),
         ],
-        [_row(one) for one in found],
+        [_row(engine) for engine in engines],
     )
-    for one in found:
-        if one.control != "live":
-            say(f"{one.name}: {one.control}: {one.reason}")
+    for engine in engines:
+        if engine.control != "live":
+            say(f"{engine.name}: {engine.control}: {engine.reason}")
     for lost in list_orphaned():
         say(f"{lost.name}: has lost its supervisor: trimtab adopt {lost.name} gives it another")
 
 
-def engine_json(one: EngineInfo) -> dict[str, object]:
+def engine_json(engine: EngineInfo) -> dict[str, object]:
     """One engine as scripts read it."""
     return {
-        "name": one.name,
-        "url": one.url,
-        "model": one.model,
-        "pid": one.pid,
-        "vllm_version": one.vllm_version,
-        "control": one.control,
-        "reason": one.reason,
-        "supervisor": one.supervisor,
-        "gpus": list(one.gpus),
-        "started": iso(one.started_ms),
+        "name": engine.name,
+        "url": engine.url,
+        "model": engine.model,
+        "pid": engine.pid,
+        "vllm_version": engine.vllm_version,
+        "control": engine.control,
+        "reason": engine.reason,
+        "supervisor": engine.supervisor,
+        "gpus": list(engine.gpus),
+        "started": iso(engine.started_ms),
     }
 
 
-def _row(one: EngineInfo) -> tuple[str, ...]:
+def _row(engine: EngineInfo) -> tuple[str, ...]:
     return (
-        one.name,
-        one.url,
-        one.model or UNKNOWN,
-        str(one.pid or UNKNOWN),
-        one.vllm_version or UNKNOWN,
-        one.control if one.supervisor is None else f"{one.control}, supervised",
-        ", ".join(one.gpus) or UNKNOWN,
-        date_time(one.started_ms),
+        engine.name,
+        engine.url,
+        engine.model or UNKNOWN,
+        str(engine.pid or UNKNOWN),
+        engine.vllm_version or UNKNOWN,
+        engine.control if engine.supervisor is None else f"{engine.control}, supervised",
+        ", ".join(engine.gpus) or UNKNOWN,
+        date_time(engine.started_ms),
     )

@@ -77,23 +77,23 @@ def _chosen(ledger: Ledger, engine: str | None) -> list[EngineRow]:
     return [ledger_engine(ledger, engine)] if engine else list_engines(ledger)
 
 
-def _csv(names: Sequence[str], found: Rows) -> None:
+def _csv(names: Sequence[str], table: Rows) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(
         [printable(cell, LONGEST_LINE) if isinstance(cell, str) else cell for cell in row.values()]
-        for row in found
+        for row in table
     )
 
 
-def _json_lines(found: Rows) -> None:
-    for row in found:
+def _json_lines(table: Rows) -> None:
+    for row in table:
         sys.stdout.write(_object(row) + "\n")
 
 
-def _json_list(found: Rows) -> None:
+def _json_list(table: Rows) -> None:
     before = "["
-    for row in found:
+    for row in table:
         sys.stdout.write(f"{before}\n{_object(row)}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
@@ -110,14 +110,14 @@ def _prometheus(ledger: Ledger, engines: Sequence[EngineRow], span_s: float) -> 
 
     prices = price_book(load_settings())
     at_ms = now_ms()
-    found: list[tuple[str, dict[str, MetricValue]]] = []
+    measured: list[tuple[str, dict[str, MetricValue]]] = []
     for row in engines:
         window = read_window(ledger, row.id, at_ms - round(span_s * 1000), at_ms)
         if window is not None:
-            found.append((row.name, metrics(window, prices)))
+            measured.append((row.name, metrics(window, prices)))
     for spec in METRICS:
         # A bound such as "under 0.3 s" is no number, and an unknown value is absent, not 0.
-        known = [(name, values[spec.name]) for name, values in found]
+        known = [(name, values[spec.name]) for name, values in measured]
         samples = [(name, value) for name, value in known if isinstance(value, int | float)]
         if samples:
             sys.stdout.write(f"# HELP trimtab_{spec.name} {spec.label} over {span_s:g} s\n")

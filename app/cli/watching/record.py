@@ -60,11 +60,13 @@ def command_(
     if detach:
         from app.cli.shared.detach import record_detached
 
-        told = record_detached(path, free, urls, seconds=seconds, every_s=every_s, api_key=api_key)
+        recorder = record_detached(
+            path, free, urls, seconds=seconds, every_s=every_s, api_key=api_key
+        )
         if as_json:
-            print_json(told)
+            print_json(recorder)
         else:
-            say(f"Recording as process {told['pid']}; its log is {told['log']}")
+            say(f"Recording as process {recorder['pid']}; its log is {recorder['log']}")
         return
     from_ms, to_ms = _record(
         path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key
@@ -72,7 +74,7 @@ def command_(
     if seconds is not None and now_ms() - from_ms >= seconds * 1000:
         require_a_reading(path, free, from_ms)
     if as_json:
-        names = [one.name for one in free]
+        names = [engine.name for engine in free]
         print_json({"db": str(path), "engines": names, "from": iso(from_ms), "to": iso(to_ms)})
 
 
@@ -96,9 +98,9 @@ def require_a_reading(path: Path, engines: list[EngineInfo], since_ms: int) -> N
     from store.tables.engines import find_engine
 
     with Ledger.open(path, readonly=True) as ledger:
-        if any((last_reading_ms(ledger, one.url) or 0) >= since_ms for one in engines):
+        if any((last_reading_ms(ledger, engine.url) or 0) >= since_ms for engine in engines):
             return
-        rows = [find_engine(ledger, one.url) for one in engines]
+        rows = [find_engine(ledger, engine.url) for engine in engines]
     reasons = [f"{row.name}: {row.state_reason}" for row in rows if row and row.state_reason]
     raise NotAchieved(
         "Nothing was recorded", "; ".join(reasons), "Record for longer, or see its log"
@@ -125,7 +127,7 @@ def _record(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     since_ms = now_ms()
-    names = ", ".join(one.name for one in engines)
+    names = ", ".join(engine.name for engine in engines)
     say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
     deadline = None if seconds is None else time.monotonic() + seconds
     with recording(path, engines, named=named, every_s=every_s, api_key=api_key) as recorder:
@@ -136,6 +138,6 @@ def _record(
             if recorder.problem is not None:
                 say(f"trimtab: {recorder.problem}")
             with Ledger.open(path, readonly=True) as ledger:
-                for one in engines:
-                    say(status_line(ledger, one.url, prices, now_ms()))
+                for engine in engines:
+                    say(status_line(ledger, engine.url, prices, now_ms()))
     return since_ms, now_ms()

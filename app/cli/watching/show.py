@@ -74,11 +74,11 @@ def record_now(
     from app.cli.shared.choose import live_engine
     from app.cli.shared.recording import record_for
 
-    one = live_engine(chosen, api_key)
+    engine = live_engine(chosen, api_key)
     with open_ledger(db) as ledger:
         path = ledger.path
-    from_ms, to_ms = record_for(path, [one], seconds, every_s=every_s, api_key=api_key)
-    return one.url, from_ms, to_ms
+    from_ms, to_ms = record_for(path, [engine], seconds, every_s=every_s, api_key=api_key)
+    return engine.url, from_ms, to_ms
 
 
 def read_or_explain(ledger: Ledger, row: EngineRow, from_ms: int, to_ms: int) -> Window:
@@ -124,5 +124,5 @@ def _print(row: EngineRow, window: Window, prices: PriceBook, as_json: bool) -> 
         say(f"The engine restarted in this window: it spans {window.runs} runs")
     for device in window.devices:
         price = prices.price_of(device.device)
-        said = "no price" if price is None else f"${price.usd_per_hour:g}/h, {price.source}"
-        say(f"{device.device.name}: {said}")
+        rate = "no price" if price is None else f"${price.usd_per_hour:g}/h, {price.source}"
+        say(f"{device.device.name}: {rate}")
