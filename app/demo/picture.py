@@ -13,6 +13,7 @@ import asyncio
 import sqlite3
 import sys
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,7 +73,7 @@ def copy_as_recorded(db: Path, directory: Path) -> tuple[Path, str, int]:
         read = [(run.last_ms, row) for run, row in runs if run and run.last_ms is not None]
         if not read:
             raise NotAchieved(f"{db} holds no reading", remedy="trimtab demo --tour makes one")
-        last_ms, row = max(read, key=lambda one: one[0])
+        last_ms, row = max(read, key=itemgetter(0))
         acquire(ledger, row.id, "picture", last_ms)
     return copy, row.url, last_ms
 
@@ -98,15 +99,15 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--db", type=Path)
     parser.add_argument("--size", default="120x40", help="columns x rows")
-    told = parser.parse_args()
-    columns, rows = (int(number) for number in told.size.split("x"))
+    options = parser.parse_args()
+    columns, rows = (int(number) for number in options.size.split("x"))
     try:
-        picture = asyncio.run(draw(told.db or paths.demo_db_path(), (columns, rows)))
+        picture = asyncio.run(draw(options.db or paths.demo_db_path(), (columns, rows)))
     except TrimtabError as error:
         say(f"picture: {error}")
         return error.exit_code
-    told.out.parent.mkdir(parents=True, exist_ok=True)
-    told.out.write_text(picture, encoding="utf-8")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(picture, encoding="utf-8")
     return 0
 
 

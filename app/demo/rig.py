@@ -115,7 +115,7 @@ def _preset(model: str, environment: Environment) -> str:
 
 
 def _free_name() -> str:
-    taken = {one.name for one in registry.list_serving()}
+    taken = {serving.name for serving in registry.list_serving()}
     return next(
         name for name in ("demo", *(f"demo-{i}" for i in range(2, 99))) if name not in taken
     )
@@ -133,7 +133,7 @@ def _end_like_a_program() -> None:
 
 def _read_json(path: Path) -> dict[str, object]:
     with contextlib.suppress(OSError, ValueError):
-        found = json.loads(path.read_bytes())
-        if isinstance(found, dict):
-            return found
+        document = json.loads(path.read_bytes())
+        if isinstance(document, dict):
+            return document
     return {}

@@ -77,19 +77,19 @@ class Tour:
         """Take the tour; raises NotAchieved where a knob cannot be turned."""
         from engines.control.knobs import read_knobs
 
-        found = Findings()
+        findings = Findings()
         start = {state.name: state.value for state in read_knobs(self._engine.sockets)}
         batch = start.get(BATCH)
         self._wait_for_answers()
         off = self._measure("caching off", CACHING, False)
         on = self._measure("caching on", CACHING, True)
-        self._compare(found, CACHING_WORDS, off, on)
-        one = self._measure(f"{BATCH_WORDS} 1", BATCH, 1)
+        self._compare(findings, CACHING_WORDS, off, on)
+        alone = self._measure(f"{BATCH_WORDS} 1", BATCH, 1)
         if batch is not None:
             self._measure(f"{BATCH_WORDS} {batch}", BATCH, batch, seconds=2 * BLOCK_MS / 1000)
-        self._compare(found, BATCH_WORDS, on, one)
-        found.missing += self._missing(found, off, on)
-        return found
+        self._compare(findings, BATCH_WORDS, on, alone)
+        findings.missing += self._missing(findings, off, on)
+        return findings
 
     def _wait_for_answers(self) -> None:
         """Until requests are being answered at a steady pace."""
@@ -126,11 +126,11 @@ class Tour:
             self._tell(status_line(self._ledger, self._engine.url, self._prices, now_ms()))
         time.sleep(max(0.0, left))
 
-    def _compare(self, found: Findings, name: str, a: Span, b: Span) -> None:
+    def _compare(self, findings: Findings, name: str, a: Span, b: Span) -> None:
         from store.compare.comparison import compare
 
         comparison = compare(self._ledger, a, b, self._prices, block_ms=BLOCK_MS)
-        found.comparisons[name] = comparison
+        findings.comparisons[name] = comparison
         span = format_duration((b.to_ms - b.from_ms) / 1000)
         self._tell(f"== {a.label} against {b.label}, {span} each")
         if self._show is not None:
@@ -138,9 +138,9 @@ class Tour:
         for line in comparison_lines(comparison):
             self._tell(line)
 
-    def _missing(self, found: Findings, off: Span, on: Span) -> list[str]:
-        cost = found.comparisons[CACHING_WORDS].metrics["cost_per_request_usd"].interval
-        output = found.comparisons[BATCH_WORDS].metrics["generation_rate"].interval
+    def _missing(self, findings: Findings, off: Span, on: Span) -> list[str]:
+        cost = findings.comparisons[CACHING_WORDS].metrics["cost_per_request_usd"].interval
+        output = findings.comparisons[BATCH_WORDS].metrics["generation_rate"].interval
         cached_off = self._value("cached_prompt_tokens", off.from_ms, off.to_ms)
         asked_off = self._value("prompt_tokens", off.from_ms, off.to_ms)
         cached_on = self._value("cached_prompt_tokens", on.from_ms, on.to_ms)

@@ -21,8 +21,8 @@ def data_dir() -> Path:
 
 def config_dir() -> Path:
     """The directory of the settings file; not created here."""
-    if told := os.environ.get("TRIMTAB_CONFIG_DIR"):
-        return Path(told).expanduser()
+    if directory := os.environ.get("TRIMTAB_CONFIG_DIR"):
+        return Path(directory).expanduser()
     import platformdirs
 
     return platformdirs.user_config_path(NAME)
