@@ -96,8 +96,8 @@ def _spans(ledger: Ledger, engine_id: int, change: Change, now_ms: int) -> _Span
     since = max([first - SPAN_MS, *earlier])
     start = last + SETTLE_MS
     until = min([now_ms - LAG_MS, start + SPAN_MS, *later])
-    before_ms = _whole(first - since)
-    after_ms = _whole(until - start)
+    before_ms = _whole_blocks(first - since)
+    after_ms = _whole_blocks(until - start)
     return _Spans(
         Span(engine_id, first - before_ms, first, "before"),
         Span(engine_id, start, start + after_ms, "after"),
@@ -121,7 +121,7 @@ def _took(change: Change) -> int:
     return 0 if change.took_ms is None else round(change.took_ms)
 
 
-def _whole(length_ms: int) -> int:
+def _whole_blocks(length_ms: int) -> int:
     return max(0, length_ms // BLOCK_MS * BLOCK_MS)
 
 
