@@ -27,7 +27,7 @@ def judge(old: Scores | None, new: Scores, thresholds: Thresholds) -> QualityVer
     An engine that breaks on a text fails whatever the figures are, unless the old one broke too.
     """
     pairs = _pairs(old, new)
-    found = QualityVerdict(
+    verdict = QualityVerdict(
         outcome="abstain",
         reasons=(),
         old_model=None if old is None else printable(old.model),
@@ -38,16 +38,16 @@ def judge(old: Scores | None, new: Scores, thresholds: Thresholds) -> QualityVer
     )
     broken = _broken(old, new)
     if broken:
-        return replace(found, outcome="fail", reasons=broken)
+        return replace(verdict, outcome="fail", reasons=broken)
     left_out = _left_out(old, new)
-    lacking = _lacking(old, pairs, found.tokens, thresholds)
+    lacking = _lacking(old, pairs, verdict.tokens, thresholds)
     if lacking:
-        return replace(found, reasons=(lacking, *left_out))
-    return _compared(found, pairs, thresholds, left_out)
+        return replace(verdict, reasons=(lacking, *left_out))
+    return _compared(verdict, pairs, thresholds, left_out)
 
 
 def _compared(
-    found: QualityVerdict,
+    verdict: QualityVerdict,
     pairs: Sequence[Pair],
     thresholds: Thresholds,
     left_out: tuple[str, ...],
@@ -57,7 +57,7 @@ def _compared(
     outside = [finding.outside for finding in findings]
     asked = [(a.matched, b.matched) for a, b in pairs if None not in (a.matched, b.matched)]
     return replace(
-        found,
+        verdict,
         outcome="fail" if True in outside else "abstain" if None in outside else "pass",
         reasons=(*(finding.reason for finding in findings), *left_out),
         loglik_old=figures.loglik_old,
@@ -88,19 +88,21 @@ def _pairs(old: Scores | None, new: Scores) -> list[Pair]:
 def _broken(old: Scores | None, new: Scores) -> tuple[str, ...]:
     already = {score.id for score in (old.texts if old else ()) if score.broken}
     broken = [score for score in new.texts if score.broken and score.id not in already]
-    return (_told("the new engine breaks on", broken, new),) if broken else ()
+    return (_failures("the new engine breaks on", broken, new),) if broken else ()
 
 
 def _left_out(old: Scores | None, new: Scores) -> tuple[str, ...]:
-    told = []
+    sentences = []
     for who, scores in (("old", old), ("new", new)):
         failed = [score for score in (scores.texts if scores else ()) if score.failure]
         if scores and failed:
-            told.append(_told(f"left out, as the {who} engine did not score them,", failed, scores))
-    return tuple(told)
+            sentences.append(
+                _failures(f"left out, as the {who} engine did not score them,", failed, scores)
+            )
+    return tuple(sentences)
 
 
-def _told(what: str, failed: Sequence[TextScore], scores: Scores) -> str:
+def _failures(what: str, failed: Sequence[TextScore], scores: Scores) -> str:
     first = failed[0]
     return f"{what} {len(failed)} of {len(scores.texts)} texts, first {first.id}: {first.failure}"
 

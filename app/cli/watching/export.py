@@ -61,13 +61,13 @@ def command_(
             _prometheus(ledger, chosen, last or PROMETHEUS_SPAN_S)
             return
         name = chosen[0].name if engine else None
-        found = rows(ledger, what, engine=name, from_ms=from_ms)
+        table = rows(ledger, what, engine=name, from_ms=from_ms)
         if as_json:
-            _json_list(found)
+            _json_list(table)
         elif form == "csv":
-            _csv(columns(ledger, what), found)
+            _csv(columns(ledger, what), table)
         else:
-            _json_lines(found)
+            _json_lines(table)
 
 
 def _chosen(ledger: Ledger, engine: str | None) -> list[EngineRow]:

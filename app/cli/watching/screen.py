@@ -67,7 +67,10 @@ def command_(
         import app.tui.app  # noqa: F401 - it takes as long as the engines take to answer
 
         engines = looking.result()
-    first = next((one.url for one in engines if engine in (one.name, one.url)), engines[0].url)
+    first = next(
+        (running.url for running in engines if engine in (running.name, running.url)),
+        engines[0].url,
+    )
     with open_ledger(db) as ledger:
         path = ledger.path
     with recording(
