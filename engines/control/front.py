@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.control.channel import DEADLINE_S, Channel
+from engines.control.channel import Channel
 from engines.control.wire import strange, text, whole
 from engines.inside.trimtab_inside.sockets import directory
 
@@ -30,8 +30,8 @@ def front_path(pid: int, uid: int) -> Path:
 class Front:
     """Speaks to one API server; raises as `Channel.ask` does."""
 
-    def __init__(self, path: Path, *, deadline_s: float = DEADLINE_S) -> None:
-        self._channel = _WithDescriptors(path, deadline_s)
+    def __init__(self, path: Path) -> None:
+        self._channel = _WithDescriptors(path)
 
     def http_path(self) -> Path:
         """The Unix socket on which this very engine answers HTTP."""
@@ -60,8 +60,8 @@ class Front:
 class _WithDescriptors(Channel):
     """A channel that keeps the descriptors which come with an answer."""
 
-    def __init__(self, path: Path, deadline_s: float) -> None:
-        super().__init__(path, deadline_s)
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self.descriptors: list[int] = []
 
     def _receive(self, channel: socket.socket) -> bytes:

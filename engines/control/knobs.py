@@ -29,21 +29,18 @@ _WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0"
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
-def parse_assignment(text: str, states: Sequence[KnobState] | None = None) -> tuple[str, KnobValue]:
-    """Read `KNOB=VALUE`. With `states` the value is also checked against the engine's bounds.
+def parse_assignment(text: str) -> tuple[str, KnobValue]:
+    """Read `KNOB=VALUE`.
 
-    Raises BadInput (with the list of knobs, or the bounds) and, for a setting that only a swap can
-    change, NotAchieved.
+    Raises BadInput (with the list of knobs) and, for a setting that only a swap can change,
+    NotAchieved.
     """
     name, equals, word = text.partition("=")
     name = name.strip().lstrip("-").replace("-", "_").lower()
     if not equals:
         raise BadInput(f"`{text}` sets nothing", "", f"write KNOB=VALUE; {_listing()}")
     spec = find_spec(name)
-    value = _parse_value(spec, word.strip().lower())
-    if states is not None:
-        check_value(states, name, value)
-    return name, value
+    return name, _parse_value(spec, word.strip().lower())
 
 
 def find_spec(name: str) -> KnobSpec:

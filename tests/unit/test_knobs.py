@@ -80,11 +80,12 @@ def test_a_start_setting_needs_a_swap(name: str) -> None:
 
 def test_bounds_are_told() -> None:
     with pytest.raises(BadInput, match="1 to 32") as caught:
-        parse_assignment("max_num_seqs=33", [SEQS])
+        check_value([SEQS], *parse_assignment("max_num_seqs=33"))
     assert "swap" in str(caught.value)
     with pytest.raises(BadInput, match="1 to 32"):
-        parse_assignment("max_num_seqs=0", [SEQS])
-    assert parse_assignment("max_num_seqs=32", [SEQS]) == ("max_num_seqs", 32)
+        check_value([SEQS], *parse_assignment("max_num_seqs=0"))
+    assert parse_assignment("max_num_seqs=32") == ("max_num_seqs", 32)
+    check_value([SEQS], "max_num_seqs", 32)
 
 
 def test_a_knob_this_engine_cannot_turn_needs_a_swap() -> None:
