@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from app.acts.audit import who
 from app.offers.expectation import waiting_text
@@ -113,7 +113,7 @@ def order_for(
         settings,
         variant=None if offer.back else offer.variant,
         planned_on=offer.planned_on,
-        strategy=cast(Strategy, wanted.strategy),
+        strategy=wanted.strategy,
         keep=wanted.keep,
         why=wanted.why,
         start_s=start_s,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from store.metrics.formats import MISSING, format_bytes
 
 if TYPE_CHECKING:
+    from engines.variants.strategy import Strategy
     from engines.variants.variant import Variant
     from store.tables.starts import TimeLeft
 
@@ -121,7 +122,7 @@ class Wanted:
     """A swap to what `offer` shows, as it was confirmed."""
 
     offer: Offer
-    strategy: str = "auto"
+    strategy: Strategy = "auto"
     keep: bool = False
     why: str = ""
 

@@ -10,7 +10,9 @@ from engines.command.flags import names_of
 from engines.host.processes import serve_arguments
 from engines.host.procfs import working_directory
 from engines.provision.environment import made_models
-from engines.variants import Variant, offered, running_variant
+from engines.variants.estimates import running_variant
+from engines.variants.offers import offered
+from engines.variants.variant import Variant
 from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:

@@ -13,15 +13,11 @@ from engines.command.flags import last_value
 from engines.host.processes import serve_arguments
 from engines.supervision.client import status
 from engines.text.redact import redact_arguments, redact_environment
-from engines.variants import (
-    Variant,
-    estimate,
-    merged_arguments,
-    room_of,
-    running_variant,
-    weights_of,
-)
+from engines.variants.estimates import estimate, running_variant, weights_of
+from engines.variants.merge import merged_arguments
+from engines.variants.room import room_of
 from engines.variants.strategy import strategy_for
+from engines.variants.variant import Variant
 from store.reports.swap import DONE
 from store.tables.engines import find_engine
 from store.tables.starts import alike, command_key, time_left
@@ -29,8 +25,8 @@ from store.tables.swaps import recent
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
-    from engines.variants import Weights
     from engines.variants.room import Room as DeviceRoom
+    from engines.variants.weights import Weights
     from store.ledger.connection import Ledger
     from store.reports.swap import SwapReport
     from store.tables.starts import TimeLeft

@@ -6,7 +6,7 @@ from pathlib import Path
 from engines.launch.launch import AS_STARTED, Launch
 from engines.supervision.order import Order
 from engines.supervisor.common.memory import Memory, from_line, to_line
-from engines.variants import Variant
+from engines.variants.variant import Variant
 
 
 def launch(variant: str = AS_STARTED) -> Launch:

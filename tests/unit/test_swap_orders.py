@@ -10,7 +10,7 @@ from app.offers.offer import Files, Offer, Room, Wanted
 from app.offers.variants import find_variant
 from app.settings.load import load_settings
 from engines.supervisor.swap.candidate import launch_of
-from engines.variants import Variant
+from engines.variants.variant import Variant
 from store.errors import BadInput
 from tests.unit.test_supervisor_memory import launch
 

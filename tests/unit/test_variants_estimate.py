@@ -9,9 +9,10 @@ import pytest
 from engines.engine_info import EngineInfo
 from engines.host import memory as host_module
 from engines.host.memory import host_memory, private_bytes
-from engines.variants import Estimate, Variant, estimate
+from engines.variants.estimates import Estimate, estimate
 from engines.variants.needs import GIB, OVERHEAD, needs
 from engines.variants.room import Room
+from engines.variants.variant import Variant
 from engines.variants.weights import Weights
 from tests.fakes.engine_trees import fake_engine
 from tests.unit.test_gpus import H200, Driver, driver, library  # noqa: F401
@@ -153,7 +154,7 @@ def test_a_control_group_limits_the_host(
 def test_a_gpus_room(driver: Driver, tmp_path: Path) -> None:  # noqa: F811
     code = """
 from engines.engine_info import EngineInfo
-from engines.variants import room_of
+from engines.variants.room import room_of
 engine = EngineInfo(url="x", name="x", pid=ENGINE)
 scenario(**{"0_processes": f"{ENGINE}:%d" % (3 << 28)})
 told([asdict(room) | {"after": room.free_after_stop} for room in room_of(engine)])

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.command.flags import cut, flag_name, joined, last_value
-from engines.variants import Variant, merged_arguments
+from engines.variants.merge import merged_arguments
+from engines.variants.variant import Variant
 
 
 def merged(running: str, arguments: str = "", model: str = "/m/a") -> str:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.variants import Variant, offered
+from engines.variants.offers import offered
 from engines.variants.places import model_place
+from engines.variants.variant import Variant
 from tests.unit.model_files import INT4, write_model
 
 AWQ = {"quant_method": "awq", "bits": 4}

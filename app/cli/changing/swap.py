@@ -27,6 +27,7 @@ from store.reports.swap import DONE
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
+    from engines.variants.strategy import Strategy
     from store.ledger.connection import Ledger
     from store.reports.swap import SwapReport
 
@@ -50,7 +51,7 @@ def command_(
     engine: str | None,
     api_key: str | None,
     dry_run: bool,
-    strategy: str,
+    strategy: Strategy,
     timeout: float,
     drain: float,
     keep: bool,

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.text.clock import clock_time
-from app.text.durations import ago
 from store.metrics.formats import MISSING, format_metric
 from store.metrics.measure import SPECS, MetricValue
 
-__all__ = ["MISSING", "Figure", "ago", "brief", "clock_time", "figure", "tick"]
+__all__ = ["MISSING", "Figure", "brief", "figure", "tick"]
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 

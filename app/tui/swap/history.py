@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.text.clock import clock_time
 from app.tui.drawing.changes import variant_name
-from app.tui.drawing.figures import clock_time
 from app.tui.drawing.lines import Line, Span, clip, outside, pad
 from app.tui.feed.frame import Frame
 from app.tui.widgets.canvas import Canvas

@@ -11,8 +11,8 @@ from app.offers.offer import Offer, Wanted
 from app.tui.drawing.changes import variant_name
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.swap.variant_list import VERDICT_ROLES
+from engines.variants.strategy import STRATEGIES, Strategy
 
-STRATEGIES = ("auto", "overlap", "stop-start")
 _LABEL = 10
 _FIRM = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=(?:s|min|[KMGT]?i?B)\b|%)")
@@ -28,7 +28,7 @@ _BACK = {
 class Choices:
     """What the operator decided about a plan."""
 
-    strategy: str = "auto"
+    strategy: Strategy = "auto"
     keep: bool = False
     why: str = ""
 

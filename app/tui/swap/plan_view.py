@@ -11,8 +11,9 @@ from textual.message import Message
 
 from app.offers.offer import Offer
 from app.tui.drawing.lines import Line, Span, outside
-from app.tui.swap.plan import STRATEGIES, Choices, plan_lines
+from app.tui.swap.plan import Choices, plan_lines
 from app.tui.widgets.canvas import Canvas
+from engines.variants.strategy import STRATEGIES
 
 
 class SwapPlan(Canvas, can_focus=True):

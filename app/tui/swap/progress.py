@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.offers.expectation import left_text
-from app.tui.drawing.figures import ago, clock_time
+from app.text.clock import clock_time
+from app.text.durations import ago
 from app.tui.drawing.lines import Line, Span, clip, outside, pad
 from app.tui.drawing.swap_steps import (
     WORDS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.text.durations import ago
 from app.tui.drawing.changes import variant_name
-from app.tui.drawing.figures import ago
 from app.tui.drawing.lines import Line, Span, outside, spread
 from app.tui.drawing.swap_steps import elapsed_s
 

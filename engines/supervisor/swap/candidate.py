@@ -20,7 +20,8 @@ from engines.serving import names, stopping
 from engines.serving.causes import cause_in, why_it_ended
 from engines.serving.started import Started
 from engines.serving.startup import Phase, wait_healthy
-from engines.variants import Variant, merged_arguments
+from engines.variants.merge import merged_arguments
+from engines.variants.variant import Variant
 from engines.web import http
 from store.errors import NotAchieved, TrimtabError
 

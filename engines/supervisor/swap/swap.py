@@ -39,9 +39,10 @@ from engines.supervisor.swap.candidate import (
 from engines.supervisor.swap.evidence import evidence_of
 from engines.supervisor.swap.verify import scores_of, verify
 from engines.text.redact import redact_arguments
-from engines.variants import estimate, read_weights
+from engines.variants.estimates import estimate
 from engines.variants.places import model_place
 from engines.variants.strategy import Strategy, strategy_for
+from engines.variants.weights import read_weights
 from store.errors import NotAchieved, TrimtabError
 from store.records import KnobState
 from store.reports.engine_evidence import EngineEvidence
