@@ -23,7 +23,7 @@ from store.windows.window import Window, add, read_window
 from tests.store.strategies import Life, Step, histories, write_history
 from tests.store.synthetic import Second, make_engine
 
-_EXAMPLES = settings(max_examples=60, deadline=None)
+_EXAMPLES = settings(max_examples=60)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,6 @@ from engines.launch.command import (
     take_secrets,
 )
 from engines.launch.launch import LaunchSpec
-from engines.launch.ports import take_port
 from engines.launch.prepare import prepare
 from engines.launch.spawn import spawn
 from engines.serving import registry, stopping
@@ -90,7 +89,7 @@ LINES = (
 
 
 @pytest.fixture
-def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The python of an environment whose `vllm` is the program above."""
     monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
@@ -100,7 +99,9 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python = tmp_path / "bin" / "python"
     python.symlink_to(Path(sys.executable).resolve())
     (tmp_path / "bin" / "vllm").write_text(PROGRAM)
-    return python
+    yield python
+    for left in registry.list_serving():
+        stopping.stop(left.name, drain_s=0, grace_s=0)
 
 
 def launch(stub: Path, *arguments: str, **told: object) -> Started:
@@ -302,24 +303,6 @@ def test_a_free_port_is_taken_unless_one_is_asked_for(stub: Path) -> None:
     finally:
         stopping.stop(started.name, drain_s=0)
         stopping.stop(other.name, drain_s=0)
-
-
-def test_a_port_is_taken_in_the_moment_when_it_is_chosen() -> None:
-    start, taken = threading.Barrier(8), list[socket.socket]()
-
-    def take() -> None:
-        start.wait(PATIENCE_S)
-        taken.append(take_port("127.0.0.1", None))
-
-    racers = [threading.Thread(target=take) for _ in range(8)]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join()
-    assert len({one.getsockname()[1] for one in taken}) == 8
-    for one in taken:
-        socket.create_connection(one.getsockname()).close()
-        one.close()
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "x" * 65, "a\n", "-x"])

@@ -36,6 +36,8 @@ from store.errors import BadInput, NotAchieved
 from store.ledger.connection import Ledger
 from store.tables import events, starts
 from store.tables.engines import find_engine
+from tests.addresses import held_port
+from tests.names import own
 from tests.supervisors import answering, state_of
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -82,18 +84,20 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             client.stop(path.stem, drain_s=0)
 
 
-def own(name: str) -> str:
-    """A name for this run: the supervisors of a user lie in one place, whoever tests beside us."""
-    return f"{name}-{os.getpid()}"
-
-
-def begin(stub: Path, name: str, **told: object) -> Started:
+def begin(stub: Path, name: str, *arguments: str, **told: object) -> Started:
     environ = os.environ | {"STUB": json.dumps(told), "SECRET_KEY": "sk-very-secret"}
     model = str(stub.parents[2] / "model")
     os.environ["STUB"] = environ["STUB"]
     return start.start_supervised(
-        LaunchSpec(model, name=name, python=stub, environ=environ, db=ledger_of(stub))
+        LaunchSpec(model, name, arguments, python=stub, environ=environ, db=ledger_of(stub))
     )
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """One that nobody else gets, also after the engine has left it."""
+    with held_port() as number:
+        yield number
 
 
 def ledger_of(stub: Path) -> Path:
@@ -115,8 +119,8 @@ def said(name: str) -> str:
     return log_file(f"{name}-supervisor").read_text()
 
 
-def test_it_serves_on_the_keepers_address_and_stops(stub: Path) -> None:
-    started = begin(stub, own("sup-a"))
+def test_it_serves_on_the_keepers_address_and_stops(stub: Path, port: int) -> None:
+    started = begin(stub, own("sup-a"), "--port", str(port))
     wait_until(lambda: state_of(own("sup-a")) == "serving")
     assert answer(started) == started.pid
     path = client.socket_of(own("sup-a"))
