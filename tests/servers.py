@@ -6,6 +6,8 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from tests.waiting import PATIENCE_S
+
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 PAGES = Path(__file__).parent / "fixtures" / "metrics"
@@ -58,6 +60,7 @@ def drips(start: bytes, drop: bytes, every_s: float = 0.02) -> Answer:
 
 async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Takes the request and says nothing."""
+    await reader.readuntil(b"\r\n\r\n")
     await asyncio.sleep(3600)
 
 
@@ -117,12 +120,12 @@ class Server:
     @contextlib.contextmanager
     def running(self) -> Iterator["Server"]:
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(PATIENCE_S)
         try:
             yield self
         finally:
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(5)
+            self._thread.join(PATIENCE_S)
             self._loop.close()
 
 

@@ -1,44 +1,54 @@
-"""The port of a new engine."""
+"""The port of a new engine: to choose it is to listen on it."""
 
 from __future__ import annotations
 
 import socket
-from urllib.parse import urlsplit
 
 from engines.command.arguments import DEFAULT_PORT
-from engines.serving.registry import list_serving
 from store.errors import NotAchieved
 from store.foreign_text import printable
+
+BACKLOG = 4096
+"""Connections that wait while no engine accepts; the kernel may hold it lower (somaxconn)."""
 
 _PORTS_TRIED = 100
 
 
-def free_port(host: str, asked: int | None) -> int:
-    """The port asked for, which must be free, else the first free one from 8000 up."""
+def take_port(host: str, asked: int | None) -> socket.socket:
+    """A listening socket on the port asked for, else on the first free one from 8000 up.
+
+    A port that was only found to be free may be another's a moment later. Raises `NotAchieved`
+    where the port asked for, or every one that was tried, cannot be had.
+    """
     if asked is not None:
-        if not _is_free(host, asked):
+        listener = _listening(host, asked)
+        if listener is None:
             raise NotAchieved(
                 f"port {asked} of {printable(host)} is taken or not ours to use",
                 "",
                 "leave out --port to get a free one",
             )
-        return asked
-    # An engine that still loads has not opened its port yet.
-    promised = {urlsplit(engine.url).port for engine in list_serving()}
+        return listener
     for port in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED):
-        if port not in promised and _is_free(host, port):
-            return port
+        listener = _listening(host, port)
+        if listener is not None:
+            return listener
     raise NotAchieved(f"no port from {DEFAULT_PORT} up is free", "", "give one with --port")
 
 
-def _is_free(host: str, port: int) -> bool:
+def _listening(host: str, port: int) -> socket.socket | None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
         )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        listener = socket.socket(family, kind, protocol)
     except OSError:
-        return False
-    return True
+        return None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        return None
+    return listener

@@ -1,13 +1,16 @@
 """An engine checked and ready to be started: command, environment, name and address.
 
-launch = prepare(LaunchSpec("tiny"))       everything checked, nothing started
-started = spawn(launch)                    its process, and its file among those we serve
+with prepare(LaunchSpec("tiny")) as (launch, listener):   everything checked, nothing started
+    started = spawn(launch, listener)                     its process, and its file among ours
 wait_healthy(started, on_phase=...)
 """
 
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from engines.command.arguments import read_arguments
 from engines.command.flags import last_value
@@ -22,17 +25,19 @@ from engines.launch.command import (
 )
 from engines.launch.free_name import free_name
 from engines.launch.launch import Launch, LaunchSpec
-from engines.launch.ports import free_port
+from engines.launch.ports import take_port
 from engines.provision.environment import MODEL_NAMES
 from engines.provision.models import resolve_model
 from engines.serving import registry
 
 
-def prepare(spec: LaunchSpec) -> Launch:
-    """The command, environment and address of an engine.
+@contextmanager
+def prepare(spec: LaunchSpec) -> Iterator[tuple[Launch, socket.socket]]:
+    """The command, environment and address of an engine, and the socket that listens there.
 
-    Raises `BadInput` for a name in use or a bad model, `NotAchieved` where no vLLM is found or the
-    port asked for is taken.
+    The socket is closed with the block: whoever serves on it has inherited it by then. Raises
+    `BadInput` for a name in use or a bad model, `NotAchieved` where no vLLM is found or the port
+    asked for is taken.
     """
     model = resolve_model(spec.model)
     vllm = find_vllm(spec.python)
@@ -40,32 +45,35 @@ def prepare(spec: LaunchSpec) -> Launch:
     arguments, secrets = take_secrets(spec.arguments)
     asked = read_arguments([model, *arguments])
     host = last_value(arguments, "host") or LOCALHOST
-    port = free_port(host, asked.port)
     cores = _cores(vllm)
     if spec.model in MODEL_NAMES and asked.served_name is None:
         arguments = ("--served-model-name", spec.model, *arguments)
-    complete = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
     scheme = "https" if asked.tls else "http"
     reached = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
-    return Launch(
-        name=name,
-        model=asked.served_name or spec.model,
-        command=(*vllm.command, "serve", model, *complete),
-        environ=launch_environment(
-            spec.environ if spec.environ is not None else os.environ,
-            secrets,
-            vllm,
-            cores,
-            arguments,
-        ),
-        address=(host, port),
-        url=f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}{asked.root_path}",
-        cores=cores,
-        log_only=asked.tls or asked.unix_socket is not None,
-        # Nobody's production, and its watchers share the host with it.
-        gives_way=vllm.is_cpu and spec.model in MODEL_NAMES,
-        db=None if spec.db is None else str(spec.db),
-    )
+    reached = f"[{reached}]" if ":" in reached else reached
+    with take_port(host, asked.port) as listener:
+        port = listener.getsockname()[1]
+        complete = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
+        launch = Launch(
+            name=name,
+            model=asked.served_name or spec.model,
+            command=(*vllm.command, "serve", model, *complete),
+            environ=launch_environment(
+                spec.environ if spec.environ is not None else os.environ,
+                secrets,
+                vllm,
+                cores,
+                arguments,
+            ),
+            address=(host, port),
+            url=f"{scheme}://{reached}:{port}{asked.root_path}",
+            cores=cores,
+            log_only=asked.tls or asked.unix_socket is not None,
+            # Nobody's production, and its watchers share the host with it.
+            gives_way=vllm.is_cpu and spec.model in MODEL_NAMES,
+            db=None if spec.db is None else str(spec.db),
+        )
+        yield launch, listener
 
 
 def _cores(vllm: Vllm) -> tuple[int, ...]:

@@ -23,16 +23,14 @@ from store.errors import NotAchieved
 _KILLED_S = 5.0
 
 
-def spawn(launch: Launch, listener: socket.socket | None = None, *, held: bool = False) -> Started:
+def spawn(launch: Launch, listener: socket.socket, *, held: bool = False) -> Started:
     """Start a prepared engine and write down that it is ours; returns at once.
 
-    It inherits `listener` where one is given, and takes nothing from it at first if `held`. A held
-    one does not give way either: beside a busy engine of the same priority it would hardly start.
+    It inherits `listener`, and takes nothing from it at first if `held`. A held one does not give
+    way either: beside a busy engine of the same priority it would hardly start.
     Raises `NotAchieved` where the process cannot be started or written down.
     """
-    environ = dict(launch.environ)
-    if listener is not None:
-        environ |= front_environment(listener.fileno(), held=held)
+    environ = {**launch.environ, **front_environment(listener.fileno(), held=held)}
     log_path = log_file(launch.name)
     process = _spawn(launch, environ, log_path, listener)
     if launch.gives_way and not held:
@@ -65,7 +63,7 @@ def _spawn(
     launch: Launch,
     environ: Mapping[str, str],
     log_path: Path,
-    listener: socket.socket | None,
+    listener: socket.socket,
 ) -> subprocess.Popen[bytes]:
     """Run the engine with its output in a log of its own; the log before it is kept as `.1`."""
     try:
@@ -86,7 +84,7 @@ def _spawn(
             stderr=subprocess.STDOUT,
             env=environ,
             start_new_session=True,
-            pass_fds=() if listener is None else (listener.fileno(),),
+            pass_fds=(listener.fileno(),),
         )
     except OSError as error:
         raise NotAchieved(

@@ -119,6 +119,8 @@ def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> boo
         try:
             sample = metrics.read(http.get(f"{serving.url}/metrics", deadline_s=2.0))
         except http.TooSlow:
+            if not has_served(Path(serving.log)):
+                return False  # connections wait in its queue, and nobody takes them yet
             waiting_for = "an answer"
         except TrimtabError:
             return False

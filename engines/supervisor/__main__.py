@@ -1,6 +1,6 @@
 """The keeper: reads a `Memory` as JSON on its standard input and keeps its launch supervised.
 
-A second line tells of an engine that runs already (`engines/supervisor/takeover/beginning.py`).
+A second line tells how it comes to the address (`engines/supervisor/takeover/beginning.py`).
 
 It does nothing but hold the listening socket and wait, so that there is little to go wrong in it.
 The supervisor is a fork of it: one that was killed is followed by another, which finds the engine
@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -23,8 +22,6 @@ from engines.supervisor.common.memory import Memory, from_line, to_line
 from engines.supervisor.life.life import Life
 from engines.supervisor.supervise import supervise
 from engines.supervisor.takeover.beginning import beginning_from_line
-from engines.supervisor.takeover.sockets import BACKLOG
-from engines.supervisor.takeover.takeover import Adoption
 
 BROKEN = 70
 """Exit status of a supervisor that broke (sysexits.h: internal software error)."""
@@ -32,14 +29,10 @@ BROKEN = 70
 
 def main() -> int:
     """Keep until the supervisor ends by itself."""
-    line, *more = sys.stdin.read().splitlines()
+    line, beginning = sys.stdin.read().splitlines()
     memory = from_line(line)
-    adoption: Adoption | None = None
     try:
-        if more:
-            listener, adoption = beginning_from_line(more[0]).take_on(memory.launch)
-        else:
-            listener = listen(memory.launch.address)
+        listener, adoption = beginning_from_line(beginning).take_on(memory.launch)
     except OSError as error:
         sys.stderr.write(f"cannot listen on {memory.launch.url}: {error.strerror}\n")
         return 1
@@ -101,16 +94,6 @@ def write_memory(descriptor: int, memory: Memory) -> None:
     """Tell the keeper what the next supervisor is to know; without a keeper there is none to be."""
     with contextlib.suppress(OSError), os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as pipe:
         pipe.write(to_line(memory))
-
-
-def listen(address: tuple[str, int]) -> socket.socket:
-    """A listening socket that engines inherit one after the other."""
-    family, kind, protocol, _, where = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(where)
-    listener.listen(BACKLOG)
-    return listener
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from engines.serving.registry import find_serving
 from engines.serving.started import Started, started_as
 from engines.supervision.client import BEGIN_S
 from engines.supervisor.common.memory import Memory, to_line
+from engines.supervisor.takeover.beginning import Beginning
 from engines.text.outputs import clean_line
 from store.errors import NotAchieved
 
@@ -24,8 +25,9 @@ def start_supervised(spec: LaunchSpec) -> Started:
 
     Raises as `launch.prepare` does, and `NotAchieved` where the supervisor did not begin.
     """
-    launch = prepare(spec)
-    keeper = start_keeper(launch)
+    with prepare(spec) as (launch, listener):
+        beginning = Beginning(None, descriptor=listener.fileno())
+        keeper = start_keeper(launch, beginning.to_line(), listener.fileno())
     until = time.monotonic() + BEGIN_S
     while time.monotonic() < until and keeper.poll() is None:
         one = find_serving(launch.name)
@@ -36,9 +38,9 @@ def start_supervised(spec: LaunchSpec) -> Started:
     raise why_not_begun(launch.name)
 
 
-def start_keeper(launch: Launch, beginning: str = "", *descriptors: int) -> subprocess.Popen[bytes]:
+def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subprocess.Popen[bytes]:
     """Start the keeper of an engine, in a session of its own. `beginning` is the line that tells it
-    of an engine that runs already (`engines/adoption`), for which it inherits `descriptors`."""
+    how it comes to the engine's address, for which it inherits `descriptors`."""
     log = log_file(f"{launch.name}-supervisor")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from engines.provision import find_environment
 from engines.serving.startup import wait_healthy
 from engines.supervision import client
 from engines.supervisor.start import start_supervised
+from tests.waiting import wait_until
 
 MODEL = "tiny"
 ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32", "--dtype", "half")
@@ -75,6 +75,13 @@ class Load:
 
     done: int = 0
     failed: list[str] = field(default_factory=list)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n` one worker runs them all: two engines at once would want the cores of one."""
+    for item in items:
+        if item.get_closest_marker("engine") is not None:
+            item.add_marker(pytest.mark.xdist_group("engine"))
 
 
 def need_environment() -> None:
@@ -142,11 +149,3 @@ def under_load(engine: LiveEngine) -> Callable[..., Any]:
                 thread.join()
 
     return loaded
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for an effect; fails when it does not come."""
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.1)

@@ -24,9 +24,10 @@ from engines.serving.startup import wait_healthy
 from engines.supervision import client
 from engines.supervision.orphaned import list_orphaned
 from store.errors import NotAchieved
-from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment, wait_until
-from tests.fakes.engine_trees import free_port
+from tests.addresses import held_port
+from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment
 from tests.supervisors import answering, state_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -37,26 +38,39 @@ THINK_S = 0.2
 def by_hand(tmp_path: Path) -> Iterator[LiveEngine]:
     """`vllm serve` as a person types it, with nothing of trimtab's."""
     need_environment()
-    port = free_port()
     log = tmp_path / "vllm.log"
-    arguments = ("--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port))
+    arguments = ("--served-model-name", MODEL, "--host", "127.0.0.1")
     limits = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "1024")
     command = (*find_vllm(None).command, "serve", str(made_models()[MODEL]), *arguments, *limits)
     # Another core than that of the session's engine, which takes the upper one.
     own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "0", "HF_HUB_OFFLINE": "1"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=tmp_path, env=os.environ | own, stdout=output, stderr=output
-        )
-    url = f"http://127.0.0.1:{port}"
+    with held_port() as port:
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, "--port", str(port)],
+                cwd=tmp_path,
+                env=os.environ | own,
+                stdout=output,
+                stderr=output,
+            )
+        url = f"http://127.0.0.1:{port}"
+        started = Started("by-hand", process.pid, _ticks(process.pid), url, log)
+        try:
+            wait_healthy(started, 300)
+        except BaseException:
+            _end(process)
+            raise
     try:
-        wait_healthy(Started("by-hand", process.pid, _ticks(process.pid), url, log), 300)
         yield LiveEngine("by-hand", url, process.pid, ())
     finally:
-        for one in _below(process.pid):
-            os.kill(one, signal.SIGKILL)
-        process.kill()
-        process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for one in _below(process.pid):
+        os.kill(one, signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def _ticks(pid: int) -> int:

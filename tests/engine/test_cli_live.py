@@ -15,7 +15,8 @@ import pytest
 from engines.serving import registry
 from tests.bench.pty_screen import PtyScreen
 from tests.engine.command import Trimtab
-from tests.engine.conftest import LiveEngine, wait_until
+from tests.engine.conftest import LiveEngine
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 

@@ -16,7 +16,8 @@ from engines.control.client import PluginClient
 from engines.control.knobs import read_journal, read_knobs, set_knob
 from store.knobs.specs import KNOBS
 from store.records import KnobState
-from tests.engine.conftest import LiveEngine, wait_until
+from tests.engine.conftest import LiveEngine
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -128,9 +129,9 @@ def test_a_lease_ends_while_nobody_watches(
     engine: LiveEngine, under_load: Callable[..., Any]
 ) -> None:
     with under_load(clients=2):
-        turn(engine, "max_num_seqs", 2, lease_s=1)
+        turn(engine, "max_num_seqs", 2, lease_s=3)
         assert knob(engine, "max_num_seqs").value == 2
-        time.sleep(2)
+        time.sleep(4)  # whoever asks wakes the engine's side up
         assert knob(engine, "max_num_seqs").value == 32
     ended = read_journal(engine.sockets, {})[-1]
     assert (ended.cause, ended.to_value) == ("lease", 32)

@@ -10,7 +10,8 @@ import pytest
 
 from engines.control.front import Front, front_path
 from engines.supervision import client
-from tests.engine.conftest import LiveEngine, wait_until
+from tests.engine.conftest import LiveEngine
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 

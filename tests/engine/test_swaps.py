@@ -24,8 +24,9 @@ from store.records import VARIANT
 from tests.bench.pty_screen import PtyScreen
 from tests.engine.clients import traffic
 from tests.engine.command import Trimtab
-from tests.engine.conftest import MODEL, LiveEngine, wait_until
+from tests.engine.conftest import MODEL, LiveEngine
 from tests.supervisors import answering, state_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 

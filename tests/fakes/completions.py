@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE_S
+
 VOCABULARY = 256
 
 
@@ -100,4 +102,4 @@ def completions(model: ByteModel, unix_socket: Path | None = None) -> Iterator[s
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(PATIENCE_S)

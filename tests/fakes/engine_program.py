@@ -124,7 +124,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        self.socket.bind(self.server_address)  # without asking for the host's name
+        # Its test holds the port; and without asking for the host's name.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
 
 
 def option(name: str, otherwise: str) -> str:

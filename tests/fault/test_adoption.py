@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,8 +34,10 @@ from engines.supervisor.takeover.sockets import (
     take,
     why_not_beside,
 )
-from tests.fakes.engine_trees import free_port
+from tests.addresses import held_port
+from tests.names import own
 from tests.supervisors import answering, state_of
+from tests.waiting import PATIENCE_S, wait_until
 
 PROGRAM = Path(__file__).with_name("adoption_program.py")
 PAGE = Path(__file__).parents[1] / "fixtures" / "metrics" / "vllm-0.32.0.txt"
@@ -76,14 +78,18 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     urls: list[str] = []
 
     def start(**told: object) -> ByHand:
-        port = free_port()
         told |= {"page": str(PAGE)}
         environ = os.environb | {b"STUB": json.dumps(told).encode(), b"ODD": ODD}
-        command = [sys.executable, "bin/vllm", "serve", "m", "--port", str(port)]
-        begun.append(subprocess.Popen(command, cwd=home, env=environ, stdout=subprocess.DEVNULL))
-        found = ByHand(begun[-1].pid, f"http://127.0.0.1:{port}", home)
-        urls.append(found.url)
-        wait_until(lambda: answers(found.url))
+        command = [sys.executable, "bin/vllm", "serve", "m", "--port"]
+        with held_port() as port:
+            begun.append(
+                subprocess.Popen(
+                    [*command, str(port)], cwd=home, env=environ, stdout=subprocess.DEVNULL
+                )
+            )
+            found = ByHand(begun[-1].pid, f"http://127.0.0.1:{port}", home)
+            urls.append(found.url)
+            wait_until(lambda: answers(found.url))
         return found
 
     yield start
@@ -107,16 +113,16 @@ def answers(url: str) -> bool:
 
 
 def ask(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=60) as reply:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as reply:
         told: dict[str, Any] = json.load(reply)
         return told
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.05)
+def requests_running(url: str) -> int:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=PATIENCE_S) as page:
+        found = re.search(rb"^vllm:num_requests_running\{.*\} (\d+)", page.read(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
 
 
 @contextmanager
@@ -126,7 +132,7 @@ def traffic(url: str, keeps: int = 4, renews: int = 4) -> Iterator[Traffic]:
 
     def run(keep: bool) -> None:
         limits = httpx.Limits(max_keepalive_connections=None if keep else 0)
-        with httpx.Client(timeout=60, limits=limits, trust_env=False) as session:
+        with httpx.Client(timeout=PATIENCE_S, limits=limits, trust_env=False) as session:
             while not stop.wait(0.15):
                 try:
                     seen.pids.append(session.get(url).raise_for_status().json()["pid"])
@@ -149,15 +155,15 @@ def traffic(url: str, keeps: int = 4, renews: int = 4) -> Iterator[Traffic]:
 def adopt(plan: AdoptionPlan, **limits: float) -> dict[str, Any]:
     return begin(
         plan,
-        drain_s=limits.get("drain_s", 10),
-        start_s=limits.get("start_s", 20),
+        drain_s=limits.get("drain_s", PATIENCE_S),
+        start_s=limits.get("start_s", PATIENCE_S),
         on_step=lambda *_: None,
     )
 
 
 def test_no_client_notices_but_by_waiting(by_hand: Callable[..., ByHand]) -> None:
     stub = by_hand(load_s=1)
-    plan = stub.plan("ad-a")
+    plan = stub.plan(own("ad-a"))
     assert not plan.why_refused
     with traffic(stub.url) as seen:
         result = adopt(plan)
@@ -183,8 +189,8 @@ def test_it_goes_on_when_whoever_asked_is_killed(by_hand: Callable[..., ByHand])
     stub = by_hand(load_s=1)
     program = f"""
 from tests.fault.test_adoption import ByHand, Path, begin
-plan = ByHand({stub.pid}, {stub.url!r}, Path({str(stub.home)!r})).plan("ad-b")
-begin(plan, drain_s=10, start_s=20, on_step=lambda *_: print("step", flush=True))
+plan = ByHand({stub.pid}, {stub.url!r}, Path({str(stub.home)!r})).plan({own("ad-b")!r})
+begin(plan, drain_s=60, start_s=60, on_step=lambda *_: print("step", flush=True))
 """
     with traffic(stub.url) as seen:
         asking = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
@@ -192,7 +198,7 @@ begin(plan, drain_s=10, start_s=20, on_step=lambda *_: print("step", flush=True)
         assert asking.stdout.readline() == b"step\n"
         asking.kill()
         asking.communicate()
-        wait_until(lambda: state_of("ad-b") == "serving")
+        wait_until(lambda: state_of(own("ad-b")) == "serving")
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
     assert seen.failed == [] and len(seen.crossed) <= 1, seen
@@ -207,11 +213,11 @@ def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_on(
 
     def kill_once(step: str, _: str) -> None:
         if step == "start" and not killed:
-            killed.append(answering("ad-c").supervisor)
+            killed.append(answering(own("ad-c")).supervisor)
             os.kill(killed[0], signal.SIGKILL)
 
     with traffic(stub.url) as seen:
-        result = begin(stub.plan("ad-c"), drain_s=10, start_s=20, on_step=kill_once)
+        result = begin(stub.plan(own("ad-c")), drain_s=60, start_s=60, on_step=kill_once)
         count = len(seen.pids)
         wait_until(lambda: len(seen.pids) > count + 16)
     assert killed
@@ -223,7 +229,7 @@ def test_the_old_command_runs_again_where_the_new_one_does_not_start(
     by_hand: Callable[..., ByHand],
 ) -> None:
     stub = by_hand(broken=True)
-    result = adopt(stub.plan("ad-d"))
+    result = adopt(stub.plan(own("ad-d")))
     assert result.outcome == "given back"
     assert "the plugin broke it" in result.reason
     told = ask(stub.url)
@@ -232,24 +238,25 @@ def test_the_old_command_runs_again_where_the_new_one_does_not_start(
     assert bytes.fromhex(told["odd"]) == ODD
     environ = Path(f"/proc/{told['pid']}/environ").read_bytes()
     assert b"trimtab_inside" not in environ and b"TRIMTAB_LISTEN_FD" not in environ
-    wait_until(lambda: client.status("ad-d") is None)
+    wait_until(lambda: client.status(own("ad-d")) is None)
 
 
 def test_requests_that_do_not_end_in_time_are_counted_as_cut(
     by_hand: Callable[..., ByHand],
 ) -> None:
-    stub = by_hand(answer_s=2)
+    stub = by_hand()
     asked: list[str] = []
 
     def ask_once() -> None:
         try:
-            asked.append(str(ask(stub.url)["pid"]))
+            asked.append(str(ask(f"{stub.url}/silent")["pid"]))
         except (OSError, HTTPException) as error:
             asked.append(type(error).__name__)
 
     client_thread = threading.Thread(target=ask_once)
     client_thread.start()
-    plan = stub.plan("ad-e")
+    wait_until(lambda: requests_running(stub.url) == 1)
+    plan = stub.plan(own("ad-e"))
     result = adopt(plan, drain_s=0.2)
     client_thread.join()
     assert result.outcome == "done"
@@ -262,7 +269,7 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
     by_hand: Callable[..., ByHand], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stub = by_hand()
-    plan = stub.plan("ad-f")
+    plan = stub.plan(own("ad-f"))
     held = plan.held
     nobody = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
@@ -295,7 +302,7 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
 
 def test_a_socket_of_another_process_is_the_very_socket(by_hand: Callable[..., ByHand]) -> None:
     stub = by_hand()
-    held = stub.plan("ad-g").held
+    held = stub.plan(own("ad-g")).held
     with copy_of(held.inode, socket_places(held.pids)) as copy:
         assert os.fstat(copy.fileno()).st_ino == held.inode
         assert copy.getsockname() == (held.host, held.port)

@@ -2,12 +2,11 @@
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,12 @@ from store.reading import CUMULATIVE_VALUES
 from store.records import EngineRow
 from store.tables import events, readings, recorders, runs
 from store.tables.engines import find_engine
+from tests.addresses import nobody
 from tests.hostile_pages import HOSTILE
 from tests.servers import REAL_PAGE, Answer, Server, drips, hangs, reply, says, serving
+from tests.waiting import wait_until
 
 EVERY_S = 0.1
-
-
-def wait_for(done: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ class Recording:
         self.recorder.start()
         self.ledger = Ledger.open(db)
         self.url = server.url
-        wait_for(lambda: find_engine(self.ledger, self.url) is not None)
+        wait_until(lambda: find_engine(self.ledger, self.url) is not None)
 
     @property
     def engine(self) -> EngineRow:
@@ -65,7 +59,7 @@ class Recording:
 
     def grows(self) -> None:
         before = self.rows()
-        wait_for(lambda: self.rows() > before + 1)
+        wait_until(lambda: self.rows() > before + 1)
 
     def close(self) -> None:
         self.recorder.stop()
@@ -98,14 +92,14 @@ def test_unreadable_with_its_reason_and_nothing_stored_then_well_again(
     answer, reason = HOSTILE[kind]
     recording.grows()
     server.now(answer)
-    wait_for(lambda: recording.engine.state == "unreadable")
-    wait_for(lambda: reason in recording.engine.state_reason)
-    rows = recording.rows()
-    time.sleep(3 * EVERY_S)
+    wait_until(lambda: recording.engine.state == "unreadable")
+    wait_until(lambda: reason in recording.engine.state_reason)
+    rows, asked = recording.rows(), len(server.requests)
+    wait_until(lambda: len(server.requests) > asked + 1)
     assert recording.rows() == rows
     assert recording.engine.state_reason.isprintable()
     server.now(says(reply(REAL_PAGE)))
-    wait_for(lambda: recording.engine.state == "ok")
+    wait_until(lambda: recording.engine.state == "ok")
     recording.grows()
     check_only_grows(recording.ledger)
     assert len(runs.list_runs(recording.ledger, recording.engine.id, 0, 2**62)) == 1
@@ -114,18 +108,15 @@ def test_unreadable_with_its_reason_and_nothing_stored_then_well_again(
 
 
 def test_nobody_there_at_first(db: Path) -> None:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{one.getsockname()[1]}"
-    recorder = Recorder(db, [EngineInfo(url, "engine")], EVERY_S)
-    recorder.start()
-    with Ledger.open(db) as ledger:
-        wait_for(lambda: (row := find_engine(ledger, url)) is not None and row.state != "ok")
+    with nobody() as url, Ledger.open(db) as ledger:
+        recorder = Recorder(db, [EngineInfo(url, "engine")], EVERY_S)
+        recorder.start()
+        wait_until(lambda: (row := find_engine(ledger, url)) is not None and row.state != "ok")
         row = find_engine(ledger, url)
         assert row is not None
         assert (row.state, row.state_reason) == ("unreadable", "connection refused")
         assert runs.latest_run(ledger, row.id) is None
-    recorder.stop()
+        recorder.stop()
 
 
 @pytest.mark.parametrize("answer", [hangs, drips(reply(b"", length=10_000), b"x")])
@@ -133,7 +124,8 @@ def test_stopping_takes_two_seconds_at_most(
     answer: Answer, server: Server, recording: Recording
 ) -> None:
     server.now(answer)
-    time.sleep(0.3)
+    asked = len(server.requests)
+    wait_until(lambda: len(server.requests) > asked)
     began = time.monotonic()
     recording.recorder.stop()
     assert time.monotonic() - began < 2.5
@@ -182,7 +174,7 @@ def test_killed_at_any_moment_it_loses_at_most_the_last_interval(
 ) -> None:
     child = subprocess.Popen([sys.executable, "-c", CHILD, str(db), server.url])
     try:
-        wait_for(lambda: db.exists() and _readings(db) > 3)
+        wait_until(lambda: db.exists() and _readings(db) > 3)
         time.sleep(after_s)
         os.kill(child.pid, signal.SIGKILL)
         killed_ms = time.time_ns() // 1_000_000

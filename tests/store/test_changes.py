@@ -90,7 +90,7 @@ def test_who_heard_more_engines_knows_the_outcome(engine: Engine) -> None:
     assert get_change(engine.ledger, "a") == asker
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     data=st.data(),
     outcomes=st.lists(

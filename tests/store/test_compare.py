@@ -334,7 +334,8 @@ TURNED = {"better": "worse", "worse": "better"}
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rates=st.tuples(st.integers(5, 30), st.integers(5, 30)), active=st.sampled_from([1.0, 0.6]))
 def test_swapping_the_windows_turns_the_signs_and_nothing_else(
@@ -355,7 +356,7 @@ def test_swapping_the_windows_turns_the_signs_and_nothing_else(
             assert other.interval[1] == pytest.approx(-one.interval[0], rel=1e-6, abs=1e-12)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(factor=st.floats(1e-3, 1e3))
 def test_prices_scale_costs_and_leave_verdicts(
     tmp_path_factory: pytest.TempPathFactory, factor: float

@@ -92,7 +92,7 @@ def test_nothing_recorded_is_no_step(engine: Engine) -> None:
     assert _steps(engine, 3, 3, 1_000) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(history=histories, step_ms=st.sampled_from((20_000, 60_000, 300_000, 7_200_000)))
 def test_long_enough_steps_add_up_to_the_window(history: list[Life], step_ms: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ from store.windows.window import Window, add, read_window
 from tests.store.strategies import Life, Step, histories, write_history
 from tests.store.synthetic import Second, make_engine, thin
 
-_EXAMPLES = settings(max_examples=60, deadline=None)
+_EXAMPLES = settings(max_examples=60)
 
 
 @contextmanager

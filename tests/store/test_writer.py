@@ -15,6 +15,7 @@ from store.ledger.connection import Ledger
 from store.ledger.identity import NotALedger
 from store.ledger.writer import LedgerWriter
 from store.tables.engines import list_engines, upsert_engine
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def _add(name: str) -> object:
 
 def test_writes_are_done_in_order_and_answer(writer: LedgerWriter) -> None:
     futures = [writer.submit(_add(name)) for name in "abc"]
-    assert [future.result(5) for future in futures] == [1, 2, 3]
+    assert [future.result(PATIENCE_S) for future in futures] == [1, 2, 3]
     assert _names(writer.path) == ["a", "b", "c"]
 
 
@@ -46,8 +47,8 @@ def test_a_write_that_fails_is_undone_and_the_next_goes_on(writer: LedgerWriter)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        writer.submit(half).result(5)
-    writer.submit(_add("b")).result(5)
+        writer.submit(half).result(PATIENCE_S)
+    writer.submit(_add("b")).result(PATIENCE_S)
     assert _names(writer.path) == ["b"]
 
 
@@ -70,28 +71,28 @@ def test_closing_writes_what_was_submitted(writer: LedgerWriter) -> None:
 def test_what_does_not_fit_says_so_and_nothing_else_is_lost(writer: LedgerWriter) -> None:
     gate = threading.Event()
     started = threading.Event()
-    slow = writer.submit(lambda ledger: (started.set(), gate.wait(10)))
-    assert started.wait(5)
+    slow = writer.submit(lambda ledger: (started.set(), gate.wait(PATIENCE_S)))
+    assert started.wait(PATIENCE_S)
     futures = [writer.submit(_add(str(number))) for number in range(10)]
     for future in futures[8:]:
         with pytest.raises(LedgerUnusable, match="slowly"):
             future.result(0)
     gate.set()
-    slow.result(5)
+    slow.result(PATIENCE_S)
     for future in futures[:8]:
-        future.result(5)
+        future.result(PATIENCE_S)
     assert _names(writer.path) == [str(number) for number in range(8)]
 
 
 def test_closing_has_a_deadline(writer: LedgerWriter) -> None:
     gate = threading.Event()
-    stuck = writer.submit(lambda ledger: gate.wait(10))
+    stuck = writer.submit(lambda ledger: gate.wait(PATIENCE_S))
     waiting = writer.submit(_add("a"))
     assert not writer.close(0.05)
     with pytest.raises(LedgerUnusable, match="closed"):
         waiting.result(0)
     gate.set()
-    stuck.result(5)
+    stuck.result(PATIENCE_S)
 
 
 def test_a_lock_held_by_another_is_waited_for(
@@ -104,34 +105,34 @@ def test_a_lock_held_by_another_is_waited_for(
         with pytest.raises(TimeoutError):
             future.result(0.2)
         other.conn.execute("ROLLBACK")
-        assert future.result(5) == 1
+        assert future.result(PATIENCE_S) == 1
         monkeypatch.setattr(writer_module, "BUSY_RETRY_S", 0.1)
         other.conn.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerUnusable, match="locked"):
-            writer.submit(_add("b")).result(5)
+            writer.submit(_add("b")).result(PATIENCE_S)
         other.conn.execute("ROLLBACK")
-    assert writer.submit(_add("c")).result(5) == 2
+    assert writer.submit(_add("c")).result(PATIENCE_S) == 2
 
 
 def test_a_ledger_that_is_deleted_is_begun_anew(writer: LedgerWriter, tmp_path: Path) -> None:
-    writer.submit(_add("a")).result(5)
+    writer.submit(_add("a")).result(PATIENCE_S)
     for file in tmp_path.iterdir():
         file.unlink()
     with pytest.raises(LedgerUnusable, match="moved or deleted"):
-        writer.submit(_add("b")).result(5)
-    writer.submit(_add("c")).result(5)
+        writer.submit(_add("b")).result(PATIENCE_S)
+    writer.submit(_add("c")).result(PATIENCE_S)
     assert _names(writer.path) == ["c"]
 
 
 def test_a_directory_that_goes_and_comes_back(writer: LedgerWriter, tmp_path: Path) -> None:
-    writer.submit(_add("a")).result(5)
+    writer.submit(_add("a")).result(PATIENCE_S)
     away = tmp_path.with_name(f"{tmp_path.name}-away")
     tmp_path.rename(away)
     tmp_path.write_text("a file in the way")
     for _ in range(2):
         with pytest.raises(LedgerUnusable):
-            writer.submit(_add("b")).result(5)
+            writer.submit(_add("b")).result(PATIENCE_S)
     tmp_path.unlink()
     shutil.move(away, tmp_path)
-    writer.submit(_add("c")).result(5)
+    writer.submit(_add("c")).result(PATIENCE_S)
     assert _names(writer.path) == ["a", "c"]

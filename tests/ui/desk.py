@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from store.errors import NotAchieved, TrimtabError
 from store.records import Change, KnobValue
 from tests.ui.seed import NOW_MS
 from tests.ui.seed_swaps import OFFERS
+from tests.waiting import PATIENCE_S
 
 
 @dataclass
@@ -23,7 +25,7 @@ class RecordingActions:
     """Keeps what is asked for. `answer` makes the outcome; `gate` (`swap_gate` for a swap) holds an
     act until it is set.
     `offered` is what can be swapped to, or why that cannot be told; `refusal` refuses a swap;
-    `swapped` says that the last thing done is a swap."""
+    `swapped` says that the last thing done is a swap; `offers_told` counts the answers."""
 
     asked: list[tuple[object, ...]] = field(default_factory=list)
     answer: Callable[[str, KnobValue], Change] | None = None
@@ -32,11 +34,12 @@ class RecordingActions:
     refusal: TrimtabError | None = None
     swapped: bool = False
     swap_gate: threading.Event | None = None
+    offers_told: int = 0
 
     def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
         self.asked.append(("set", engine_url, knob, value))
         if self.gate is not None:
-            self.gate.wait(10)
+            self.gate.wait(PATIENCE_S)
         return (self.answer or applied)(knob, value)
 
     def undo(self, engine_url: str) -> Change | None:
@@ -50,7 +53,8 @@ class RecordingActions:
 
     def offers(self, engine_url: str) -> Offers:
         if self.gate is not None:
-            self.gate.wait(10)
+            self.gate.wait(PATIENCE_S)
+        self.offers_told += 1
         if isinstance(self.offered, TrimtabError):
             raise self.offered
         return self.offered
@@ -58,7 +62,7 @@ class RecordingActions:
     def swap(self, engine_url: str, wanted: Wanted) -> None:
         self.asked.append(("swap", engine_url, wanted))
         if self.swap_gate is not None:
-            self.swap_gate.wait(10)
+            self.swap_gate.wait(PATIENCE_S)
         if self.refusal is not None:
             raise self.refusal
 
@@ -84,8 +88,9 @@ def engine_screen(app: TrimtabApp) -> EngineScreen:
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds; fail naming it after ten seconds."""
-    for _ in range(200):
+    """Wait until something holds; fails naming it when it does not come."""
+    late = time.monotonic() + PATIENCE_S
+    while time.monotonic() < late:
         if holds():
             await pilot.pause()
             return

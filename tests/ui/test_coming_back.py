@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.cli.watching.screen import engines_to_watch
 from store.errors import EngineUnreachable
+from tests.addresses import nobody
 from tests.ui import seed_swaps
 from tests.ui.seed import Scenario, seed
 
 
 @pytest.fixture
-def closed() -> str:
+def closed() -> Iterator[str]:
     """An address at which nobody listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{one.getsockname()[1]}"
+    with nobody() as url:
+        yield url
 
 
 def test_an_engine_that_is_being_swapped_is_shown_though_nobody_answers(

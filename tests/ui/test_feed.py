@@ -18,6 +18,7 @@ from store.ledger.connection import Ledger
 from store.metrics.prices import PriceBook
 from store.tables.runs import open_run
 from tests.ui.seed import NOW_MS, Scenario, seed
+from tests.waiting import PATIENCE_S
 
 
 class Inbox:
@@ -34,7 +35,7 @@ class Inbox:
 
     def wait(self, holds: Callable[[Frame], object]) -> Frame:
         with self._changed:
-            assert self._changed.wait_for(lambda: any(map(holds, self.frames)), 10)
+            assert self._changed.wait_for(lambda: any(map(holds, self.frames)), PATIENCE_S)
             return next(frame for frame in self.frames if holds(frame))
 
 
@@ -48,7 +49,7 @@ def running(path: Path, **options: object) -> Iterator[tuple[Feed, Inbox]]:
         yield feed, inbox
     finally:
         feed.stop()
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
 
 
@@ -108,7 +109,7 @@ def test_the_screen_loads_nothing_heavy() -> None:
         "heavy = names & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
 
 
 def test_what_keeps_the_recorder_from_writing_is_told(db: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from app.tui.screens.help import HelpDialog
 from store.ledger.connection import Ledger
 from store.reports.swap import SwapReport
 from tests.ui import seed_swaps
@@ -37,8 +38,9 @@ def test_an_engine_after_a_change(
 def test_the_other_charts_and_the_log_at_80x24(db: Path, open_app: Open, snap_compare: Any) -> None:
     async def see(pilot: Pilot[None]) -> None:
         await loaded(pilot)
+        before = shown(pilot)
         await pilot.press("v")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: shown(pilot) != before, "other charts")
 
     assert snap_compare(open_app(db), terminal_size=(80, 24), run_before=see)
 
@@ -74,7 +76,7 @@ def test_a_light_theme(db: Path, open_app: Open, snap_compare: Any) -> None:
     async def dress(pilot: Pilot[None]) -> None:
         await loaded(pilot)
         pilot.app.theme = "textual-light"
-        await pilot.pause(0.2)
+        await pilot.pause()
 
     assert snap_compare(open_app(db), terminal_size=(120, 40), run_before=dress)
 
@@ -83,7 +85,7 @@ def test_the_help(db: Path, open_app: Open, snap_compare: Any) -> None:
     async def ask(pilot: Pilot[None]) -> None:
         await loaded(pilot)
         await pilot.press("question_mark")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpDialog), "the help")
 
     assert snap_compare(open_app(db), terminal_size=(120, 40), run_before=ask)
 
@@ -129,6 +131,5 @@ def test_a_swap(
         for key, text in keys:
             await pilot.press(key)
             await until(pilot, lambda text=text: text in shown(pilot), text)
-        await pilot.pause(0.2)
 
     assert snap_compare(open_app(db), terminal_size=size, run_before=see)

@@ -216,7 +216,7 @@ async def test_an_engine_without_a_supervisor_says_what_to_do(
         await listed(pilot)
         assert "`trimtab adopt` gives it one" in shown(pilot, "#plan")
         await pilot.press("enter", "enter")
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert "now?" not in shown(pilot, "#plan")
     assert actions.asked == []
 
@@ -243,7 +243,7 @@ async def test_leaving_while_the_variants_are_weighed_is_harmless(
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, EngineScreen), "it was left")
         actions.gate.set()
-        await pilot.pause(0.2)
+        await until(pilot, lambda: actions.offers_told == 1, "the answer came late")
         await pilot.press("s")
         await until(pilot, lambda: "runs now" in shown(pilot, "#variants"), "it opens again")
 

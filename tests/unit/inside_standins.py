@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,7 +119,12 @@ class Scheduler32(Scheduler25):
         return super().schedule()
 
 
-def start_server(path: Path, scheduler: Any, label: str = "EngineCore") -> Server:
+def start_server(
+    path: Path,
+    scheduler: Any,
+    label: str = "EngineCore",
+    clock: Callable[[], float] = time.monotonic,
+) -> Server:
     """A real server of the plugin over a stand-in scheduler, as `attach` makes it."""
     lock = threading.RLock()
     knobs = probe(scheduler)
@@ -125,6 +132,6 @@ def start_server(path: Path, scheduler: Any, label: str = "EngineCore") -> Serve
         prepare = next(filter(None, (getattr(knob, attribute) for knob in knobs)), None)
         guard(scheduler, method, lock, prepare)
     identity = {**identify(scheduler), "engine": label}
-    server = Server(path, KnobDesk(Board(knobs, lock), identity))
+    server = Server(path, KnobDesk(Board(knobs, lock, clock), identity))
     server.start()
     return server

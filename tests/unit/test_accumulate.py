@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.metrics import Sample
@@ -247,7 +247,6 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(steps)
 def test_no_difference_is_ever_negative(
     moves: list[tuple[int, int, tuple[int, int, float], int, str]],

@@ -22,6 +22,7 @@ from engines.supervisor.takeover.beginning import Beginning, beginning_from_line
 from engines.supervisor.takeover.sockets import Held
 from engines.supervisor.takeover.takeover import Takeover
 from store.errors import NotAchieved
+from tests.waiting import wait_until
 
 SLEEP = "print('ready', flush=True); input()"
 
@@ -100,6 +101,8 @@ def test_what_is_gone_cannot_be_run_again(tmp_path: Path) -> None:
     shutil.copy(shutil.which("sleep") or "/bin/sleep", copy)
     sleeping = subprocess.Popen([copy, "60"])
     try:
+        # A process that has just become another program has no command line for a moment.
+        wait_until(Path(f"/proc/{sleeping.pid}/cmdline").read_bytes)
         copy.unlink()
         with pytest.raises(NotAchieved, match="deleted or replaced"):
             read_origin(sleeping.pid)

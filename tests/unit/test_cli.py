@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ import pytest
 from app.cli import COMMANDS, trimtab
 from app.cli.group import looks_like_address
 from tests.unit.cli_runner import Cli
+from tests.waiting import PATIENCE_S
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -152,8 +152,9 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
     environment = os.environ | {"TRIMTAB_DATA_DIR": str(tmp_path)}
     code = (
         "import sys, time, app.cli.proving.snapshots as m;"
-        "m.read_ledger = lambda _: time.sleep(60);"
-        "print('ready', flush=True);"
+        # A signal in the moment before one long sleep would not end it.
+        "naps = lambda: (time.sleep(0.02) for _ in range(100_000));"
+        "m.read_ledger = lambda _: [print('ready', flush=True), *naps()];"
         "from app.cli import main; sys.exit(main(['snapshots']))"
     )
     child = subprocess.Popen(
@@ -165,9 +166,8 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
-    time.sleep(0.3)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=20)
+    _, err = child.communicate(timeout=PATIENCE_S)
     assert (child.returncode, err) == (130, "")
 
 

@@ -3,24 +3,33 @@
 import csv
 import io
 import json
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
 from prometheus_client.parser import text_string_to_metric_families
 
 from store.metrics.measure import SPECS
 from tests.ui.seed import BUSY, Scenario, seed
 from tests.unit.cli_runner import Cli
 
+NOW_MS = 1_795_000_000_000
 STEADY = Scenario(change_at=None, load=BUSY, seconds=200)
 CHANGED_AGO_S = 60
 CHANGED = Scenario(seconds=200, change_at=200 - CHANGED_AGO_S)
 
 
+@pytest.fixture(autouse=True)
+def frozen() -> Iterator[None]:
+    """One clock for what is recorded and for who asks, however long that takes."""
+    with time_machine.travel(NOW_MS / 1000, tick=False):
+        yield
+
+
 def seeded(cli: Cli, *scenarios: Scenario, ago_s: float = 0) -> Cli:
     cli.data.mkdir(parents=True)
-    seed(cli.db, *scenarios, now_ms=time.time_ns() // 1_000_000 - round(ago_s * 1000))
+    seed(cli.db, *scenarios, now_ms=NOW_MS - round(ago_s * 1000))
     return cli
 
 
@@ -183,13 +192,12 @@ def test_text_from_outside_cannot_reach_the_terminal_raw(cli: Cli) -> None:
 
 def _two_snapshots(cli: Cli) -> None:
     from app.acts import take_snapshot
-    from store.clock import now_ms
     from store.ledger.connection import Ledger
 
-    changed_ms = now_ms() - CHANGED_AGO_S * 1000
+    changed_ms = NOW_MS - CHANGED_AGO_S * 1000
     with Ledger.open(cli.db) as ledger:
         take_snapshot(ledger, 1, "before", changed_ms - 100_000, changed_ms - 1_000)
-        take_snapshot(ledger, 1, "after", changed_ms + 4_000, now_ms())
+        take_snapshot(ledger, 1, "after", changed_ms + 4_000, NOW_MS)
 
 
 def _seconds(text: str) -> float:

@@ -17,6 +17,7 @@ from engines.control.wire import ControlLost, ControlRefused
 from engines.inside.trimtab_inside.server import MOST_CONNECTIONS
 from store.records import Change
 from tests.unit.inside_standins import Scheduler32, start_server
+from tests.waiting import PATIENCE_S
 
 
 def change(value: Any = 4, knob: str = "max_num_seqs", **more: Any) -> Change:
@@ -32,13 +33,13 @@ def client(tmp_path: Path) -> Iterator[PluginClient]:
 
 
 @pytest.fixture
-def strange(tmp_path: Path) -> Iterator[Callable[[Callable[[socket.socket], None]], PluginClient]]:
+def strange(tmp_path: Path) -> Iterator[Callable[..., PluginClient]]:
     """A server that does with each connection what the test says."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(tmp_path / "2.sock"))
     listener.listen()
 
-    def start(act: Callable[[socket.socket], None]) -> PluginClient:
+    def start(act: Callable[[socket.socket], None], deadline_s: float = PATIENCE_S) -> PluginClient:
         def serve() -> None:
             while True:
                 try:
@@ -49,7 +50,7 @@ def strange(tmp_path: Path) -> Iterator[Callable[[Callable[[socket.socket], None
                     return
 
         threading.Thread(target=serve, daemon=True).start()
-        return PluginClient(tmp_path / "2.sock", deadline_s=0.3)
+        return PluginClient(tmp_path / "2.sock", deadline_s=deadline_s)
 
     yield start
     listener.shutdown(socket.SHUT_RDWR)
@@ -113,7 +114,7 @@ def test_silence_and_dripping_end_at_the_deadline(strange: Any) -> None:
 
     began = time.monotonic()
     with pytest.raises(ControlLost, match=r"no answer within 0\.3 s"):
-        strange(drip).hello()
+        strange(drip, deadline_s=0.3).hello()
     assert time.monotonic() - began < 1.5, "the deadline is for the whole exchange"
 
 

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,10 @@ from engines.host.processes import engine_of, engine_trees, orphans
 from engines.host.procfs import Process, descendants, processes
 from engines.serving import registry
 from store.errors import BadInput, EngineUnreachable
-from tests.fakes.engine_trees import FakeEngine, fake_engine, free_port
+from tests.addresses import held_port
+from tests.fakes.engine_trees import FakeEngine, fake_engine
+from tests.names import own
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -34,23 +35,17 @@ def cores_of(engine: FakeEngine) -> tuple[Process, ...]:
     return next(tree for tree in engine_trees() if tree.root.pid == engine.pid).cores
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.05)
-
-
 def pids() -> list[int | None]:
     return [one.pid for one in find_engines()]
 
 
 @pytest.mark.parametrize("style", ["vllm", "script", "module"])
 def test_each_way_to_start_vllm_is_found(tmp_path: Path, style: str) -> None:
-    model = ["--model", "org/Tiny-1B"] if style == "module" else ["org/Tiny-1B"]
+    name = own("Tiny-1B")
+    model = ["--model", f"org/{name}"] if style == "module" else [f"org/{name}"]
     with fake_engine(tmp_path, *model, style=style, plugins=[False]) as engine:
         info = found(engine)
-    assert (info.url, info.name, info.model) == (engine.url, "Tiny-1B", "org/Tiny-1B")
+    assert (info.url, info.name, info.model) == (engine.url, name, f"org/{name}")
     assert (info.vllm_version, info.control) == ("0.32.0", "observe")
     assert "opened no socket" in info.reason
     assert info.started_ms is not None
@@ -118,11 +113,12 @@ def test_the_address_is_one_that_answers(tmp_path: Path, host: str, url: str) ->
 
 
 def test_root_path_and_served_name(tmp_path: Path) -> None:
-    words = ("/models/x", "--served-model-name", "chat", "alias", "--root-path=/llm/")
-    with fake_engine(tmp_path, *words, root_path="/llm", model="chat") as engine:
+    name = own("chat")
+    words = ("/models/x", "--served-model-name", name, "alias", "--root-path=/llm/")
+    with fake_engine(tmp_path, *words, root_path="/llm", model=name) as engine:
         info = found(engine)
         assert info.url == f"{engine.url}/llm"
-        assert (info.name, info.model, info.vllm_version) == ("chat", "chat", "0.32.0")
+        assert (info.name, info.model, info.vllm_version) == (name, name, "0.32.0")
         assert probe(f"{engine.url}/llm/v1") == info
 
 
@@ -146,13 +142,14 @@ def test_secrets_of_the_command_line_stay_there(tmp_path: Path) -> None:
 
 
 def test_names_are_unique_and_the_oldest_keeps_its_own(tmp_path: Path) -> None:
+    name = own("same-name")
     with (
-        fake_engine(tmp_path / "a", "org/same-name") as first,
-        fake_engine(tmp_path / "b", "org/same-name") as second,
+        fake_engine(tmp_path / "a", f"org/{name}") as first,
+        fake_engine(tmp_path / "b", f"org/{name}") as second,
     ):
         names = {one.pid: one.name for one in find_engines()}
-    assert names[first.pid] == "same-name"
-    assert names[second.pid] == f"same-name-{second.port}"
+    assert names[first.pid] == name
+    assert names[second.pid] == f"{name}-{second.port}"
 
 
 def test_the_name_given_at_serve_is_kept(tmp_path: Path) -> None:
@@ -223,8 +220,11 @@ def test_probe_tells_nobody_from_somebody_else(tmp_path: Path) -> None:
         pytest.raises(EngineUnreachable, match="not a vLLM engine"),
     ):
         probe(engine.url)
-    with pytest.raises(EngineUnreachable, match="connection refused") as refused:
-        probe(str(free_port()))
+    with (
+        held_port() as port,
+        pytest.raises(EngineUnreachable, match="connection refused") as refused,
+    ):
+        probe(str(port))
     assert refused.value.exit_code == 3
 
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,8 @@ import pytest
 from engines.control.front import Front, front_path
 from engines.control.inside_path import INSIDE
 from engines.control.wire import ControlLost, ControlRefused
+from tests import waiting
+from tests.waiting import PATIENCE_S
 
 PROGRAM = """
 import asyncio, os, socket, sys
@@ -35,10 +36,11 @@ sys.path.insert(0, ".")
 from vllm.entrypoints.launchers.launcher import create_server_socket
 async def app(scope, receive, send):
     if scope["type"] == "http":
-        await asyncio.sleep(float(scope["query_string"] or 0))
+        while scope["query_string"] == b"slow" and not os.path.exists("go on"):
+            await asyncio.sleep(0.02)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"%d" % os.getpid()})
-config = uvicorn.Config(app, lifespan="off", timeout_keep_alive=2)
+config = uvicorn.Config(app, lifespan="off", timeout_keep_alive=float(sys.argv[2]))
 uvicorn.Server(config).run(sockets=[create_server_socket(address)])
 """
 
@@ -50,8 +52,10 @@ def listener() -> Iterator[socket.socket]:
 
 
 @contextmanager
-def server(tmp_path: Path, listener: socket.socket, *, held: bool = False) -> Iterator[int]:
-    """A server that inherits the listener; its PID."""
+def server(
+    tmp_path: Path, listener: socket.socket, *, held: bool = False, idle_s: float = PATIENCE_S
+) -> Iterator[int]:
+    """A server that inherits the listener; its PID. A slow request ends when `go_on` lets it."""
     environ = os.environ | {
         "PYTHONPATH": str(INSIDE),
         "TRIMTAB_LISTEN_FD": str(listener.fileno()),
@@ -59,7 +63,7 @@ def server(tmp_path: Path, listener: socket.socket, *, held: bool = False) -> It
     }
     port = listener.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(port)],
+        [sys.executable, "-c", PROGRAM, str(port), str(idle_s)],
         env=environ,
         cwd=tmp_path,
         pass_fds=[listener.fileno()],
@@ -69,38 +73,34 @@ def server(tmp_path: Path, listener: socket.socket, *, held: bool = False) -> It
         yield process.pid
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def front(pid: int) -> Front:
     return Front(front_path(pid, os.geteuid()))
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 15) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            if holds():
-                return
-        except (ControlLost, ControlRefused):
-            pass
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.02)
+def go_on(tmp_path: Path) -> None:
+    (tmp_path / "go on").touch()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    waiting.wait_until(holds, not_yet=(ControlLost, ControlRefused))
 
 
 class Client(threading.Thread):
     """One request over the public address, in a thread of its own."""
 
-    def __init__(self, listener: socket.socket, seconds: float = 0) -> None:
+    def __init__(self, listener: socket.socket, how: str = "") -> None:
         super().__init__(daemon=True)
-        self.connection = http.client.HTTPConnection(*listener.getsockname(), timeout=20)
-        self.seconds = seconds
+        self.connection = http.client.HTTPConnection(*listener.getsockname(), timeout=PATIENCE_S)
+        self.how = how
         self.answer = ""
         self.told_to_come_back = False
         self.start()
 
     def run(self) -> None:
-        self.connection.request("GET", f"/?{self.seconds}")
+        self.connection.request("GET", f"/?{self.how}")
         reply = self.connection.getresponse()
         self.answer = reply.read().decode()
         self.told_to_come_back = reply.will_close
@@ -108,7 +108,7 @@ class Client(threading.Thread):
 
 def ask(listener: socket.socket) -> Client:
     client = Client(listener)
-    client.join(20)
+    client.join(PATIENCE_S)
     return client
 
 
@@ -117,8 +117,9 @@ def test_it_serves_on_the_inherited_address_and_counts_what_runs(
 ) -> None:
     with server(tmp_path, listener) as pid:
         assert ask(listener).answer == str(pid)
-        slow = Client(listener, 1.0)
+        slow = Client(listener, "slow")
         wait_until(lambda: front(pid).state().in_flight == 1)
+        go_on(tmp_path)
         slow.join()
         wait_until(lambda: front(pid).state().in_flight == 0)
         assert front(pid).state().connections == 1
@@ -129,24 +130,25 @@ def test_closed_it_finishes_what_runs_and_leaves_the_rest_in_the_queue(
     tmp_path: Path, listener: socket.socket
 ) -> None:
     with server(tmp_path, listener) as pid:
-        slow = Client(listener, 1.0)
+        slow = Client(listener, "slow")
         wait_until(lambda: front(pid).state().in_flight == 1)
         assert not front(pid).close().accepting
-        waiting = Client(listener)
+        later = Client(listener)
+        go_on(tmp_path)
         slow.join()
         assert slow.answer == str(pid)
         assert slow.told_to_come_back
         wait_until(lambda: front(pid).state().connections == 0)
-        waiting.join(0.5)
-        assert waiting.is_alive()
+        later.join(0.5)
+        assert later.is_alive()
         assert front(pid).open().accepting
-        waiting.join(10)
-        assert waiting.answer == str(pid)
-        assert not waiting.told_to_come_back
+        later.join(PATIENCE_S)
+        assert later.answer == str(pid)
+        assert not later.told_to_come_back
 
 
 def test_idle_connections_go_by_themselves(tmp_path: Path, listener: socket.socket) -> None:
-    with server(tmp_path, listener) as pid:
+    with server(tmp_path, listener, idle_s=2) as pid:
         idle = ask(listener)
         assert front(pid).close().connections == 1
         wait_until(lambda: front(pid).state().connections == 0)

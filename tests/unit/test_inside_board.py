@@ -9,6 +9,7 @@ from engines.inside.trimtab_inside.board import HOLD_S, Board, Request
 from engines.inside.trimtab_inside.journal import KEPT, Journal
 from engines.inside.trimtab_inside.probe import probe
 from tests.unit.inside_standins import Scheduler32
+from tests.waiting import PATIENCE_S
 
 
 class Clock:
@@ -80,11 +81,11 @@ def test_a_value_waits_for_the_step_and_gives_up_in_time(bench: Bench) -> None:
     def long_step() -> None:
         with bench.lock:
             stepping.set()
-            step.wait(5)
+            step.wait(PATIENCE_S)
 
     thread = threading.Thread(target=long_step)
     thread.start()
-    stepping.wait(5)
+    stepping.wait(PATIENCE_S)
     entry = bench.set(4)
     assert entry["outcome"] == "failed"
     assert "step did not end" in entry["reason"]
@@ -188,11 +189,11 @@ def test_a_lease_waits_for_a_step_that_does_not_end(bench: Bench) -> None:
     def hold() -> None:
         with bench.lock:
             taken.set()
-            free.wait(5)
+            free.wait(PATIENCE_S)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    taken.wait(5)
+    taken.wait(PATIENCE_S)
     assert (bench.later(2) or 0) > 0
     free.set()
     thread.join()

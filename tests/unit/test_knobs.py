@@ -1,6 +1,5 @@
 """Reading assignments, and one change on all EngineCores or none."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from store.errors import BadInput, NotAchieved
 from store.knobs.specs import KNOBS
 from store.records import KnobState
 from tests.unit.inside_standins import Scheduler32, start_server
+from tests.waiting import HeldClock, wait_until
 
 SEQS = KnobState("max_num_seqs", "live", 32, 32, 1, 32)
 CACHE = KnobState("enable_prefix_caching", "live", True, True, None, None)
@@ -100,9 +100,10 @@ class Pair:
     """Two EngineCores, each with its server."""
 
     def __init__(self, home: Path) -> None:
+        self.clock = HeldClock()
         self.schedulers = [Scheduler32(seqs=32), Scheduler32(seqs=32)]
         self.servers: list[Server] = [
-            start_server(home / f"{rank}.sock", scheduler, f"EngineCore_DP{rank}")
+            start_server(home / f"{rank}.sock", scheduler, f"EngineCore_DP{rank}", self.clock)
             for rank, scheduler in enumerate(self.schedulers)
         ]
         self.sockets = [server.path for server in self.servers]
@@ -174,10 +175,8 @@ def test_an_asker_that_dies_half_way_leaves_none_changed(
     with pytest.raises(KeyboardInterrupt):
         set_knob(pair.sockets, "max_num_seqs", 8, who="ada")
     assert pair.caps() == [8, 8]
-    until = time.monotonic() + 5
-    while pair.caps() != [32, 32] and time.monotonic() < until:
-        time.sleep(0.02)
-    assert pair.caps() == [32, 32]
+    pair.clock.go()
+    wait_until(lambda: pair.caps() == [32, 32])
     (told,) = read_journal(pair.sockets, {})
     assert told.outcome == "put back"
 
@@ -197,10 +196,9 @@ def test_engines_that_differ_say_so_and_share_the_narrowest_bounds(tmp_path: Pat
 
 def test_a_lease_that_ran_out_on_both_is_one_change(pair: Pair) -> None:
     change = set_knob(pair.sockets, "max_num_seqs", 8, who="ada", lease_s=0.2)
-    until = time.monotonic() + 5
-    while pair.caps() != [32, 32] and time.monotonic() < until:
-        time.sleep(0.02)
-    time.sleep(0.05)
+    pair.clock.go()
+    wait_until(lambda: [len(one.per_engine) for one in read_journal(pair.sockets, {})] == [2, 2])
+    assert pair.caps() == [32, 32]
     first, second = read_journal(pair.sockets, {})
     assert first == change
     assert (second.cause, second.undoes, second.to_value) == ("lease", change.id, 32)

@@ -9,7 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,15 +31,15 @@ from engines.serving.causes import why_it_ended
 from engines.serving.started import Started
 from engines.serving.startup import Phase, StartFailed, wait_healthy
 from store.errors import BadInput, NotAchieved
+from tests.waiting import PATIENCE_S, wait_for_file, wait_until
 
 CPU, GPU = Vllm(("vllm",), True), Vllm(("vllm",), False)
 
 PROGRAM = """
-import json, os, signal, subprocess, sys, time
+import json, os, signal, socket, subprocess, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 told = json.loads(os.environ.get("STUB", "{}"))
 arguments = sys.argv[1:]
-port = int(arguments[arguments.index("--port") + 1])
 if told.get("deaf"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print(json.dumps({"argv": arguments, "env": dict(os.environ)}), flush=True)
@@ -48,10 +48,12 @@ for line in told.get("lines", ()):
 if "exit" in told:
     sys.exit(told["exit"])
 if told.get("stubborn"):
-    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    subprocess.Popen([sys.executable, "-c", child])
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    child += "print('deaf', flush=True); time.sleep(600)"
+    deaf = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
+    deaf.stdout.readline()
 if told.get("deaf"):
-    time.sleep(60)
+    time.sleep(600)
 slow = told.get("slow", [])
 requests = told.get("running", [0])
 page = open(os.environ["PAGE"], "rb").read()
@@ -70,7 +72,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *_):
         pass
-server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+server.socket.close()
+server.socket = socket.socket(fileno=int(os.environ["TRIMTAB_LISTEN_FD"]))
 print("INFO:     Application startup complete.", flush=True)
 server.serve_forever()
 """
@@ -85,7 +89,7 @@ LINES = (
 
 
 @pytest.fixture
-def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The python of an environment whose `vllm` is the program above."""
     monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
@@ -95,13 +99,16 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python = tmp_path / "bin" / "python"
     python.symlink_to(Path(sys.executable).resolve())
     (tmp_path / "bin" / "vllm").write_text(PROGRAM)
-    return python
+    yield python
+    for left in registry.list_serving():
+        stopping.stop(left.name, drain_s=0, grace_s=0)
 
 
 def launch(stub: Path, *arguments: str, **told: object) -> Started:
     environ = {**os.environ, "STUB": json.dumps({"lines": LINES, **told}), "PAGE": PAGE}
     spec = LaunchSpec(str(stub.parent.parent / "model"), None, arguments, stub, environ)
-    return spawn(prepare(spec))
+    with prepare(spec) as (ready, listener):
+        return spawn(ready, listener)
 
 
 def first_line(started: Started) -> dict[str, dict[str, str]]:
@@ -112,7 +119,7 @@ def first_line(started: Started) -> dict[str, dict[str, str]]:
 def test_it_is_started_followed_and_stopped(stub: Path) -> None:
     started = launch(stub)
     phases: list[Phase] = []
-    wait_healthy(started, 20, phases.append)
+    wait_healthy(started, PATIENCE_S, phases.append)
     assert [phase.text for phase in phases][-1] == "serving"
     assert [p.index for p in phases] == sorted(p.index for p in phases)
     assert os.getsid(started.pid) == started.pid
@@ -122,7 +129,7 @@ def test_it_is_started_followed_and_stopped(stub: Path) -> None:
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
     assert stat.S_IMODE(started.log_path.stat().st_mode) == 0o600
 
-    stopped = stopping.stop("model", drain_s=5, grace_s=5)
+    stopped = stopping.stop("model", drain_s=PATIENCE_S, grace_s=PATIENCE_S)
     assert stopped.drained
     assert stopped.killed == ()
     assert lifetime.start_ticks(started.pid) is None
@@ -133,7 +140,7 @@ def test_it_is_started_followed_and_stopped(stub: Path) -> None:
 def test_it_gets_the_plugin_and_defaults_and_keeps_keys_off_the_command_line(stub: Path) -> None:
     started = launch(stub, "--api-key", "sk-very-secret", "--max-num-seqs=8")
     try:
-        wait_healthy(started, 20)
+        wait_healthy(started, PATIENCE_S)
         told = first_line(started)
         argv, env = told["argv"], told["env"]
         assert "sk-very-secret" not in argv
@@ -148,24 +155,23 @@ def test_it_gets_the_plugin_and_defaults_and_keeps_keys_off_the_command_line(stu
 
 def test_running_requests_are_waited_for(stub: Path) -> None:
     started = launch(stub, running=[3, 2, 0])
-    wait_healthy(started, 20)
+    wait_healthy(started, PATIENCE_S)
     waits: list[str] = []
-    assert stopping.stop("model", drain_s=10, on_wait=waits.append).drained
+    assert stopping.stop("model", drain_s=PATIENCE_S, on_wait=waits.append).drained
     assert waits == ["waiting for 3 requests", "waiting for 2 requests", "ending its processes"]
 
 
 def test_an_engine_that_is_slow_to_answer_is_still_waited_for(stub: Path) -> None:
     started = launch(stub, slow=[2.5])
-    wait_healthy(started, 20)
+    wait_healthy(started, PATIENCE_S)
     waits: list[str] = []
-    assert stopping.stop("model", drain_s=10, on_wait=waits.append).drained
+    assert stopping.stop("model", drain_s=PATIENCE_S, on_wait=waits.append).drained
     assert list(dict.fromkeys(waits)) == ["waiting for an answer", "ending its processes"]
 
 
 def test_an_engine_that_still_loads_is_not_given_the_time_of_one_that_serves(stub: Path) -> None:
     started = launch(stub, deaf=True)
-    while not started.log_path.read_text():
-        time.sleep(0.05)
+    wait_for_file(started.log_path)
     stopped = stopping.stop("model")
     assert stopped.killed == (started.pid,)
     assert stopped.took_s < 10
@@ -173,14 +179,14 @@ def test_an_engine_that_still_loads_is_not_given_the_time_of_one_that_serves(stu
 
 def test_what_never_drains_is_stopped_all_the_same_and_told(stub: Path) -> None:
     started = launch(stub, running=[4])
-    wait_healthy(started, 20)
+    wait_healthy(started, PATIENCE_S)
     assert not stopping.stop("model", drain_s=0.5).drained
     assert lifetime.start_ticks(started.pid) is None
 
 
 def test_a_child_that_ignores_sigterm_is_killed_and_nothing_else(stub: Path) -> None:
     started = launch(stub, stubborn=True)
-    wait_healthy(started, 20)
+    wait_healthy(started, PATIENCE_S)
     family = lifetime.family(started.pid, started.start_ticks)
     assert len(family) == 2
     stopped = stopping.stop("model", drain_s=1, grace_s=1)
@@ -190,19 +196,16 @@ def test_a_child_that_ignores_sigterm_is_killed_and_nothing_else(stub: Path) -> 
 
 def test_orphans_of_a_killed_engine_are_stopped(stub: Path) -> None:
     started = launch(stub, stubborn=True)
-    wait_healthy(started, 20)
+    wait_healthy(started, PATIENCE_S)
     assert lifetime.send(started.pid, started.start_ticks, signal.SIGKILL)
-    for _ in range(400):
-        if not lifetime.is_alive(started.pid, started.start_ticks):
-            break
-        time.sleep(0.05)
+    wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
     (orphan,) = lifetime.family(started.pid, started.start_ticks)
     assert registry.list_serving() == []
     assert stopping.stop("model", drain_s=1, grace_s=0.5).killed == (orphan,)
 
 
 def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> None:
-    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         ticks = lifetime.start_ticks(stranger.pid)
         assert ticks is not None
@@ -232,7 +235,7 @@ def test_a_process_gives_way_with_its_whole_session() -> None:
     session = Path(f"/proc/{process.pid}/autogroup")
     if session.exists() and Path("/proc/sys/kernel/sched_autogroup_enabled").read_text() == "1\n":
         assert session.read_text().endswith(f"nice {NICE}\n")
-    stat_of_child, _ = process.communicate(b"\n", timeout=20)
+    stat_of_child, _ = process.communicate(b"\n", timeout=PATIENCE_S)
     assert int(stat_of_child.split(b")")[1].split()[16]) == NICE
     give_way(process.pid)  # it has ended: no matter
 
@@ -248,7 +251,7 @@ def test_an_engine_that_ends_while_starting_says_why(stub: Path) -> None:
         ],
     )
     with pytest.raises(StartFailed) as caught:
-        wait_healthy(started, 20)
+        wait_healthy(started, PATIENCE_S)
     assert caught.value.exit_code == 1
     assert caught.value.meaning == "ValueError: no token=*** here"
     assert str(started.log_path) in caught.value.remedy
@@ -304,14 +307,16 @@ def test_a_free_port_is_taken_unless_one_is_asked_for(stub: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "x" * 65, "a\n", "-x"])
 def test_a_name_that_is_no_file_name_is_refused(stub: Path, name: str) -> None:
-    with pytest.raises(BadInput):
-        prepare(LaunchSpec(str(stub.parent.parent / "model"), name=name, python=stub))
+    spec = LaunchSpec(str(stub.parent.parent / "model"), name=name, python=stub)
+    with pytest.raises(BadInput), prepare(spec):
+        pass
 
 
 def test_a_missing_python_is_told(stub: Path) -> None:
     model = str(stub.parent.parent / "model")
-    with pytest.raises(NotAchieved, match="does not exist"):
-        prepare(LaunchSpec(model, python=stub.with_name("nothing")))
+    spec = LaunchSpec(model, python=stub.with_name("nothing"))
+    with pytest.raises(NotAchieved, match="does not exist"), prepare(spec):
+        pass
 
 
 def test_the_users_arguments_win_over_the_defaults() -> None:

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -91,7 +91,6 @@ def pages(draw: st.DrawFn) -> list[str]:
     return ["".join(text) for text in texts]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(pages())
 def test_same_as_oracle_on_any_page(texts: list[str]) -> None:
     parser = Parser()

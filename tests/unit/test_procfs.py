@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from engines.host import procfs
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def sleeper(*arguments: str, env: dict[str, str] | None = None) -> Iterator[int]
         yield process.pid
     finally:
         process.stdin.close()
-        process.wait(10)
+        process.wait(PATIENCE_S)
         process.stdout.close()
 
 
@@ -62,14 +63,11 @@ def test_names_with_spaces_and_parentheses(comm: str) -> None:
     child = os.fork()
     if child == 0:
         Path("/proc/self/comm").write_text(comm)
-        time.sleep(30)
+        time.sleep(PATIENCE_S)
         os._exit(0)
     try:
-        for _ in range(200):
-            process = procfs.read_process(child)
-            if process is not None and process.comm == comm:
-                break
-            time.sleep(0.01)
+        wait_until(lambda: (one := procfs.read_process(child)) is not None and one.comm == comm)
+        process = procfs.read_process(child)
         assert process is not None
         assert (process.comm, process.ppid) == (comm, os.getpid())
     finally:

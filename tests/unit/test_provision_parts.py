@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
-import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from engines.provision.pip import PipProgress, needs_cuda, read_report
 from engines.provision.places import engine_kind, environment_dir, models_dir, site_packages
 from engines.provision.state import exclusive, mark_done, read_done, write_atomically
 from store.errors import BadInput, NotAchieved
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -179,22 +180,27 @@ def test_writing_leaves_no_draft_and_keeps_the_mode(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def _hold(path: Path, seconds: float, ready: multiprocessing.synchronize.Event) -> None:
+def _hold(path: Path, ready: Event, awaited: Event) -> None:
     with exclusive(path, lambda _: None):
         ready.set()
-        time.sleep(seconds)
+        awaited.wait(PATIENCE_S)
 
 
 def test_a_second_run_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
-    ready = context.Event()
-    other = context.Process(target=_hold, args=(tmp_path / "lock", 0.6, ready))
+    ready, awaited = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(tmp_path / "lock", ready, awaited))
     other.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE_S)
     waits: list[float] = []
-    with exclusive(tmp_path / "lock", waits.append) as descriptor:
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        awaited.set()
+
+    with exclusive(tmp_path / "lock", wait) as descriptor:
         assert not os.get_inheritable(descriptor)
-    other.join(10)
+    other.join(PATIENCE_S)
     assert waits
 
 

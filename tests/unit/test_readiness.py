@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from app.cli.shared.readiness import notify
+from tests.waiting import PATIENCE_S
 
 
 def test_it_is_told_where_it_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
-        manager.settimeout(5)
+        manager.settimeout(PATIENCE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         notify("READY=1")
         assert manager.recv(64) == b"READY=1"

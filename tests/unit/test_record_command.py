@@ -1,6 +1,7 @@
 """`trimtab record`: what it says where nothing was stored, and going on after one was killed."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ NO_PAGE = b'{"version": "0.32.0", "data": [{"id": "m"}]}'
 
 def test_nothing_stored_did_not_hold(cli: Cli) -> None:
     with serving(says(reply(NO_PAGE))) as server:
-        ran = cli("record", server.url, "--for", "500ms")
+        ran = cli("record", server.url, "--for", "2s")
     assert ran.code == 1
     assert "Nothing was recorded" in ran.err
     assert "not a page of metrics" in ran.err
@@ -31,9 +32,14 @@ def test_nothing_stored_did_not_hold(cli: Cli) -> None:
 
 def test_a_ledger_that_cannot_be_written_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "STATUS_EVERY_S", 0.1)
-    monkeypatch.setattr(Recorder, "problem", LedgerUnusable("The ledger", "The disk is full"))
+
+    def problem(_: Recorder) -> LedgerUnusable:
+        signal.raise_signal(signal.SIGTERM)  # told once is enough
+        return LedgerUnusable("The ledger", "The disk is full")
+
+    monkeypatch.setattr(Recorder, "problem", property(problem))
     with serving(says(reply(NO_PAGE))) as server:
-        ran = cli("record", server.url, "--for", "500ms")
+        ran = cli("record", server.url, "--for", "60s")
     assert "The disk is full" in ran.err
 
 

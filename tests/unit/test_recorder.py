@@ -5,8 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from store.records import RunInfo
 from store.tables import events, readings, recorders, runs
 from store.tables.engines import find_engine, upsert_engine
 from tests.servers import REAL_PAGE, reply, says, serving
+from tests.waiting import wait_until
 
 INFO = RunInfo("http://127.0.0.1:1", "engine", pid=7, started_ms=1_760_000_000_000)
 WALL = 1_760_000_100_000
@@ -151,13 +151,6 @@ server.serve_forever()
 """
 
 
-def wait_for(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_an_engine_whose_process_ended_is_gone(tmp_path: Path) -> None:
     page = tmp_path / "page"
     page.write_bytes(REAL_PAGE)
@@ -180,10 +173,10 @@ def test_an_engine_whose_process_ended_is_gone(tmp_path: Path) -> None:
                 row = find_engine(ledger, url)
                 return None if row is None or row.state_ms is None else row.state
 
-            wait_for(lambda: state() == "ok")
+            wait_until(lambda: state() == "ok")
             child.kill()
             child.wait()
-            wait_for(lambda: state() == "gone")
+            wait_until(lambda: state() == "gone")
             row = find_engine(ledger, url)
             assert row is not None
             assert row.state_reason == f"its process {child.pid} has ended"
@@ -199,7 +192,7 @@ def test_engines_that_come_later_are_found(tmp_path: Path) -> None:
     recorder.start()
     with serving(says(reply(REAL_PAGE))) as server, Ledger.open(db) as ledger:
         found.append(EngineInfo(server.url, "late"))
-        wait_for(lambda: find_engine(ledger, server.url) is not None)
+        wait_until(lambda: find_engine(ledger, server.url) is not None)
         recorder.stop()
     assert recorder.problem is None
 
@@ -210,10 +203,10 @@ def test_a_ledger_deleted_under_a_recorder_begins_anew(tmp_path: Path) -> None:
         engine = EngineInfo(server.url, "engine", pid=os.getpid(), vllm_version="0+cpu")
         recorder = Recorder(db, [engine], 0.1)
         recorder.start()
-        wait_for(lambda: rows(db) > 2)
+        wait_until(lambda: rows(db) > 2)
         for part in tmp_path.glob("ledger.db*"):
             part.unlink()
-        wait_for(lambda: rows(db) > 2)
+        wait_until(lambda: rows(db) > 2)
         recorder.stop()
     assert recorder.problem is None
 
@@ -231,7 +224,7 @@ def test_a_recorder_thins_what_is_old(
     monkeypatch.setattr("engines.recording.recorder.THIN_PAUSE_S", 0.01)
     recorder = Recorder(tmp_path / "ledger.db", [], 0.1)
     recorder.start()
-    wait_for(lambda: rows(tmp_path / "ledger.db") < 20)
+    wait_until(lambda: rows(tmp_path / "ledger.db") < 20)
     recorder.stop()
 
 

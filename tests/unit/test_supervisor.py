@@ -8,9 +8,8 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +36,10 @@ from store.errors import BadInput, NotAchieved
 from store.ledger.connection import Ledger
 from store.tables import events, starts
 from store.tables.engines import find_engine
+from tests.addresses import held_port
+from tests.names import own
 from tests.supervisors import answering, state_of
+from tests.waiting import PATIENCE_S, wait_until
 
 PROGRAM = """
 import json, os, signal, socket, sys
@@ -82,28 +84,34 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             client.stop(path.stem, drain_s=0)
 
 
-def begin(stub: Path, name: str, **told: object) -> Started:
+def begin(stub: Path, name: str, *arguments: str, **told: object) -> Started:
     environ = os.environ | {"STUB": json.dumps(told), "SECRET_KEY": "sk-very-secret"}
     model = str(stub.parents[2] / "model")
     os.environ["STUB"] = environ["STUB"]
     return start.start_supervised(
-        LaunchSpec(model, name=name, python=stub, environ=environ, db=ledger_of(stub))
+        LaunchSpec(model, name, arguments, python=stub, environ=environ, db=ledger_of(stub))
     )
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """One that nobody else gets, also after the engine has left it."""
+    with held_port() as number:
+        yield number
 
 
 def ledger_of(stub: Path) -> Path:
     return stub.parents[2] / "l.db"
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.05)
+def follows(name: str, supervisor: int) -> bool:
+    """Whether another supervisor than this one answers."""
+    found = client.status(name)
+    return found is not None and found.supervisor != supervisor
 
 
 def answer(started: Started) -> int:
-    with urllib.request.urlopen(started.url, timeout=30) as reply:
+    with urllib.request.urlopen(started.url, timeout=PATIENCE_S) as reply:
         return int(reply.read())
 
 
@@ -111,18 +119,18 @@ def said(name: str) -> str:
     return log_file(f"{name}-supervisor").read_text()
 
 
-def test_it_serves_on_the_keepers_address_and_stops(stub: Path) -> None:
-    started = begin(stub, "sup-a")
-    wait_until(lambda: state_of("sup-a") == "serving")
+def test_it_serves_on_the_keepers_address_and_stops(stub: Path, port: int) -> None:
+    started = begin(stub, own("sup-a"), "--port", str(port))
+    wait_until(lambda: state_of(own("sup-a")) == "serving")
     assert answer(started) == started.pid
-    path = client.socket_of("sup-a")
+    path = client.socket_of(own("sup-a"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "sk-very-secret" not in said("sup-a")
+    assert "sk-very-secret" not in said(own("sup-a"))
     with pytest.raises(BadInput, match="already runs"):
-        begin(stub, "sup-a")
-    stopped = client.stop("sup-a", drain_s=2)
+        begin(stub, own("sup-a"))
+    stopped = client.stop(own("sup-a"), drain_s=2)
     assert stopped.pid == started.pid
-    wait_until(lambda: client.status("sup-a") is None)
+    wait_until(lambda: client.status(own("sup-a")) is None)
     assert registry.list_serving() == []
     assert lifetime.start_ticks(started.pid) is None
     with pytest.raises(OSError, match="refused"):
@@ -130,16 +138,16 @@ def test_it_serves_on_the_keepers_address_and_stops(stub: Path) -> None:
 
 
 def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Path) -> None:
-    started = begin(stub, "sup-b")
-    wait_until(lambda: state_of("sup-b") == "serving")
+    started = begin(stub, own("sup-b"))
+    wait_until(lambda: state_of(own("sup-b")) == "serving")
     os.kill(started.pid, signal.SIGKILL)
     wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
     # Asked while nothing serves: it waits in the queue.
     again = answer(started)
     assert again != started.pid
-    assert "ended" in said("sup-b")
-    assert "starts again in 1 s" in said("sup-b")
-    wait_until(lambda: state_of("sup-b") == "serving")
+    assert "ended" in said(own("sup-b"))
+    assert "starts again in 1 s" in said(own("sup-b"))
+    wait_until(lambda: state_of(own("sup-b")) == "serving")
     with Ledger.open(ledger_of(stub), readonly=True) as ledger:
         row = find_engine(ledger, started.url)
         assert row is not None
@@ -153,14 +161,14 @@ def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Pa
 
 
 def test_what_cannot_be_swapped_now_is_refused(stub: Path) -> None:
-    begin(stub, "sup-f")
-    wait_until(lambda: state_of("sup-f") == "serving")
+    begin(stub, own("sup-f"))
+    wait_until(lambda: state_of(own("sup-f")) == "serving")
     with pytest.raises(NotAchieved, match="no swap of this engine can be taken back"):
-        client.begin_swap("sup-f", Order("id", None))
+        client.begin_swap(own("sup-f"), Order("id", None))
     with pytest.raises(ControlRefused, match="no swap runs"):
-        client.call_off("sup-f")
+        client.call_off(own("sup-f"))
     with pytest.raises(ControlLost):
-        client.begin_swap("sup-nobody", Order("id", None))
+        client.begin_swap(own("sup-nobody"), Order("id", None))
 
 
 def test_a_plan_for_another_engine_than_the_one_that_runs_is_refused(stub: Path) -> None:
@@ -177,25 +185,26 @@ def test_a_plan_for_another_engine_than_the_one_that_runs_is_refused(stub: Path)
 
 
 def test_a_killed_supervisor_is_followed_by_one_that_takes_the_engine_over(stub: Path) -> None:
-    started = begin(stub, "sup-c")
-    wait_until(lambda: state_of("sup-c") == "serving")
-    first = answering("sup-c")
+    started = begin(stub, own("sup-c"))
+    wait_until(lambda: state_of(own("sup-c")) == "serving")
+    first = answering(own("sup-c"))
     os.kill(first.supervisor, signal.SIGKILL)
-    wait_until(lambda: state_of("sup-c") == "serving")
-    second = answering("sup-c")
+    wait_until(lambda: follows(own("sup-c"), first.supervisor))
+    wait_until(lambda: state_of(own("sup-c")) == "serving")
+    second = answering(own("sup-c"))
     assert second.supervisor != first.supervisor
     assert answer(started) == started.pid == second.pid
-    assert "found process" in said("sup-c")
+    assert "found process" in said(own("sup-c"))
 
 
 def test_an_engine_that_never_serves_is_given_up_and_says_why(stub: Path) -> None:
     try:
-        begin(stub, "sup-d", broken=True)
+        begin(stub, own("sup-d"), broken=True)
     except NotAchieved as error:
         assert "GIVEN UP" in str(error.meaning)
-    wait_until(lambda: "GIVEN UP" in said("sup-d"))
-    assert "ValueError: the model is not there" in said("sup-d")
-    wait_until(lambda: client.status("sup-d") is None)
+    wait_until(lambda: "GIVEN UP" in said(own("sup-d")))
+    assert "ValueError: the model is not there" in said(own("sup-d"))
+    wait_until(lambda: client.status(own("sup-d")) is None)
     assert list((stub.parents[2] / "data" / "serving").iterdir()) == []
 
 
@@ -229,22 +238,24 @@ def keeper_of(name: str) -> int:
 
 
 def prepare_nothing(stub: Path) -> Launch:
-    return prepare(LaunchSpec(str(stub.parents[2] / "model"), name="sup-none", python=stub))
+    spec = LaunchSpec(str(stub.parents[2] / "model"), name="sup-none", python=stub)
+    with prepare(spec) as (launch, _):
+        return launch
 
 
 def test_sigterm_to_the_keeper_stops_the_engine(stub: Path) -> None:
-    started = begin(stub, "sup-e")
-    wait_until(lambda: state_of("sup-e") == "serving")
-    keeper = keeper_of("sup-e")
+    started = begin(stub, own("sup-e"))
+    wait_until(lambda: state_of(own("sup-e")) == "serving")
+    keeper = keeper_of(own("sup-e"))
     os.kill(keeper, signal.SIGTERM)
     wait_until(lambda: lifetime.start_ticks(keeper) is None)
     assert lifetime.start_ticks(started.pid) is None
 
 
 def test_a_supervisor_whose_keeper_was_killed_goes_on(stub: Path) -> None:
-    started = begin(stub, "sup-g")
-    wait_until(lambda: state_of("sup-g") == "serving")
-    os.kill(keeper_of("sup-g"), signal.SIGKILL)
+    started = begin(stub, own("sup-g"))
+    wait_until(lambda: state_of(own("sup-g")) == "serving")
+    os.kill(keeper_of(own("sup-g")), signal.SIGKILL)
     os.kill(started.pid, signal.SIGKILL)
     wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
     assert answer(started) != started.pid

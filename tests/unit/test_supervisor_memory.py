@@ -25,7 +25,13 @@ def launch(variant: str = AS_STARTED) -> Launch:
 
 def order(name: str | None) -> Order:
     variant = None if name is None else Variant(name, "m", ("--x", "1"), {"A": "b"})
-    return Order("id-" + (name or "back"), variant, db=Path("/l.db"), texts=Path("/t.jsonl"))
+    return Order(
+        "id-" + (name or "back"),
+        variant,
+        db=Path("/l.db"),
+        texts=Path("/t.jsonl"),
+        asked_ms=1_800_000_000_000,
+    )
 
 
 def after(memory: Memory, name: str | None, to: str) -> Memory:

@@ -7,6 +7,7 @@ import threading
 from textual.drivers._writer_thread import WriterThread
 
 from app.tui.terminal import Terminal
+from tests.waiting import PATIENCE_S
 
 MANY = 200
 """More than Textual's writer takes before it makes whoever writes wait."""
@@ -31,7 +32,7 @@ def test_a_terminal_that_is_gone_is_told_once_and_stops_nobody() -> None:
 
         drawing = threading.Thread(target=draw_and_close, daemon=True)
         drawing.start()
-        drawing.join(20)
+        drawing.join(PATIENCE_S)
         assert not drawing.is_alive()
     assert lost == ["gone"]
 

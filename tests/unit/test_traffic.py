@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +17,8 @@ from engines.traffic import PRESETS, TrafficReport, TrafficSpec, preset, run
 from engines.traffic.prompts import LONGEST_QUESTION, questions, system_prompt
 from engines.traffic.report import Reservoir
 from store.errors import BadInput, EngineUnreachable
+from tests.addresses import nobody
+from tests.waiting import PATIENCE_S
 
 Reply = tuple[int, dict[str, Any]] | bytes | None
 
@@ -29,6 +32,10 @@ class Server:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
     most_at_once: int = 0
+    requests: float = math.inf
+    """How many are enough."""
+
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
     _open: int = 0
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,6 +65,8 @@ class Server:
             return 200, {"count": 2 * len(body["prompt"].split())}
         self.bodies.append(body)
         number = len(self.bodies)
+        if number >= self.requests:
+            self.enough.set()
         self._open += 1
         self.most_at_once = max(self.most_at_once, self._open)
         try:
@@ -99,11 +108,21 @@ async def serving(behave: Callable[[int, dict[str, Any]], Reply]) -> AsyncIterat
 
 
 async def load(
-    behave: Callable[[int, dict[str, Any]], Reply], **changes: Any
+    behave: Callable[[int, dict[str, Any]], Reply],
+    requests: float = 40,
+    finish_s: float = PATIENCE_S,
+    **changes: Any,
 ) -> tuple[TrafficReport, Server]:
-    settings: dict[str, Any] = {"duration_s": 0.4, "concurrency": 3, "deadline_s": 5.0}
+    """A load that ends with so many requests, or with its `duration_s`."""
+    settings: dict[str, Any] = {
+        "duration_s": PATIENCE_S,
+        "concurrency": 3,
+        "deadline_s": PATIENCE_S,
+    }
     async with serving(behave) as server:
-        return await run(server.url, TrafficSpec(**settings | changes), finish_s=1.0), server
+        server.requests = requests
+        spec = TrafficSpec(**settings | changes)
+        return await run(server.url, spec, stop=server.enough, finish_s=finish_s), server
 
 
 async def test_a_closed_loop_keeps_its_clients_and_accounts_for_everything() -> None:
@@ -162,7 +181,9 @@ async def test_lengths_are_mixed_evenly() -> None:
 async def test_whatever_is_not_a_whole_answer_is_a_failure_by_name(
     behave: Callable[[int, dict[str, Any]], Reply], reason: str
 ) -> None:
-    report, _ = await load(behave, deadline_s=0.3)
+    # Only who is to run into the deadline gets a short one: the others may be slow.
+    deadline_s = 0.3 if reason == "deadline" else PATIENCE_S
+    report, _ = await load(behave, requests=6, deadline_s=deadline_s)
     assert report.ok == 0
     assert set(report.failed) == {reason}
     assert report.sent == report.failures + report.in_flight
@@ -193,7 +214,7 @@ async def test_a_server_that_goes_away_is_left_alone_and_found_again() -> None:
     def behave(number: int, body: dict[str, Any]) -> Reply:
         return (503, {}) if 10 < number <= 14 else whole(number, body)
 
-    report, _ = await load(behave, duration_s=1.5, concurrency=4)
+    report, _ = await load(behave, concurrency=4)
     assert report.failed == {"HTTP 503": 4}
     assert report.ok > 20
 
@@ -202,23 +223,31 @@ async def test_clients_do_not_spin_while_the_server_is_away() -> None:
     async with serving(whole) as server:
         stop = asyncio.Event()
         spec = TrafficSpec(concurrency=8, model="tiny", shared_prefix_tokens=0)
-        server.behave = lambda number, body: b""
-        asyncio.get_running_loop().call_later(1.0, stop.set)
+
+        def away(number: int, body: dict[str, Any]) -> Reply:
+            if number == 8:
+                asyncio.get_running_loop().call_later(1.0, stop.set)
+            return b""
+
+        server.behave = away
         report = await run(server.url, spec, stop=stop)
     # Pauses of 0.25 s, then 0.5 s, for all eight together.
     assert 8 <= report.failures <= 8 * 4
 
 
 async def test_an_open_loop_does_not_wait_for_answers() -> None:
-    report, _ = await load(lambda number, body: None, rate=100.0, duration_s=1.0, deadline_s=30.0)
+    timed: dict[str, Any] = {"requests": math.inf, "duration_s": 1.0}
+    report, _ = await load(lambda number, body: None, rate=100.0, finish_s=1.0, **timed)
     assert 20 <= report.sent <= 150  # a closed loop would send three
     assert report.in_flight == report.sent
-    closed, _ = await load(whole, rate=50.0, duration_s=1.0)
+    closed, _ = await load(whole, rate=50.0, **timed)
     assert 10 <= closed.ok <= 85
 
 
 async def test_an_open_loop_tells_what_it_did_not_send() -> None:
-    report, _ = await load(lambda number, body: (503, {}), rate=200.0, duration_s=1.0)
+    report, _ = await load(
+        lambda number, body: (503, {}), rate=200.0, requests=math.inf, duration_s=1.0
+    )
     assert report.not_sent > report.sent
 
 
@@ -241,9 +270,7 @@ async def test_it_stops_when_told_and_lets_running_requests_finish() -> None:
 
 
 async def test_a_server_that_is_not_there_at_the_start_is_an_error() -> None:
-    async with serving(whole) as server:
-        url = server.url
-    with pytest.raises(EngineUnreachable, match="refused"):
+    with nobody() as url, pytest.raises(EngineUnreachable, match="refused"):
         await run(url, TrafficSpec())
     with pytest.raises(EngineUnreachable):
         await run("nonsense", TrafficSpec())

@@ -1,16 +1,18 @@
 """Taking back a change where nobody records: the ledger asks the engine what became of it."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.acts import set_knobs, undo
+from engines.control.knobs import read_knobs
 from engines.engine_info import EngineInfo
 from store.errors import NotAchieved
 from store.ledger.connection import Ledger
+from store.records import KnobValue
 from tests.unit.inside_standins import Scheduler32, start_server
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -20,11 +22,15 @@ def engine(tmp_path: Path) -> Iterator[EngineInfo]:
     server.stop()
 
 
+def value_of(engine: EngineInfo, knob: str) -> KnobValue:
+    return next(state.value for state in read_knobs(engine.sockets) if state.name == knob)
+
+
 def test_a_lease_that_ran_out_unseen_is_not_taken_back(tmp_path: Path, engine: EngineInfo) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         set_knobs(ledger, engine, [("max_num_seqs", 16)])
         set_knobs(ledger, engine, [("max_num_seqs", 8)], lease_s=0.2)
-        time.sleep(0.6)
+        wait_until(lambda: value_of(engine, "max_num_seqs") == 16)
         back = undo(ledger, engine)
         assert (back.from_value, back.to_value) == (16, 32)
         with pytest.raises(NotAchieved):

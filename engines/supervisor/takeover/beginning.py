@@ -1,4 +1,4 @@
-"""What a keeper is told besides the launch when the engine runs already, as one line of JSON."""
+"""How a keeper comes to the address of its engine, as one line of JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from engines.supervisor.takeover.takeover import Adoption, Takeover, takeover_fr
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """`conditions` are those that the engine was started under. The address comes by `descriptor`,
-    which the keeper inherits, or by a `takeover`."""
+    """`conditions` are those that an engine which runs already was started under, None for one that
+    is to be started. The address comes by `descriptor`, which the keeper inherits, or by a
+    `takeover`."""
 
-    conditions: Conditions
+    conditions: Conditions | None
     descriptor: int | None = None
     takeover: Takeover | None = None
 
@@ -27,7 +28,8 @@ class Beginning:
 
     def take_on(self, launch: Launch) -> tuple[socket.socket, Adoption | None]:
         """The address, and the takeover for `launch` that is to come, in the keeper's process."""
-        self.conditions.apply()
+        if self.conditions is not None:
+            self.conditions.apply()
         if self.takeover is not None:
             taken = take(self.takeover.held)
             return taken.listener, Adoption(self.takeover, taken, launch)
@@ -40,9 +42,9 @@ class Beginning:
 def beginning_from_line(line: str) -> Beginning:
     """What `to_line` wrote."""
     told = json.loads(line)
-    takeover = told["takeover"]
+    conditions, takeover = told["conditions"], told["takeover"]
     return Beginning(
-        conditions_from_json(told["conditions"]),
+        None if conditions is None else conditions_from_json(conditions),
         told["descriptor"],
         None if takeover is None else takeover_from_json(takeover),
     )

@@ -19,9 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engines.host.listeners import socket_descriptors, tcp_listeners
-
-BACKLOG = 4096
-"""Connections that wait while no engine accepts; the kernel may hold it lower (somaxconn)."""
+from engines.launch.ports import BACKLOG
 
 Way = Literal["beside", "after"]
 """`beside`: connections wait from the first moment on. `after`: they are refused between the end
