@@ -100,7 +100,7 @@ def tell_change(
         _write(
             order.db,
             after,
-            lambda ledger, _: changes.record(ledger, run_of(ledger, engine), change),
+            lambda ledger, _: changes.record(ledger, run_of(ledger, engine.run_info()), change),
         )
 
 
