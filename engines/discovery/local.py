@@ -39,7 +39,7 @@ def at_address(found: Sequence[Location], url: str) -> Location | None:
     """The one of these engines that listens at a normalised address."""
     host, port = host_and_port(url)
     for place in found:
-        if any(host_and_port(known) == (host, port) for known in place.urls):
+        if url in place.urls or any(port and host_and_port(u) == (host, port) for u in place.urls):
             return place
     addresses = own_addresses(host)
     for place in found:

@@ -47,10 +47,10 @@ def command(url: str, db: Path) -> Callable[[], float]:
     values = iter(range(1, 33))
 
     def run() -> float:
-        words = ["set", f"max_num_seqs={next(values)}", "--engine", url, "--db", str(db)]
+        asked = ["set", f"max_num_seqs={next(values)}", "--engine", url, "--db", str(db)]
+        words = [sys.executable, "-m", "app", *asked]
         began = time.monotonic()
-        command = [sys.executable, "-m", "app", *words]
-        ended = subprocess.run(command, capture_output=True, check=False)
+        ended = subprocess.run(words, capture_output=True, check=False)
         return (time.monotonic() - began) * 1000 if ended.returncode == 0 else float("inf")
 
     return run
