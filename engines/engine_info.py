@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.handle import Handle
 from store.records import Control, RunInfo
 
 
@@ -44,3 +45,7 @@ class EngineInfo:
             reason=self.reason,
             arguments=self.arguments,
         )
+
+    def handle(self) -> Handle:
+        """The way to its knobs."""
+        return Handle(self.run_info(), self.sockets)

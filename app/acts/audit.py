@@ -10,7 +10,7 @@ from app.text.durations import format_took
 from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:
-    from engines.engine_info import EngineInfo
+    from engines.handle import Handle
     from store.ledger.connection import Ledger
 
 
@@ -34,12 +34,12 @@ def describe(change: Change) -> str:
     return line + took + lease
 
 
-def keep(ledger: Ledger, run_id: int, engine: EngineInfo, change: Change) -> None:
+def keep(ledger: Ledger, run_id: int, engine: Handle, change: Change) -> None:
     """Write a change, its line in the event log and the knobs as they are after it."""
     from store.tables import changes, engines, events, knobs
 
     with ledger.transaction(durable=True):
-        row = engines.find_engine(ledger, engine.url)
+        row = engines.find_engine(ledger, engine.life.url)
         if changes.record(ledger, run_id, change) and row is not None:
             events.add(ledger, row.id, Event(change.ts_ms, "change", describe(change)))
     if change.outcome == "applied":

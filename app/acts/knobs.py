@@ -12,13 +12,13 @@ from store.errors import NotAchieved
 from store.records import Change, KnobValue, format_value
 
 if TYPE_CHECKING:
-    from engines.engine_info import EngineInfo
+    from engines.handle import Handle
     from store.ledger.connection import Ledger
 
 
 def set_knobs(
     ledger: Ledger,
-    engine: EngineInfo,
+    engine: Handle,
     wanted: Sequence[tuple[str, KnobValue]],
     *,
     why: str = "",
@@ -35,7 +35,7 @@ def set_knobs(
     states = read_knobs(control_of(engine))
     for name, value in wanted:
         check_value(states, name, value)
-    run_id = run_of(ledger, engine)
+    run_id = run_of(ledger, engine.life)
     done: list[Change] = []
     for name, value in wanted:
         change = set_one(ledger, engine, name, value, why=why, lease_s=lease_s)
@@ -48,7 +48,7 @@ def set_knobs(
 
 def set_one(
     ledger: Ledger,
-    engine: EngineInfo,
+    engine: Handle,
     name: str,
     value: KnobValue,
     *,
@@ -60,46 +60,46 @@ def set_one(
 
     sockets = control_of(engine)
     change = set_knob(sockets, name, value, who=who(), why=why, lease_s=lease_s)
-    keep(ledger, run_of(ledger, engine), engine, change)
+    keep(ledger, run_of(ledger, engine.life), engine, change)
     return change
 
 
-def last_standing(ledger: Ledger, engine: EngineInfo) -> Change | None:
+def last_standing(ledger: Ledger, engine: Handle) -> Change | None:
     """The newest applied change of this run that nobody has taken back."""
     from engines.control.knobs import read_journal
     from engines.recording.ledger_writes import record_changes
     from store.tables.changes import last_undoable
     from store.tables.engines import find_engine
 
-    run_id = run_of(ledger, engine)
-    row = find_engine(ledger, engine.url)
+    run_id = run_of(ledger, engine.life)
+    row = find_engine(ledger, engine.life.url)
     if row is not None:
         # Without a recorder nobody else tells the ledger of a lease that ran out.
         record_changes(ledger, row.id, run_id, read_journal(control_of(engine), {}))
     return last_undoable(ledger, run_id)
 
 
-def take_back(ledger: Ledger, engine: EngineInfo, last: Change, why: str) -> Change:
+def take_back(ledger: Ledger, engine: Handle, last: Change, why: str) -> Change:
     """Give a knob the value that it had before `last`; raises NotAchieved where it is refused."""
-    change = _restore(ledger, run_of(ledger, engine), engine, last, why)
+    change = _restore(ledger, run_of(ledger, engine.life), engine, last, why)
     if change.outcome != "applied":
         raise _refused(change, put_back=False)
     return change
 
 
-def control_of(engine: EngineInfo) -> Sequence[Path]:
+def control_of(engine: Handle) -> Sequence[Path]:
     """The sockets that change this engine's knobs; without any raises NotAchieved with the way."""
-    if engine.control == "live" and engine.sockets:
+    if engine.life.control == "live" and engine.sockets:
         return engine.sockets
     raise NotAchieved(
-        f"{engine.name} cannot be changed live",
-        engine.reason,
+        f"{engine.life.name} cannot be changed live",
+        engine.life.reason,
         "trimtab serve MODEL starts an engine that can; trimtab doctor shows the line "
         "that gives an existing one its knobs at the next start",
     )
 
 
-def _restore(ledger: Ledger, run_id: int, engine: EngineInfo, last: Change, why: str) -> Change:
+def _restore(ledger: Ledger, run_id: int, engine: Handle, last: Change, why: str) -> Change:
     from engines.control.knobs import set_knob
 
     assert isinstance(last.from_value, int)  # True and False are, too
@@ -116,7 +116,7 @@ def _restore(ledger: Ledger, run_id: int, engine: EngineInfo, last: Change, why:
     return change
 
 
-def _put_back(ledger: Ledger, run_id: int, engine: EngineInfo, done: Sequence[Change]) -> None:
+def _put_back(ledger: Ledger, run_id: int, engine: Handle, done: Sequence[Change]) -> None:
     for change in reversed(done):
         if change.from_value is not None:
             _restore(ledger, run_id, engine, change, "another knob of the same command was refused")

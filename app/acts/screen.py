@@ -12,11 +12,14 @@ from app.offers.offer import Offers, Wanted
 from app.offers.weigher import offers_of
 from app.settings.load import load_settings
 from engines.discovery.find import probe
+from engines.discovery.local import handle_at
 from engines.engine_info import EngineInfo
-from engines.supervision.client import begin_swap, call_off, status
+from engines.handle import Handle
+from engines.recording.current_run import is_life
+from engines.supervision.client import begin_swap, call_off, status, supervised_as
 from store.errors import NotAchieved
 from store.ledger.connection import Ledger
-from store.records import VARIANT, Change, KnobValue
+from store.records import VARIANT, Change, KnobValue, RunInfo, RunRow
 from store.tables.engines import find_engine
 
 
@@ -31,22 +34,23 @@ class LedgerActions:
         self._db = db
         self._api_key = api_key
 
-    def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
+    def set_knob(self, shown: RunRow, knob: str, value: KnobValue) -> Change:
         """Change one knob; a refusal is the change's outcome."""
-        engine = self._engine(engine_url)
+        engine = handle_shown(shown.info)
         with Ledger.open(self._db) as ledger:
             return set_one(ledger, engine, knob, value)
 
-    def undo(self, engine_url: str) -> Change | None:
+    def undo(self, shown: RunRow) -> Change | None:
         """Take back the last change of a knob; None where a swap was done after it. Raises
         NotAchieved where there is nothing."""
-        engine = self._engine(engine_url)
+        engine = handle_shown(shown.info)
         with Ledger.open(self._db) as ledger:
             last = last_standing(ledger, engine) if engine.sockets else None
             if last is not None and last.knob != VARIANT:
                 return take_back(ledger, engine, last, "")
-        if _before(engine) is None:
-            raise NotAchieved(f"There is no change of {engine.name} to take back", engine.reason)
+        life = engine.life
+        if _before(supervised_as(life.pid)) is None:
+            raise NotAchieved(f"There is no change of {life.name} to take back", life.reason)
         return None
 
     def offers(self, engine_url: str) -> Offers:
@@ -58,14 +62,12 @@ class LedgerActions:
         except NotAchieved as error:
             refusal = str(error)
         with Ledger.open(self._db, readonly=True) as ledger:
-            found = offers_of(engine, load_settings(), ledger, before=_before(engine))
+            found = offers_of(engine, load_settings(), ledger, before=_before(engine.supervisor))
         return replace(found, refusal=refusal)
 
     def swap(self, engine_url: str, wanted: Wanted) -> None:
         """Hand the swap to the supervisor; returns when it has begun."""
-        engine = self._engine(engine_url)
-        order = order_for(wanted, load_settings(), db=self._db)
-        begin_swap(supervised_name(engine), order)
+        begin_swap(supervised_at(engine_url), order_for(wanted, load_settings(), db=self._db))
 
     def call_off(self, engine_url: str) -> None:
         """Let the swap that runs go back; raises NotAchieved where none runs."""
@@ -83,7 +85,26 @@ class LedgerActions:
         return probe(url, self._api_key)
 
 
-def _before(engine: EngineInfo) -> str | None:
+def handle_shown(shown: RunInfo) -> Handle:
+    """The way to the knobs of the engine that this run tells of, found from /proc alone.
+
+    Raises `NotAchieved` where another engine serves its address by now, or none does.
+    """
+    if shown.pid is None:  # no process of this machine
+        return Handle(shown)
+    found = handle_at(shown.url)
+    if found is None:
+        raise NotAchieved(f"{shown.name} does not serve {shown.url} any more")
+    if not is_life(shown, found.life):
+        raise NotAchieved(
+            f"Another engine serves {shown.url} than the one shown",
+            f"process {found.life.pid} has taken over from {shown.pid}",
+            "it is shown as soon as it has been read",
+        )
+    return found
+
+
+def _before(supervisor: str | None) -> str | None:
     """What a swap back would go to, as the supervisor calls it; None where there is nothing."""
-    supervisor = None if engine.supervisor is None else status(engine.supervisor)
-    return None if supervisor is None else supervisor.before
+    told = None if supervisor is None else status(supervisor)
+    return None if told is None else told.before

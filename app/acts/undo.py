@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.acts.knobs import last_standing, take_back
-from engines.supervision.client import call_off, follow_swap, status, swap
+from engines.supervision.client import call_off, follow_swap, status, supervised_as, swap
 from store.clock import now_ms
 from store.errors import NotAchieved
 from store.records import VARIANT, Change, format_value
 from store.reports.swap import DONE, RUNNING
 
 if TYPE_CHECKING:
-    from engines.engine_info import EngineInfo
+    from engines.handle import Handle
     from engines.supervision.status import SupervisorStatus
     from engines.variants.strategy import Strategy
     from store.ledger.connection import Ledger
@@ -23,7 +23,7 @@ Steps = Callable[[str, str], None]
 
 def undo(
     ledger: Ledger,
-    engine: EngineInfo,
+    engine: Handle,
     *,
     why: str = "",
     strategy: Strategy = "auto",
@@ -35,7 +35,7 @@ def undo(
     whose steps go to `on_step`. Raises `NotAchieved` where there is nothing to take back, or it did
     not hold.
     """
-    name = engine.supervisor
+    name = supervised_as(engine.life.pid)
     supervisor = None if name is None else status(name)
     if name is not None and supervisor is not None:
         running = supervisor.swap
@@ -53,7 +53,7 @@ def undo(
             "the supervisor that knew the command before is gone",
             "trimtab swap goes to any of trimtab variants",
         )
-    raise NotAchieved(f"There is no change of {engine.name} to take back")
+    raise NotAchieved(f"There is no change of {engine.life.name} to take back")
 
 
 def _call_off(name: str, serves: str, swap_id: str, on_step: Steps) -> Change:

@@ -24,7 +24,7 @@ from app.settings.values import Settings
 from app.text.output import say
 from store.errors import NotAchieved, TrimtabError
 from store.ledger.connection import Ledger
-from store.records import Change, KnobValue
+from store.records import Change, KnobValue, RunRow
 from store.tables.engines import list_engines
 from store.tables.recorders import acquire
 from store.tables.runs import latest_run
@@ -37,13 +37,13 @@ TICKS_S = 2.5
 class NoActions:
     """`app.tui.keys.actions.Actions` of a picture: there is nothing to act on."""
 
-    def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
+    def set_knob(self, shown: RunRow, knob: str, value: KnobValue) -> Change:
         """Refuse."""
-        raise NotAchieved(f"A picture of {engine_url} changes no {knob} to {value}")
+        raise NotAchieved(f"A picture of {shown.info.url} changes no {knob} to {value}")
 
-    def undo(self, engine_url: str) -> Change:
+    def undo(self, shown: RunRow) -> Change:
         """Refuse."""
-        raise NotAchieved(f"A picture of {engine_url} takes nothing back")
+        raise NotAchieved(f"A picture of {shown.info.url} takes nothing back")
 
     def offers(self, engine_url: str) -> Offers:
         """Refuse."""

@@ -23,7 +23,7 @@ from store.knobs.specs import KNOBS
 from store.tables.changes import SETTLE_MS
 
 if TYPE_CHECKING:
-    from engines.engine_info import EngineInfo
+    from engines.handle import Handle
     from store.compare.comparison import Comparison, Span
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
@@ -62,7 +62,7 @@ class Tour:
     def __init__(
         self,
         ledger: Ledger,
-        engine: EngineInfo,
+        engine: Handle,
         prices: PriceBook,
         tell: Callable[[str], None],
         show: Callable[[Comparison, str, str], None] | None,
@@ -111,7 +111,7 @@ class Tour:
 
         (change,) = set_knobs(self._ledger, self._engine, [(knob, value)], why="the demo's tour")
         self._tell(f"-- {describe(change)}, no restart")
-        row = find_engine(self._ledger, self._engine.url)
+        row = find_engine(self._ledger, self._engine.life.url)
         assert row is not None  # its readings were waited for
         from_ms = change.ts_ms + SETTLE_MS
         # A second more: the last block's last row must be in the ledger.
@@ -123,7 +123,7 @@ class Tour:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) >= STATUS_EVERY_S:
             time.sleep(STATUS_EVERY_S)
-            self._tell(status_line(self._ledger, self._engine.url, self._prices, now_ms()))
+            self._tell(status_line(self._ledger, self._engine.life.url, self._prices, now_ms()))
         time.sleep(max(0.0, left))
 
     def _compare(self, findings: Findings, name: str, a: Span, b: Span) -> None:
@@ -165,6 +165,6 @@ class Tour:
         from store.tables.engines import find_engine
         from store.windows.window import read_window
 
-        row = find_engine(self._ledger, self._engine.url)
+        row = find_engine(self._ledger, self._engine.life.url)
         window = None if row is None else read_window(self._ledger, row.id, from_ms, to_ms)
         return None if window is None else metrics(window, self._prices)[name]

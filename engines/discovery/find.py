@@ -9,23 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.devices import gpus
 from engines.discovery import naming
 from engines.discovery.answers import Answer, ask_all
-from engines.discovery.location import Location, locate
+from engines.discovery.local import arguments_of, at_address, known_url, local_engines, model_of
+from engines.discovery.location import Location
 from engines.engine_info import EngineInfo
 from engines.host import listeners
-from engines.host.processes import engine_trees
 from engines.host.procfs import read_process
 from engines.supervision.client import supervised_as
-from engines.text.redact import redact_arguments
 from engines.web.address import host_and_port, normalise, own_addresses
 from store.errors import EngineUnreachable
 from store.foreign_text import printable
 
-LONGEST_ARGUMENT = 1000
 SILENT = "does not answer"
 """How the reason of an engine begins that runs and gives no answer over HTTP."""
 _SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` starts one"
@@ -36,10 +35,12 @@ def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:
 
     For a thread without a running event loop.
     """
-    locations = _without_shadows(
-        [location for tree in engine_trees() if (location := locate(tree)) is not None]
-    )
-    return naming.make_unique(_describe_all(locations, None, deadline_s)) if locations else []
+    locations = local_engines()
+    if not locations:
+        return []
+    described = _describe_all(locations, None, deadline_s)
+    names = naming.make_unique([(engine.name, engine.url, engine.pid) for engine in described])
+    return [replace(engine, name=name) for engine, name in zip(described, names, strict=True)]
 
 
 def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> EngineInfo:
@@ -62,7 +63,7 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
             "",
             "Give the address that `vllm serve` prints when it starts",
         )
-    location = _local_engine(base)
+    location = at_address(local_engines(), base)
     if location is None:
         return EngineInfo(
             url=base,
@@ -71,11 +72,7 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
             vllm_version=answer.version,
             reason=_why_only_observed(base),
         )
-    # The address that find_engines gives it, so that one engine is one engine in the ledger.
-    port = host_and_port(base)[1]
-    if base.startswith("http:"):
-        own = (known for known in location.urls if host_and_port(known)[1] == port)
-        answer.url = next(own, base)
+    answer.url = known_url(location, base)
     left = max(0.2, until - time.monotonic())
     return _describe(location, answer, *_insides([location], left)[0])
 
@@ -96,12 +93,6 @@ def _describe_all(
         if location.tree.launch is not None or answer.kind != "other":
             described.append(_describe(location, answer, *inside))
     return described
-
-
-def _without_shadows(locations: list[Location]) -> list[Location]:
-    """Leave out engines that start at an address where another one already serves."""
-    served = {url for location in locations if location.reachable for url in location.urls}
-    return [place for place in locations if place.reachable or not served.intersection(place.urls)]
 
 
 def _insides(
@@ -130,7 +121,7 @@ def _describe(
     held: tuple[str, ...],
 ) -> EngineInfo:
     root = location.tree.root
-    model = answer.model or printable(location.launch.shown_model or "") or None
+    model = answer.model or model_of(location)
     control, reason, sockets = inside.control, inside.reason, inside.sockets
     if not location.reachable:
         control, reason, sockets = "observe", location.problem, ()
@@ -148,30 +139,10 @@ def _describe(
         reason=reason,
         gpus=held,
         started_ms=root.started_ms,
-        arguments=tuple(
-            printable(text, LONGEST_ARGUMENT) for text in redact_arguments(root.arguments)
-        ),
+        arguments=arguments_of(location),
         sockets=sockets,
         supervisor=supervisor,
     )
-
-
-def _local_engine(url: str) -> Location | None:
-    """The engine of this machine that listens at an address."""
-    host, port = host_and_port(url)
-    addresses = own_addresses(host)
-    for tree in engine_trees():
-        location = locate(tree)
-        if location is None:
-            continue
-        if any(host_and_port(known) == (host, port) for known in location.urls):
-            return location
-        for listener in location.listeners:
-            if listener.port == port and addresses & {listener.address, host}:
-                return location
-            if listener.port == port and addresses and listener.accepts_any:
-                return location
-    return None
 
 
 def _why_only_observed(url: str) -> str:

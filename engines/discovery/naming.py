@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
-from engines.engine_info import EngineInfo
 from engines.serving.registry import list_serving
 from engines.web.address import host_and_port
 
@@ -28,16 +26,15 @@ def default_name(model: str | None, url: str) -> str:
     return _NOT_IN_NAME.sub("-", last).strip("-.")[:_LONGEST] or "engine"
 
 
-def make_unique(engines: Sequence[EngineInfo]) -> list[EngineInfo]:
-    """The engines with names that differ: the oldest keeps its own, later ones get their port."""
-    taken: set[str] = set()
-    named = []
-    for engine in engines:
-        name = engine.name
+def make_unique(engines: Sequence[tuple[str, str, int | None]]) -> list[str]:
+    """Names that differ, for engines told by name, URL and PID: the first one keeps its own, later
+    ones get their port."""
+    taken: list[str] = []
+    for own, url, pid in engines:
+        name = own
         if name in taken:
-            name = f"{name}-{host_and_port(engine.url)[1] or engine.pid}"
+            name = f"{name}-{host_and_port(url)[1] or pid}"
         if name in taken:
-            name = f"{engine.name}-{engine.pid}"
-        taken.add(name)
-        named.append(replace(engine, name=name))
-    return named
+            name = f"{own}-{pid}"
+        taken.append(name)
+    return taken

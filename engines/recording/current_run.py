@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from engines.engine_info import EngineInfo
+from engines.recording.continuity import same_start
 from store.clock import now_ms
 from store.ledger.connection import Ledger
+from store.records import RunInfo
 from store.tables.engines import find_engine, upsert_engine
 from store.tables.runs import latest_run, open_run
 
 
-def run_of(ledger: Ledger, engine: EngineInfo) -> int:
+def run_of(ledger: Ledger, life: RunInfo) -> int:
     """The run that this life of the engine is, opened if no recorder has seen it."""
     with ledger.transaction():
-        known = find_engine(ledger, engine.url)
-        engine_id = known.id if known else upsert_engine(ledger, engine.url, engine.name)
+        known = find_engine(ledger, life.url)
+        engine_id = known.id if known else upsert_engine(ledger, life.url, life.name)
         latest = latest_run(ledger, engine_id)
-        if latest is not None and latest.info.pid == engine.pid:
+        if latest is not None and is_life(latest.info, life):
             return latest.id
-        return open_run(ledger, engine_id, engine.run_info(), now_ms())
+        return open_run(ledger, engine_id, life, now_ms())
+
+
+def is_life(run: RunInfo, life: RunInfo) -> bool:
+    """Whether a run tells of the process of `life`, and of no other with its PID."""
+    return run.pid == life.pid and same_start(run.started_ms, life.started_ms)

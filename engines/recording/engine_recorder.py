@@ -16,6 +16,7 @@ from engines.host import procfs
 from engines.metrics import Sample
 from engines.recording import ledger_writes
 from engines.recording.continuity import same_start
+from engines.recording.current_run import run_of
 from engines.recording.device_time import DeviceSample
 from engines.recording.held_devices import HeldDevices
 from engines.recording.knob_watch import KnobWatch
@@ -152,19 +153,23 @@ class EngineRecorder:
 
     async def unreadable(self, reason: str, at_ms: int) -> None:
         """Say so, keep the lease, and look whether the engine is still the same."""
-        gone = self.engine.pid is not None and not _lives(self.engine)
+        engine = self.engine
+        gone = engine.pid is not None and not _lives(engine)
 
-        def write(ledger: Ledger) -> None:
+        def write(ledger: Ledger) -> int | None:
             ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
             if gone:
-                self._say(ledger, "gone", f"its process {self.engine.pid} has ended", at_ms)
-            else:
-                self._say(ledger, "unreadable", reason, at_ms)
+                self._say(ledger, "gone", f"its process {engine.pid} has ended", at_ms)
+                return self._run_id
+            self._say(ledger, "unreadable", reason, at_ms)
+            # Its knobs can be read and turned all the same, and they belong to a run.
+            turnable = self._run_id is None and engine.sockets
+            return run_of(ledger, engine.run_info()) if turnable else self._run_id
 
         if gone:
-            self._hosted.discard(self.engine.url)
+            self._hosted.discard(engine.url)
         with contextlib.suppress(LedgerUnusable):
-            await self._write(write)
+            self._run_id = await self._write(write)
         due = time.monotonic() - self._searched_at >= REDISCOVER_EVERY_S
         if due and (self._search is None or self._search.done()):
             self._search = asyncio.create_task(self._find_again())

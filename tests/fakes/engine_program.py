@@ -17,10 +17,12 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 # Before a /tmp of our own may hide where the plugin lies.
 with contextlib.suppress(ImportError):
     from trimtab_inside.board import Board
+    from trimtab_inside.probe import probe
     from trimtab_inside.protocol import KnobDesk
     from trimtab_inside.server import replace_server
 
@@ -55,8 +57,21 @@ def set_title(title: str) -> None:
     Path("/proc/self/comm").write_text(title)
 
 
+class Scheduler:
+    """What the plugin looks for in vLLM's: a prefix cache to skip and an admission cap."""
+
+    def __init__(self) -> None:
+        self.kv_cache_manager = self
+        self.enable_caching = True
+        self.max_num_running_reqs = self.max_num_active_reqs = 32
+        self.requests: dict[str, SimpleNamespace] = {}
+
+    def schedule(self, request: SimpleNamespace) -> bool:
+        return request.skip_reading_prefix_cache or self.max_num_active_reqs > 0
+
+
 def open_plugin() -> None:
-    """The plugin's own server, without knobs."""
+    """The plugin's own server, over a scheduler that never steps."""
     identity = {
         "protocol": SPEC.get("protocol", 1),
         "plugin": "0.1.0",
@@ -66,7 +81,7 @@ def open_plugin() -> None:
         "dp_rank": 0,
         "scheduler": "Scheduler",
     }
-    replace_server("", KnobDesk(Board([], threading.Lock()), identity)).start()
+    replace_server("", KnobDesk(Board(probe(Scheduler()), threading.RLock()), identity)).start()
 
 
 def child(title: str | None, plugin: bool, grandchild: str | None) -> int:

@@ -14,7 +14,7 @@ from app.tui.app import TrimtabApp
 from app.tui.engine.screen import EngineScreen
 from app.tui.widgets.canvas import Canvas
 from store.errors import NotAchieved, TrimtabError
-from store.records import Change, KnobValue
+from store.records import Change, KnobValue, RunRow
 from tests.ui.seed import NOW_MS
 from tests.ui.seed_swaps import OFFERS
 from tests.waiting import PATIENCE_S
@@ -36,14 +36,14 @@ class RecordingActions:
     swap_gate: threading.Event | None = None
     offers_told: int = 0
 
-    def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
-        self.asked.append(("set", engine_url, knob, value))
+    def set_knob(self, shown: RunRow, knob: str, value: KnobValue) -> Change:
+        self.asked.append(("set", shown.info.url, knob, value))
         if self.gate is not None:
             self.gate.wait(PATIENCE_S)
         return (self.answer or applied)(knob, value)
 
-    def undo(self, engine_url: str) -> Change | None:
-        self.asked.append(("undo", engine_url))
+    def undo(self, shown: RunRow) -> Change | None:
+        self.asked.append(("undo", shown.info.url))
         if self.swapped:
             return None
         raise NotAchieved("There is nothing to take back")

@@ -11,10 +11,11 @@ from app.tui.screens.compare import CompareDialog
 from app.tui.screens.edit_knob import EditKnob
 from store.ledger.connection import Ledger
 from store.tables.changes import SETTLE_MS
+from store.tables.engines import set_status
 from store.tables.snapshots import Snapshot, save
 from tests.ui.conftest import Open
 from tests.ui.desk import RecordingActions, applied, loaded, refused, shown, until
-from tests.ui.seed import NOW_MS, Scenario, seed
+from tests.ui.seed import NOW_MS, Scenario, mark_unreadable, seed
 from tests.ui.test_snapshots import HOSTILE
 
 URL = Scenario().url
@@ -112,6 +113,29 @@ async def test_nothing_is_asked_of_an_engine_that_is_only_observed(
         await pilot.press("p", "b")
         told = "does not offer batch size: not on this machine"
         await until(pilot, lambda: told in shown(pilot, "#impact"), "the reason was told")
+    assert actions.asked == []
+
+
+async def test_an_engine_that_does_not_answer_is_turned_all_the_same(
+    db: Path, open_app: Open, actions: RecordingActions
+) -> None:
+    mark_unreadable(db, URL, "no whole answer within 2 s", NOW_MS - 10_000)
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: "applied in" in shown(pilot, "#impact"), "it was told")
+    assert actions.asked == [("set", URL, "enable_prefix_caching", True)]
+
+
+async def test_nothing_is_asked_of_an_engine_that_has_ended(
+    db: Path, open_app: Open, actions: RecordingActions
+) -> None:
+    with Ledger.open(db) as ledger:
+        set_status(ledger, 1, "gone", "its process 7 has ended", NOW_MS - 10_000)
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: "has ended" in shown(pilot, "#impact"), "the reason was told")
     assert actions.asked == []
 
 

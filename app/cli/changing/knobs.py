@@ -25,11 +25,11 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
     A `live` knob changes between two steps of the running engine; a `swap` knob needs a new engine.
     """
     from app.acts.knobs import control_of
-    from app.cli.shared.choose import live_engine
+    from app.cli.shared.choose import engine_to_turn
     from engines.control.knobs import read_knobs
 
     del db
-    chosen = live_engine(engine, api_key)
+    chosen = engine_to_turn(engine, api_key)
     states = read_knobs(control_of(chosen))
     if as_json:
         print_json([knob_json(state) for state in states])
@@ -55,7 +55,7 @@ def command_(*, engine: str | None, api_key: str | None, as_json: bool, db: Path
             for state in states
         ],
     )
-    say(f"{chosen.name}: trimtab set KNOB=VALUE changes one, trimtab undo takes it back")
+    say(f"{chosen.life.name}: trimtab set KNOB=VALUE changes one, trimtab undo takes it back")
 
 
 def _in_words(state: KnobState) -> str:

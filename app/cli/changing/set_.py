@@ -56,14 +56,14 @@ def command_(
     trimtab set max_num_seqs=8 --lease 5m --why "latency drill"
     """
     from app.acts import describe, set_knobs
-    from app.cli.shared.choose import live_engine
+    from app.cli.shared.choose import engine_to_turn
     from engines.control.knobs import parse_assignment
 
     wanted = [parse_assignment(word) for word in assignments]
     twice = [name for name, count in Counter(name for name, _ in wanted).items() if count > 1]
     if twice:
         raise BadInput(f"{twice[0]} is given more than one value")
-    chosen = live_engine(engine, api_key)
+    chosen = engine_to_turn(engine, api_key)
     with open_ledger(db) as ledger:
         changes = set_knobs(ledger, chosen, wanted, why=why, lease_s=lease)
     if as_json:

@@ -37,9 +37,9 @@ def command_(
     """
     from app.acts import describe, undo
     from app.cli.changing.set_ import change_json
-    from app.cli.shared.choose import live_engine
+    from app.cli.shared.choose import engine_to_turn
 
-    chosen = live_engine(engine, api_key)
+    chosen = engine_to_turn(engine, api_key)
     with open_ledger(db) as ledger:
         change = undo(
             ledger,

@@ -75,7 +75,7 @@ def take_tour(path: Path, engine: EngineInfo, settings: Settings, as_json: bool)
     tell = say if as_json else print_line
     with Ledger.open(path) as ledger:
         show = None if as_json else partial(print_effects, only=SHOWN)
-        return Tour(ledger, engine, price_book(settings), tell, show).run()
+        return Tour(ledger, engine.handle(), price_book(settings), tell, show).run()
 
 
 def _conclude(findings: Findings, report: dict[str, object], as_json: bool) -> None:

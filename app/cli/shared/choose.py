@@ -12,6 +12,7 @@ from store.errors import BadInput, EngineUnreachable, NotAchieved
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
+    from engines.handle import Handle
     from store.ledger.connection import Ledger
     from store.records import EngineRow
 
@@ -41,6 +42,24 @@ def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
     raise BadInput(
         "Several engines could be meant", f"There are: {listed}", "Choose one with --engine"
     )
+
+
+def engine_to_turn(chosen: str | None, api_key: str | None) -> Handle:
+    """The one engine whose knobs are meant, as `live_engine` chooses it.
+
+    One of this machine with trimtab's plugin is found without HTTP, which it may be too busy to
+    answer; any other is asked. Raises as `live_engine` does.
+    """
+    from engines.discovery.local import handle_at, handle_of
+    from engines.web.address import normalise
+
+    if chosen and looks_like_address(chosen):
+        handle = handle_at(normalise(chosen))
+    else:
+        handle = handle_of(chosen or None)
+    if handle is not None and handle.sockets:
+        return handle
+    return live_engine(chosen, api_key).handle()
 
 
 def live_engines(urls: Sequence[str], api_key: str | None) -> list[EngineInfo]:

@@ -80,17 +80,29 @@ def command_(
 
 
 def engines_to_watch(urls: Sequence[str], api_key: str | None, db: Path | None) -> list[EngineInfo]:
-    """The engines at `urls`, or all of this machine. Where none answers, those that are being
-    swapped: in a stop-start nobody answers for a while, and that is when one wants to look."""
+    """The engines at `urls`, or all of this machine. Where one does not answer, those that can be
+    turned all the same, or that are being swapped: in a stop-start nobody answers for a while. That
+    is when one wants to look."""
     from app.cli.shared.choose import live_engines
 
     try:
         return live_engines(urls, api_key)
     except EngineUnreachable:
-        swapping = _swapping(urls, db)
-        if not swapping:
+        watched = _turnable(urls) or _swapping(urls, db)
+        if not watched:
             raise
-        return swapping
+        return watched
+
+
+def _turnable(urls: Sequence[str]) -> list[EngineInfo]:
+    """The engines at these addresses as far as they can be found without HTTP, if all can be turned
+    live; else none."""
+    from engines.discovery.find import find_engines
+    from engines.web.address import normalise
+
+    by_url = {engine.url: engine for engine in find_engines()} if urls else {}
+    found = [by_url[url] for url in map(normalise, urls) if url in by_url]
+    return found if len(found) == len(urls) and all(one.sockets for one in found) else []
 
 
 def _swapping(urls: Sequence[str], db: Path | None) -> list[EngineInfo]:

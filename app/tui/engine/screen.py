@@ -145,8 +145,8 @@ class EngineScreen(FrameScreen):
             self._refuse(f"This engine does not offer {label(name)}{because}")
         elif knob.kind != "live":
             self.action_swap()
-        elif frame.engine.state != "ok":
-            self._refuse(f"The engine does not answer; {label(name)} stays as it is")
+        elif frame.engine.state == "gone":
+            self._refuse(f"The engine has ended; {label(name)} stays as it is")
         else:
             return knob
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from store.records import Change, KnobValue
+from store.records import Change, KnobValue, RunRow
 
 if TYPE_CHECKING:
     from app.offers.offer import Offers, Wanted
@@ -14,13 +14,14 @@ class Actions(Protocol):
     """What the screen can ask for. Every call blocks (the screen makes it in a thread), and raises
     TrimtabError where the thing cannot even be asked; a refusal is an outcome of the change."""
 
-    def set_knob(self, engine_url: str, knob: str, value: KnobValue) -> Change:
-        """Change one knob live; the change is in the ledger when this returns."""
+    def set_knob(self, shown: RunRow, knob: str, value: KnobValue) -> Change:
+        """Change one knob of the engine that this run tells of, and of no other that may serve its
+        address by now; the change is in the ledger when this returns."""
         ...
 
-    def undo(self, engine_url: str) -> Change | None:
-        """Take back the last change of a knob; NotAchieved where there is none, None where a swap
-        is newer, which costs time to take back and is asked for by `swap`."""
+    def undo(self, shown: RunRow) -> Change | None:
+        """Take back the last change of a knob of that engine; NotAchieved where there is none, None
+        where a swap is newer, which costs time to take back and is asked for by `swap`."""
         ...
 
     def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:

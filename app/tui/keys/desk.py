@@ -13,7 +13,7 @@ from app.tui.feed.comparing import Compared, compare_now, recent_span
 from app.tui.keys.actions import Actions
 from store.errors import NotAchieved
 from store.knobs.specs import label
-from store.records import Change, KnobState, KnobValue, format_value
+from store.records import Change, KnobState, KnobValue, RunRow, format_value
 
 if TYPE_CHECKING:
     from app.offers.offer import Offers, Wanted
@@ -33,17 +33,17 @@ class Desk:
 
     def set_knob(self, frame: Frame | None, knob: KnobState, value: KnobValue) -> Act:
         """Change a knob of the frame's engine."""
-        url = _url(frame)
+        run = _run(frame)
         asked = f"{label(knob.name)} {format_value(knob.value)} → {format_value(value)} requested …"
-        return asked, lambda: _outcome(self._actions.set_knob(url, knob.name, value))
+        return asked, lambda: _outcome(self._actions.set_knob(run, knob.name, value))
 
     def undo(self, frame: Frame, *, swapped: Callable[[], None]) -> Act:
         """Take back the last change of a knob on the frame's engine; `swapped` is called instead
         where the last thing done is a swap."""
-        url = _url(frame)
+        run = _run(frame)
 
         def work() -> str:
-            change = self._actions.undo(url)
+            change = self._actions.undo(run)
             if change is None:
                 swapped()
                 return "the last thing done is a swap: going back is one, too"
@@ -96,6 +96,12 @@ def _url(frame: Frame | None) -> str:
     if frame is None or frame.engine is None:
         raise NotAchieved("There is no engine yet")
     return frame.engine.url
+
+
+def _run(frame: Frame | None) -> RunRow:
+    if frame is None or frame.run is None:
+        raise NotAchieved("There is no engine to change yet")
+    return frame.run
 
 
 def _outcome(change: Change) -> str:

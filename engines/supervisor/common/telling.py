@@ -13,13 +13,14 @@ from pathlib import Path
 
 from engines.command.arguments import read_arguments
 from engines.discovery.find import probe
+from engines.discovery.local import handle_at
 from engines.launch.launch import BEFORE, Launch
 from engines.recording.current_run import run_of
 from engines.supervision.order import Order
 from store.clock import now_ms
 from store.errors import TrimtabError
 from store.ledger.connection import Ledger
-from store.records import VARIANT, Change, Event
+from store.records import VARIANT, Change, Event, RunInfo
 from store.reports.step_line import StepLine
 from store.reports.swap import RUNNING, SwapReport
 from store.tables import changes, engines, events, starts, swaps
@@ -74,13 +75,22 @@ def tell_change(
         took_ms=took_s * 1000,
         undoes=undoes,
     )
-    with contextlib.suppress(TrimtabError):
-        engine = probe(after.url)
+    life = _life_at(after.url)
+    if life is not None:
         _write(
             order.db,
             after,
-            lambda ledger, _: changes.record(ledger, run_of(ledger, engine), change),
+            lambda ledger, _: changes.record(ledger, run_of(ledger, life), change),
         )
+
+
+def _life_at(url: str) -> RunInfo | None:
+    """The life of the engine that serves an address, also of one too busy to answer HTTP."""
+    try:
+        return probe(url).run_info()
+    except TrimtabError:
+        handle = handle_at(url)
+        return None if handle is None else handle.life
 
 
 def tell_interrupted(order: Order, launch: Launch, outcome: str, reason: str) -> SwapReport:
