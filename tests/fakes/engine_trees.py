@@ -36,12 +36,14 @@ def fake_engine(
     host: str = "127.0.0.1",
     env: Mapping[str, str] | None = None,
     user: str | None = None,
+    at_port: int | None = None,
     **spec: object,
 ) -> Iterator[FakeEngine]:
     """A running process tree with the command line `vllm serve ARGUMENTS --port … --host …`.
 
     `style` is how it was started: `vllm`, `script` (python …/bin/vllm), `module` (python -m) or
-    `other` (a program of another name). The remaining keywords go to the program.
+    `other` (a program of another name). `at_port` is one that another engine had before. The remaining
+    keywords go to the program.
     """
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)
@@ -51,7 +53,7 @@ def fake_engine(
         "FAKE_ENGINE": json.dumps(spec),
         **(env or {}),
     }
-    with held_port(host) as port:
+    with held_port(host) if at_port is None else contextlib.nullcontext(at_port) as port:
         process = subprocess.Popen(
             [*_program(home, style), *arguments, "--port", str(port), "--host", host],
             executable=sys.executable if user is None else "/usr/bin/python3",

@@ -174,7 +174,7 @@ def test_a_key_does_not_reach_the_engine_that_came_after_the_one_shown(
     actions = LedgerActions(cli.db)
     with pytest.raises(NotAchieved, match="does not serve"):
         actions.set_knob(run_shown(before), CACHING, False)
-    with fake_engine(tmp_path / "b", "m", plugins=[True], port=port) as engine:
+    with fake_engine(tmp_path / "b", "m", plugins=[True], at_port=port) as engine:
         again = replace(before, pid=engine.pid)  # the kernel gave its PID to the next one
         assert again.started_ms is not None
         earlier = replace(again, started_ms=again.started_ms - 5_000)

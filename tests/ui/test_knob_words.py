@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,11 +14,12 @@ from app.cli.shared import choose
 from app.tui.keys.keymap import KEYS
 from app.tui.screens.edit_knob import EditKnob
 from engines.control.knobs import check_value, read_knobs
+from engines.handle import Handle
 from engines.inside.trimtab_inside.probe import probe
 from store.errors import BadInput
 from store.knobs.bounds import bounds_text
 from store.knobs.specs import KNOBS
-from store.records import KnobState
+from store.records import KnobState, RunInfo
 from tests.ui.conftest import Open
 from tests.ui.desk import loaded, shown, until
 from tests.ui.seed import Scenario, seed
@@ -57,8 +57,9 @@ def cli(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Cli:
-    found = SimpleNamespace(name="demo", control="live", sockets=engine.sockets, reason="")
-    monkeypatch.setattr(choose, "live_engine", lambda *_: found)
+    life = RunInfo(url="http://127.0.0.1:1", name="demo", control="live")
+    handle = Handle(life, engine.sockets)
+    monkeypatch.setattr(choose, "engine_to_turn", lambda *_: handle)
     return Cli(tmp_path, monkeypatch, capsys)
 
 
