@@ -254,6 +254,23 @@ def test_a_value_never_lands_within_a_step(tmp_path: Path) -> None:
     assert steps > 10
 
 
+def test_a_server_that_has_just_ended_is_not_woken_up(
+    tmp_path: Path, scheduler: Scheduler32, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number it would be woken up by may be another file's by then."""
+    server = start_server(tmp_path / "1.sock", scheduler)
+    thread = server._thread
+
+    def alive_a_moment_ago() -> bool:
+        connect(server).close()  # it takes a turn, and sees that it is to stop
+        thread.join()
+        return True
+
+    monkeypatch.setattr(thread, "is_alive", alive_a_moment_ago)
+    server.stop()
+    assert not server.path.exists()
+
+
 def test_stop_removes_the_socket_and_restores(tmp_path: Path, scheduler: Scheduler32) -> None:
     server = start_server(tmp_path / "1.sock", scheduler)
     say(server, op="set", id="a", knob="max_num_seqs", value=3, who="me")

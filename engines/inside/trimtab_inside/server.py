@@ -91,6 +91,7 @@ class Server:
         self._connections: dict[int, _Connection] = {}
         self._stopping = False
         self._closed = False
+        self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="trimtab", daemon=True)
 
     def start(self) -> None:
@@ -101,7 +102,10 @@ class Server:
         """Stop serving, put the start values back, remove the socket."""
         self._stopping = True
         if self._thread.is_alive():
-            os.write(self._wake_writer, b"x")
+            with self._closing:
+                # Of its own accord it may have ended in between: the number can be another file's.
+                if not self._closed:
+                    os.write(self._wake_writer, b"x")
             self._thread.join(timeout=2)
         else:
             self._close()
@@ -118,9 +122,10 @@ class Server:
             self._close()
 
     def _close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         for connection in list(self._connections.values()):
             self._drop(connection)
         self._selector.close()
