@@ -18,6 +18,7 @@ from engines.host.listeners import owner_of, tcp_listeners
 from engines.host.processes import engine_trees, orphans
 from store.errors import EngineUnreachable
 from tests.fakes.engine_trees import FakeEngine, fake_engine
+from tests.names import own
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_data")
@@ -141,12 +142,13 @@ def test_an_engine_in_a_container_is_reached_at_its_own_address(tmp_path: Path) 
 @needs_root
 def test_another_users_engine_is_observed(tmp_path: Path) -> None:
     home = Path("/tmp") / f"trimtab-test-{os.getpid()}"
+    model = own("m")
     try:
-        with fake_engine(home, "m", user="nobody", plugins=[False], model="m") as engine:
-            assert found(engine).model == "m"
+        with fake_engine(home, model, user="nobody", plugins=[False], model=model) as engine:
+            assert found(engine).model == model
             child = os.fork()
             if child == 0:
-                _check_as_stranger(engine)
+                _check_as_stranger(engine, model)
             _, status = os.waitpid(child, 0)
             assert os.waitstatus_to_exitcode(status) == 0
     finally:
@@ -154,7 +156,7 @@ def test_another_users_engine_is_observed(tmp_path: Path) -> None:
         home.rmdir()
 
 
-def _check_as_stranger(engine: FakeEngine) -> None:
+def _check_as_stranger(engine: FakeEngine, model: str) -> None:
     """In a process of its own, as a user who may not look into the engine's."""
     code = 1
     "host".encode("idna")  # loaded while we may still read the standard library
@@ -163,7 +165,7 @@ def _check_as_stranger(engine: FakeEngine) -> None:
         os.setgid(12345)
         os.setuid(12345)
         info = found(engine)
-        assert (info.url, info.model, info.control) == (engine.url, "m", "observe")
+        assert (info.url, info.model, info.control) == (engine.url, model, "observe")
         assert "runs as nobody: run trimtab as nobody" in info.reason
         assert procfs.environment(engine.pid, ("PATH=",)) is None
         assert procfs.working_directory(engine.pid) is None

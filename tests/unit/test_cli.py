@@ -151,7 +151,9 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
 def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
     environment = os.environ | {"TRIMTAB_DATA_DIR": str(tmp_path)}
     code = (
-        "import sys, time, app.cli.proving.snapshots as m;"
+        "import signal, sys, time, app.cli.proving.snapshots as m;"
+        # As in a terminal: what runs in the background may have been told to ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         # A signal in the moment before one long sleep would not end it.
         "naps = lambda: (time.sleep(0.02) for _ in range(100_000));"
         "m.read_ledger = lambda _: [print('ready', flush=True), *naps()];"
