@@ -33,7 +33,7 @@ from store.tables.engines import find_engine
 from tests.fakes.engine_trees import FakeEngine, fake_engine
 from tests.servers import REAL_PAGE
 from tests.ui.desk import engine_screen, shown, until
-from tests.unit.cli_runner import Cli
+from tests.unit.app.cli_runner import Cli
 
 SOON_S = 1.0
 """A small part of the 3 s that asking over HTTP would wait."""

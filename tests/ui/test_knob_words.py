@@ -23,8 +23,8 @@ from store.records import KnobState, RunInfo
 from tests.ui.conftest import Open
 from tests.ui.desk import loaded, shown, until
 from tests.ui.seed import Scenario, seed
-from tests.unit.cli_runner import Cli
-from tests.unit.inside_standins import Scheduler08, Scheduler25, Scheduler32, start_server
+from tests.unit.app.cli_runner import Cli
+from tests.unit.inside.inside_standins import Scheduler08, Scheduler25, Scheduler32, start_server
 
 SAID = {
     "enable_prefix_caching": ("prefix caching", "", "on or off"),
