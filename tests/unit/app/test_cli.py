@@ -119,7 +119,6 @@ def test_an_unforeseen_error_is_one_line_and_a_log(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("app.cli.shared.options.read_ledger", fail)
     monkeypatch.setattr("app.cli.proving.snapshots.read_ledger", fail)
     ran = cli("snapshots")
     log = cli.data / "logs" / "errors.log"
