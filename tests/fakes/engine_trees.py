@@ -42,7 +42,7 @@ def fake_engine(
     """A running process tree with the command line `vllm serve ARGUMENTS --port … --host …`.
 
     `style` is how it was started: `vllm`, `script` (python …/bin/vllm), `module` (python -m) or
-    `other` (a program of another name). `at_port` is one that another engine had before. The
+    `other` (a program of another name). `at_port` is one that the test holds itself. The
     remaining keywords go to the program.
     """
     home.mkdir(parents=True, exist_ok=True)

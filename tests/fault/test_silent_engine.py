@@ -30,6 +30,7 @@ from store.metrics.prices import PriceBook
 from store.records import Change, KnobValue, RunInfo, RunRow
 from store.tables.changes import list_changes
 from store.tables.engines import find_engine
+from tests.addresses import held_port
 from tests.fakes.engine_trees import FakeEngine, fake_engine
 from tests.servers import REAL_PAGE
 from tests.ui.desk import engine_screen, shown, until
@@ -166,11 +167,18 @@ def test_a_silent_engine_without_the_plugin_is_not_watched(tmp_path: Path, cli: 
     assert "m cannot be changed live. does not answer: no whole answer within 3 s" in ran.err
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """One that two engines have one after the other, and nobody else in between."""
+    with held_port() as number:
+        yield number
+
+
 def test_a_key_does_not_reach_the_engine_that_came_after_the_one_shown(
-    tmp_path: Path, cli: Cli
+    tmp_path: Path, cli: Cli, port: int
 ) -> None:
-    with fake_engine(tmp_path / "a", "m", plugins=[True]) as engine:
-        before, port = handle(engine).life, engine.port
+    with fake_engine(tmp_path / "a", "m", plugins=[True], at_port=port) as engine:
+        before = handle(engine).life
     actions = LedgerActions(cli.db)
     with pytest.raises(NotAchieved, match="does not serve"):
         actions.set_knob(run_shown(before), CACHING, False)
