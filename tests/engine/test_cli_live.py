@@ -100,12 +100,12 @@ def test_caching_off_then_on_makes_a_request_cheaper(
 ) -> None:
     with under_load(clients=8) as load:
         trimtab("set", "enable_prefix_caching=off")
-        time.sleep(20)
+        time.sleep(30)
         cold = trimtab("show", "--last", "10s")
         assert (cold["cached_prompt_tokens"], cold["prompt_tokens"] > 0) == (0, True)
         trimtab("snapshot", "baseline", "--last", "1m")
         trimtab("set", "enable_prefix_caching=on")
-        time.sleep(20)
+        time.sleep(30)
         assert trimtab("show", "--last", "10s")["cached_prompt_tokens"] > 0
         made = trimtab("snapshot", "after", "--last", "1m")
     assert load.failed == []
