@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from app.tui.screens.help import HelpDialog
 from store.ledger.connection import Ledger
@@ -98,7 +99,9 @@ def test_a_knob_is_edited(
         await loaded(pilot)
         await pilot.press("t")
         await until(pilot, lambda: "set now" in shown(pilot, ".said"), "the editor opened")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: isinstance(pilot.app.focused, Input), "it takes keys")
+        pilot.app.screen.query_one(Input).cursor_blink = False  # a slow machine sees it out
+        await pilot.pause()
 
     assert snap_compare(open_app(db), terminal_size=size, run_before=ask)
 
