@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.handle import Handle
+from engines.knob_handle import KnobHandle
 from store.records import Control, RunInfo
 
 
@@ -46,6 +46,6 @@ class EngineInfo:
             arguments=self.arguments,
         )
 
-    def handle(self) -> Handle:
+    def handle(self) -> KnobHandle:
         """The way to its knobs."""
-        return Handle(self.run_info(), self.sockets)
+        return KnobHandle(self.run_info(), self.sockets)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from store.reading import Bounds
+from store.reading_columns import Bounds
 
 Control = Literal["live", "swap", "observe"]
 KnobKind = Literal["live", "swap"]

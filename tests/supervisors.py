@@ -1,7 +1,7 @@
 """What a supervisor says, for tests that wait for it."""
 
-from engines.supervision import client
-from engines.supervision.status import SupervisorStatus
+from engines.supervisor_client import client
+from engines.supervisor_client.status import SupervisorStatus
 
 
 def state_of(name: str) -> str | None:

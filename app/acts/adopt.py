@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engines.text.redact import redact_arguments, redact_environment
+from engines.cleaning.redact import redact_arguments, redact_environment
 from store.foreign_text import printable
 
 if TYPE_CHECKING:

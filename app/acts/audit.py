@@ -10,7 +10,7 @@ from app.text.durations import format_took
 from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:
-    from engines.handle import Handle
+    from engines.knob_handle import KnobHandle
     from store.ledger.connection import Ledger
 
 
@@ -34,7 +34,7 @@ def describe(change: Change) -> str:
     return line + took + lease
 
 
-def keep(ledger: Ledger, run_id: int, engine: Handle, change: Change) -> None:
+def keep(ledger: Ledger, run_id: int, engine: KnobHandle, change: Change) -> None:
     """Write a change, its line in the event log and the knobs as they are after it."""
     from store.tables import changes, engines, events, knobs
 

@@ -12,13 +12,13 @@ from store.errors import NotAchieved
 from store.records import Change, KnobValue, format_value
 
 if TYPE_CHECKING:
-    from engines.handle import Handle
+    from engines.knob_handle import KnobHandle
     from store.ledger.connection import Ledger
 
 
 def set_knobs(
     ledger: Ledger,
-    engine: Handle,
+    engine: KnobHandle,
     wanted: Sequence[tuple[str, KnobValue]],
     *,
     why: str = "",
@@ -48,7 +48,7 @@ def set_knobs(
 
 def set_one(
     ledger: Ledger,
-    engine: Handle,
+    engine: KnobHandle,
     name: str,
     value: KnobValue,
     *,
@@ -64,7 +64,7 @@ def set_one(
     return change
 
 
-def last_standing(ledger: Ledger, engine: Handle) -> Change | None:
+def last_standing(ledger: Ledger, engine: KnobHandle) -> Change | None:
     """The newest applied change of this run that nobody has taken back."""
     from engines.control.knobs import read_journal
     from engines.recording.ledger_writes import record_changes
@@ -79,7 +79,7 @@ def last_standing(ledger: Ledger, engine: Handle) -> Change | None:
     return last_undoable(ledger, run_id)
 
 
-def take_back(ledger: Ledger, engine: Handle, last: Change, why: str) -> Change:
+def take_back(ledger: Ledger, engine: KnobHandle, last: Change, why: str) -> Change:
     """Give a knob the value that it had before `last`; raises NotAchieved where it is refused."""
     change = _restore(ledger, run_of(ledger, engine.life), engine, last, why)
     if change.outcome != "applied":
@@ -87,7 +87,7 @@ def take_back(ledger: Ledger, engine: Handle, last: Change, why: str) -> Change:
     return change
 
 
-def control_of(engine: Handle) -> Sequence[Path]:
+def control_of(engine: KnobHandle) -> Sequence[Path]:
     """The sockets that change this engine's knobs; without any raises NotAchieved with the way."""
     if engine.life.control == "live" and engine.sockets:
         return engine.sockets
@@ -99,7 +99,7 @@ def control_of(engine: Handle) -> Sequence[Path]:
     )
 
 
-def _restore(ledger: Ledger, run_id: int, engine: Handle, last: Change, why: str) -> Change:
+def _restore(ledger: Ledger, run_id: int, engine: KnobHandle, last: Change, why: str) -> Change:
     from engines.control.knobs import set_knob
 
     assert isinstance(last.from_value, int)  # True and False are, too
@@ -116,7 +116,7 @@ def _restore(ledger: Ledger, run_id: int, engine: Handle, last: Change, why: str
     return change
 
 
-def _put_back(ledger: Ledger, run_id: int, engine: Handle, done: Sequence[Change]) -> None:
+def _put_back(ledger: Ledger, run_id: int, engine: KnobHandle, done: Sequence[Change]) -> None:
     for change in reversed(done):
         if change.from_value is not None:
             _restore(ledger, run_id, engine, change, "another knob of the same command was refused")

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.acts.audit import who
+from app.offers.all_variants import check_address, find_variant, variants_of
 from app.offers.expectation import waiting_text
 from app.offers.offer import Offer, Wanted, size_text
-from app.offers.variants import check_address, find_variant, variants_of
 from app.offers.weigher import Weigher
 from app.settings.values import Settings
 from engines.quality.texts import read_texts
 from engines.serving import names, registry
-from engines.supervision.client import status
-from engines.supervision.order import Order
-from engines.supervision.status import SupervisorStatus
+from engines.supervisor_client.client import status
+from engines.supervisor_client.status import SupervisorStatus
+from engines.supervisor_client.swap_order import Order
 from engines.variants.strategy import Strategy
 from store.errors import NotAchieved
 from store.reports.thresholds import Thresholds

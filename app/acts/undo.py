@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.acts.knobs import last_standing, take_back
-from engines.supervision.client import call_off, follow_swap, status, supervised_as, swap
+from engines.supervisor_client.client import call_off, follow_swap, status, supervised_as, swap
 from store.clock import now_ms
 from store.errors import NotAchieved
 from store.records import VARIANT, Change, format_value
 from store.reports.swap import DONE, RUNNING
 
 if TYPE_CHECKING:
-    from engines.handle import Handle
-    from engines.supervision.status import SupervisorStatus
+    from engines.knob_handle import KnobHandle
+    from engines.supervisor_client.status import SupervisorStatus
     from engines.variants.strategy import Strategy
     from store.ledger.connection import Ledger
 
@@ -23,7 +23,7 @@ Steps = Callable[[str, str], None]
 
 def undo(
     ledger: Ledger,
-    engine: Handle,
+    engine: KnobHandle,
     *,
     why: str = "",
     strategy: Strategy = "auto",

@@ -15,6 +15,6 @@ __all__ = ["COMMANDS", "main", "trimtab"]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run trimtab; returns the exit code: 0 done, 1 did not hold, 2 bad usage, 3 no engine."""
-    from app.cli.run import run
+    from app.cli.exit_codes import run
 
     return run(sys.argv[1:] if arguments is None else arguments)

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterable
 
 from engines.host import lifetime
-from engines.supervision import client
+from engines.supervisor_client import client
 from store.errors import TrimtabError
 
 DRAIN_S = 3.0

@@ -35,7 +35,7 @@ TICKS_S = 2.5
 
 
 class NoActions:
-    """`app.tui.keys.actions.Actions` of a picture: there is nothing to act on."""
+    """`app.tui.acting.actions.Actions` of a picture: there is nothing to act on."""
 
     def set_knob(self, shown: RunRow, knob: str, value: KnobValue) -> Change:
         """Refuse."""

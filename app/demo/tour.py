@@ -23,7 +23,7 @@ from store.knobs.specs import KNOBS
 from store.tables.changes import SETTLE_MS
 
 if TYPE_CHECKING:
-    from engines.handle import Handle
+    from engines.knob_handle import KnobHandle
     from store.compare.comparison import Comparison, Span
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
@@ -62,7 +62,7 @@ class Tour:
     def __init__(
         self,
         ledger: Ledger,
-        engine: Handle,
+        engine: KnobHandle,
         prices: PriceBook,
         tell: Callable[[str], None],
         show: Callable[[Comparison, str, str], None] | None,

@@ -1,0 +1,1 @@
+"""What an engine could be swapped to, weighed for a person: does it fit, how long will it take."""

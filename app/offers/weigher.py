@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.offers.all_variants import variants_of
 from app.offers.expectation import verified_in
 from app.offers.offer import Expected, Files, Offer, Offers, Room
-from app.offers.variants import variants_of
 from app.settings.values import Settings
-from engines.command.flags import last_value
+from engines.cleaning.redact import redact_arguments, redact_environment
+from engines.command_line.flags import last_value
 from engines.host.processes import serve_arguments
-from engines.supervision.client import status
-from engines.text.redact import redact_arguments, redact_environment
+from engines.supervisor_client.client import status
 from engines.variants.estimates import estimate, running_variant, weights_of
 from engines.variants.merge import merged_arguments
 from engines.variants.room import room_of
@@ -25,8 +25,8 @@ from store.tables.swaps import recent
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
+    from engines.variants.checkpoint.weights import Weights
     from engines.variants.room import Room as DeviceRoom
-    from engines.variants.weights import Weights
     from store.ledger.connection import Ledger
     from store.reports.swap import SwapReport
     from store.tables.starts import TimeLeft

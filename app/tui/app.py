@@ -11,14 +11,14 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from app.tui.engine.screen import EngineScreen
+from app.tui.acting.act_maker import ActMaker
+from app.tui.acting.actions import Actions
+from app.tui.acting.messages import FrameReady
 from app.tui.feed.feed import Feed
 from app.tui.feed.frame import Frame, Query
-from app.tui.keys.actions import Actions
-from app.tui.keys.desk import Desk
 from app.tui.keys.keymap import KEYS
-from app.tui.keys.messages import FrameReady
-from app.tui.screens.frame_screen import FrameScreen
+from app.tui.screens.common.frame_screen import FrameScreen
+from app.tui.screens.engine.screen import EngineScreen
 from app.tui.theme import TRIMTAB
 from store.clock import now_ms
 
@@ -54,7 +54,9 @@ class TrimtabApp(App[None]):
         self._feed = Feed(
             db_path, prices, self._receive, clock=clock, engine=engine, recording=recording
         )
-        self._screen = EngineScreen(Desk(actions, db_path, prices), self._feed.ask, Query(engine))
+        self._screen = EngineScreen(
+            ActMaker(actions, db_path, prices), self._feed.ask, Query(engine)
+        )
 
     def get_default_screen(self) -> Screen[None]:
         """The only screen, without an empty one under it."""

@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 from engines.adoption.listener import listener_of
 from engines.adoption.plan import AdoptionPlan
-from engines.supervision.client import BEGIN_S, status
-from engines.supervision.takeover_report import DONE, RUNNING, TakeoverReport
+from engines.supervisor.adopting.beginning import Beginning
+from engines.supervisor.adopting.restart import AdoptionOrder
 from engines.supervisor.life.states import Serving
 from engines.supervisor.start import start_keeper, why_not_begun
-from engines.supervisor.takeover.beginning import Beginning
-from engines.supervisor.takeover.takeover import Takeover
+from engines.supervisor_client.adoption_report import DONE, RUNNING, AdoptionReport
+from engines.supervisor_client.client import BEGIN_S, status
 
 _POLL_S = 0.1
 
 
 def begin(
     plan: AdoptionPlan, *, drain_s: float, start_s: float, on_step: Callable[[str, str], None]
-) -> TakeoverReport:
+) -> AdoptionReport:
     """Do it and follow it to the end.
 
     It goes on by itself when we are interrupted. Raises `NotAchieved` where the supervisor did not
@@ -28,7 +28,7 @@ def begin(
     if not plan.restarts:
         return _as_it_runs(plan)
     origin = plan.origin
-    takeover = Takeover(
+    order = AdoptionOrder(
         origin.pid,
         origin.start_ticks,
         origin.environ,
@@ -37,7 +37,7 @@ def begin(
         drain_s,
         start_s,
     )
-    keeper = start_keeper(plan.launch, Beginning(origin.conditions, takeover=takeover).to_line())
+    keeper = start_keeper(plan.launch, Beginning(origin.conditions, order=order).to_line())
     shown = 0
     silent_since = time.monotonic()
     while time.monotonic() - silent_since < BEGIN_S:
@@ -61,7 +61,7 @@ def begin(
     raise why_not_begun(plan.launch.name)
 
 
-def _as_it_runs(plan: AdoptionPlan) -> TakeoverReport:
+def _as_it_runs(plan: AdoptionPlan) -> AdoptionReport:
     """Give its address to a new keeper, which finds it by its name."""
     assert plan.serving is not None
     name = plan.launch.name
@@ -77,5 +77,5 @@ def _as_it_runs(plan: AdoptionPlan) -> TakeoverReport:
     raise why_not_begun(name)
 
 
-def _done(plan: AdoptionPlan, pid: int | None, way: str) -> TakeoverReport:
-    return TakeoverReport(plan.launch.name, plan.launch.url, way, DONE, pid=pid)
+def _done(plan: AdoptionPlan, pid: int | None, way: str) -> AdoptionReport:
+    return AdoptionReport(plan.launch.name, plan.launch.url, way, DONE, pid=pid)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 
-from engines.control.front import Front, front_path
+from engines.control.api_front import Front, front_path
 from engines.control.wire import ControlLost, ControlRefused
 from engines.serving.registry import Serving
-from engines.supervisor.takeover.sockets import Held, copy_of, socket_places
+from engines.supervisor.adopting.sockets import Held, copy_of, socket_places
 from store.errors import NotAchieved
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.command.arguments import read_arguments
-from engines.command.flags import cut, joined, without
+from engines.cleaning.redact import redact_arguments
+from engines.command_line.arguments import read_arguments
+from engines.command_line.flags import cut, joined, without
 from engines.control.inside_path import INSIDE, assignments
 from engines.host import procfs
 from engines.host.procfs import Process, ancestors
-from engines.text.redact import redact_arguments
 from store.foreign_text import printable
 
 _CONTAINERS: tuple[tuple[str, re.Pattern[str]], ...] = (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engines.adoption.origin import Origin, read_environ, read_origin
 from engines.adoption.ownership import Refusal, refusal
-from engines.command.arguments import read_arguments
-from engines.command.flags import cut
+from engines.command_line.arguments import read_arguments
+from engines.command_line.flags import cut
 from engines.control.inside_path import plugin_environment
 from engines.discovery.location import locate
 from engines.engine_info import EngineInfo
@@ -20,9 +20,9 @@ from engines.launch.free_name import free_name
 from engines.launch.launch import Launch
 from engines.serving import registry
 from engines.serving.registry import Serving
-from engines.supervision.client import status
-from engines.supervision.orphaned import is_orphaned
-from engines.supervisor.takeover.sockets import Held, why_not_beside
+from engines.supervisor.adopting.sockets import Held, why_not_beside
+from engines.supervisor_client.client import status
+from engines.supervisor_client.orphaned import is_orphaned
 from store.errors import NotAchieved
 
 _PART_OF_MORE = {

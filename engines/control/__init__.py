@@ -1,0 +1,1 @@
+"""Turning knobs: clients of the sockets that the plugin opens inside an engine."""

@@ -18,7 +18,7 @@ from engines.control.wire import (
     whole,
     whole_or_none,
 )
-from engines.inside.trimtab_inside.sockets import directory
+from engines.inside.trimtab_inside.private_socket.sockets import directory
 from store.records import Cause, Change, KnobState, Outcome
 
 HOLD_S = 3.0

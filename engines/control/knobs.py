@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engines.command.start_settings import START_SETTINGS
+from engines.command_line.start_settings import START_SETTINGS
 from engines.control.client import PluginClient
 from engines.control.fanout import read_journal, set_knob
 from store.errors import BadInput, NotAchieved

@@ -20,7 +20,7 @@ from engines.discovery.location import Location
 from engines.engine_info import EngineInfo
 from engines.host import listeners
 from engines.host.procfs import read_process
-from engines.supervision.client import supervised_as
+from engines.supervisor_client.client import supervised_as
 from engines.web.address import host_and_port, normalise, own_addresses
 from store.errors import EngineUnreachable
 from store.foreign_text import printable

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engines.command.arguments import DEFAULT_PORT
+from engines.cleaning.redact import redact_arguments
+from engines.command_line.arguments import DEFAULT_PORT
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.discovery import naming
 from engines.discovery.location import Location, locate
-from engines.handle import Handle
 from engines.host.processes import engine_trees
-from engines.text.redact import redact_arguments
+from engines.knob_handle import KnobHandle
 from engines.web.address import host_and_port, own_addresses
 from store.foreign_text import printable
 from store.records import RunInfo
@@ -70,7 +70,7 @@ def arguments_of(place: Location) -> tuple[str, ...]:
     return tuple(printable(word, LONGEST_ARGUMENT) for word in words)
 
 
-def handle_at(url: str) -> Handle | None:
+def handle_at(url: str) -> KnobHandle | None:
     """The engine of this machine that serves a normalised address; None where none is seen to."""
     place = at_address(local_engines(), url)
     if place is None:
@@ -78,7 +78,7 @@ def handle_at(url: str) -> Handle | None:
     return _handle(place, known_url(place, url))
 
 
-def handle_of(name: str | None) -> Handle | None:
+def handle_of(name: str | None) -> KnobHandle | None:
     """The engine of this name, or the only one of this machine where no name is given.
 
     None where it takes HTTP to tell which that is, or several could be meant.
@@ -104,7 +104,7 @@ def handle_of(name: str | None) -> Handle | None:
     return _handle(fitting[0], fitting[0].urls[0], name) if len(fitting) == 1 else None
 
 
-def _handle(place: Location, url: str, name: str | None = None) -> Handle:
+def _handle(place: Location, url: str, name: str | None = None) -> KnobHandle:
     root = place.tree.root
     inside = PluginControl("observe", place.problem)
     if place.reachable:
@@ -119,7 +119,7 @@ def _handle(place: Location, url: str, name: str | None = None) -> Handle:
         reason=inside.reason,
         arguments=arguments_of(place),
     )
-    return Handle(life, inside.sockets)
+    return KnobHandle(life, inside.sockets)
 
 
 def _name(place: Location) -> str | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.command.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
+from engines.command_line.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
 from engines.host.listeners import TcpListener, socket_inodes, tcp_listeners
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory

@@ -17,10 +17,10 @@ from engines.devices import gpus
 from engines.devices.nvml import Gpu, GpuSample
 from engines.discovery.find import SILENT, find_engines
 from engines.doctor import host_checks
-from engines.doctor.checks import Check
+from engines.doctor.check import Check
 from engines.host.orphans import find_orphans
 from engines.provision.environment import find_environment
-from engines.supervision.orphaned import list_orphaned
+from engines.supervisor_client.orphaned import list_orphaned
 from store.errors import TrimtabError
 from store.foreign_text import printable
 from store.metrics.formats import format_bytes

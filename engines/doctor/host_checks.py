@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from engines.doctor.checks import Check
+from engines.doctor.check import Check
 from engines.host.procfs import process_ids, read_process, read_text, user_id
 from store.errors import LedgerUnusable
 

@@ -1,0 +1,1 @@
+"""Linux as it is: processes, listening sockets, memory, ending what we started."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from engines.text.redact import redact_environment
+from engines.cleaning.redact import redact_environment
 
 MAX_BYTES = 1 << 20
 """More than Linux lets one argument list or environment hold in practice; a bound, not a need."""

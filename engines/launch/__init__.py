@@ -1,0 +1,1 @@
+"""Making an engine ready to start, and starting it: command, environment, name, port, process."""

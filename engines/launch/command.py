@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.command.flags import names_of
+from engines.command_line.flags import names_of
 from engines.control.inside_path import plugin_environment
 from engines.provision.environment import find_environment
 from engines.provision.installed import installed_version

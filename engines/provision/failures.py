@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from engines.text.outputs import clean_line
+from engines.cleaning.outputs import clean_line
 from store.errors import NotAchieved
 from store.foreign_text import printable
 

@@ -1,0 +1,1 @@
+"""The recorder: scrapes and device samples become readings in the ledger."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engines.metrics.sample import Sample
-from engines.recording.active import ActiveTime
-from store.reading import Reading
+from engines.metrics_page.sample import Sample
+from engines.recording.busy_time import ActiveTime
+from store.reading_columns import Reading
 
 GAP_INTERVALS = 3
 SHORTEST_GAP_US = 5_000_000

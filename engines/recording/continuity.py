@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from engines.metrics.sample import Sample
-from store.reading import COUNTERS, TOTALS, Bounds, Histogram, Reading
+from engines.metrics_page.sample import Sample
+from store.reading_columns import COUNTERS, TOTALS, Bounds, Histogram, Reading
 
 START_TOLERANCE_S = 2.0
 """How far the start of one process may differ between two ways of telling it (the page, /proc)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.recording.accumulate import Integral, longest_gap_us
-from store.reading import DeviceReading
+from store.reading_columns import DeviceReading
 
 WHOLE = 1_000_000
 """A share or a utilisation of 1, in parts per million."""

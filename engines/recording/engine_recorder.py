@@ -13,7 +13,7 @@ from typing import TypeVar
 from engines.discovery.find import probe
 from engines.engine_info import EngineInfo
 from engines.host import procfs
-from engines.metrics import Sample
+from engines.metrics_page import Sample
 from engines.recording import ledger_writes
 from engines.recording.continuity import same_start
 from engines.recording.current_run import run_of
@@ -26,7 +26,7 @@ from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
-from store.reading import DeviceReading, Reading
+from store.reading_columns import DeviceReading, Reading
 from store.records import Device, RunInfo
 from store.tables import engines, recorders
 from store.tables.devices import upsert_device

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engines.metrics import Sample
+from engines.metrics_page import Sample
 from engines.recording.continuity import continues, same_start
 from engines.recording.sampler import Run
-from store.errors import TrimtabError
+from store.errors import NotCumulative, TrimtabError
 from store.ledger.connection import Ledger
-from store.reading import DeviceReading, Reading
+from store.reading_columns import DeviceReading, Reading
 from store.records import Change, Event, RunInfo, RunRow, format_value
 from store.tables import changes, engines, events, readings, recorders, runs
 from store.tables.engines import EngineState
-from store.tables.growth import NotCumulative
 
 
 class LeaseLost(TrimtabError):

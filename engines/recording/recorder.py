@@ -21,8 +21,8 @@ from engines.recording.engine_recorder import EngineRecorder
 from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.writer import LedgerWriter
+from store.recorder_name import new_owner
 from store.retention import thinning as retention
-from store.tables.owners import new_owner
 
 Find = Callable[[], Sequence[EngineInfo]]
 

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from engines.metrics import NotMetrics, PageReader, Sample
+from engines.metrics_page import NotMetrics, PageReader, Sample
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.continuity import lost, restarted
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
 from engines.web.http import Fetcher, ReadFailed
 from store.clock import now_ms
-from store.reading import DeviceReading, Reading
+from store.reading_columns import DeviceReading, Reading
 
 METRICS_PATH = "/metrics"
 PATIENCE = 5

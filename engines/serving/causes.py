@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from engines.text.outputs import clean_line
+from engines.cleaning.outputs import clean_line
 
 _PREFIX = re.compile(
     r"^(\([^)]*pid=\d+\)\s*)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\]\s?)?(\x1b\[[0-9;]*m)*"

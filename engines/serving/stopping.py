@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.control.front import Front, front_path
+from engines.control.api_front import Front, front_path
 from engines.control.wire import ControlLost, ControlRefused
 from engines.host import lifetime
 from engines.host.ending import Members, end_processes, those_alive
@@ -111,13 +111,13 @@ def _drain_front(
 
 def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> bool:
     """Wait until no request is in flight; False when some were at the end of `drain_s`."""
-    from engines import metrics
+    from engines import metrics_page
     from engines.web import http  # slow to import
 
     deadline = time.monotonic() + drain_s
     while lifetime.is_alive(serving.pid, serving.start_ticks):
         try:
-            sample = metrics.read(http.get(f"{serving.url}/metrics", deadline_s=2.0))
+            sample = metrics_page.read(http.get(f"{serving.url}/metrics", deadline_s=2.0))
         except http.TooSlow:
             if not has_served(Path(serving.log)):
                 return False  # connections wait in its queue, and nobody takes them yet

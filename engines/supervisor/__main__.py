@@ -1,6 +1,6 @@
 """The keeper: reads a `Memory` as JSON on its standard input and keeps its launch supervised.
 
-A second line tells how it comes to the address (`engines/supervisor/takeover/beginning.py`).
+A second line tells how it comes to the address (`engines/supervisor/adopting/beginning.py`).
 
 It does nothing but hold the listening socket and wait, so that there is little to go wrong in it.
 The supervisor is a fork of it: one that was killed is followed by another, which finds the engine
@@ -17,11 +17,11 @@ import time
 import traceback
 from functools import partial
 
+from engines.supervisor.adopting.beginning import beginning_from_line
 from engines.supervisor.common.backoff import Backoff
 from engines.supervisor.common.memory import Memory, from_line, to_line
-from engines.supervisor.life.life import Life
+from engines.supervisor.life.shared import Life
 from engines.supervisor.supervise import supervise
-from engines.supervisor.takeover.beginning import beginning_from_line
 
 BROKEN = 70
 """Exit status of a supervisor that broke (sysexits.h: internal software error)."""

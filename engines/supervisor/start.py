@@ -6,15 +6,15 @@ import subprocess
 import sys
 import time
 
+from engines.cleaning.outputs import clean_line
 from engines.launch.launch import Launch, LaunchSpec
 from engines.launch.prepare import prepare
 from engines.provision.places import log_file
 from engines.serving.registry import find_serving
 from engines.serving.started import Started, started_as
-from engines.supervision.client import BEGIN_S
+from engines.supervisor.adopting.beginning import Beginning
 from engines.supervisor.common.memory import Memory, to_line
-from engines.supervisor.takeover.beginning import Beginning
-from engines.text.outputs import clean_line
+from engines.supervisor_client.client import BEGIN_S
 from store.errors import NotAchieved
 
 _POLL_S = 0.1

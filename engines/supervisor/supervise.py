@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 
-from engines.inside.trimtab_inside.server import Server
-from engines.inside.trimtab_inside.sockets import prepare_directory
+from engines.inside.trimtab_inside.private_socket.server import Server
+from engines.inside.trimtab_inside.private_socket.sockets import prepare_directory
 from engines.serving.stopping import DRAIN_S
-from engines.supervision.client import socket_of
-from engines.supervisor.desk import SupervisorDesk
-from engines.supervisor.life.life import Life
+from engines.supervisor.answering import SupervisorDesk
+from engines.supervisor.life.shared import Life
 from engines.supervisor.life.supervisor import Supervisor
+from engines.supervisor_client.client import socket_of
 
 
 def supervise(life: Life) -> int:

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engines.command.arguments import read_arguments
-from engines.command.flags import last_value
+from engines.command_line.arguments import read_arguments
+from engines.command_line.flags import last_value
 from engines.engine_info import EngineInfo
 from engines.host.processes import serve_arguments
 from engines.host.procfs import environment, working_directory
+from engines.variants.checkpoint.files import model_place
+from engines.variants.checkpoint.weights import Weights, read_weights
 from engines.variants.merge import merged_arguments
 from engines.variants.needs import DEFAULT_UTILISATION, OVERHEAD, Needs, needs
-from engines.variants.places import model_place
 from engines.variants.room import Room, room_of
 from engines.variants.variant import Variant
-from engines.variants.weights import Weights, read_weights
 from store.metrics.formats import format_bytes
 
 Verdict = Literal["fits beside", "fits after stop", "does not fit", "unknown"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engines.command.arguments import read_arguments
-from engines.command.flags import cut, is_flag, joined, last_value, without
+from engines.command_line.arguments import read_arguments
+from engines.command_line.flags import cut, is_flag, joined, last_value, without
 from engines.variants.variant import Variant
 
 _OF_THE_CHECKPOINT = (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engines.command.flags import last_value
-from engines.variants.safetensors import FLOATS
-from engines.variants.weights import Weights
+from engines.command_line.flags import last_value
+from engines.variants.checkpoint.safetensors import FLOATS
+from engines.variants.checkpoint.weights import Weights
 
 GIB = 1 << 30
 OVERHEAD = 3 * GIB // 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engines.command.flags import last_value
-from engines.variants.places import beside
+from engines.command_line.flags import last_value
+from engines.variants.checkpoint.files import beside
+from engines.variants.checkpoint.weights import Weights, read_weights
 from engines.variants.variant import Variant
-from engines.variants.weights import Weights, read_weights
 
 _HALF_ONLY = frozenset({"float32", "float"})
 

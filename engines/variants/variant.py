@@ -17,7 +17,7 @@ class Variant:
 
     `model` is a path or a name as vLLM takes it. `arguments` take the place of the same flags of
     the running engine (`engines.variants.merge`), `environment` is added to its variables; both may
-    hold secrets, so show them through `engines.text.redact`.
+    hold secrets, so show them through `engines.cleaning.redact`.
     """
 
     name: str

@@ -1,0 +1,1 @@
+"""Two windows compared: effects with intervals, and a verdict."""

@@ -1,0 +1,1 @@
+"""What each knob is called, its unit, and its bounds in words."""

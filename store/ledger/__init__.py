@@ -1,0 +1,1 @@
+"""The file itself: open, create, check, migrate, write, its views and their export."""

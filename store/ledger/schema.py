@@ -12,7 +12,7 @@ takes four to six. That is a quarter of the ledger's bytes.
 
 from __future__ import annotations
 
-from store.reading import MAXIMA, READING_COLUMNS
+from store.reading_columns import MAXIMA, READING_COLUMNS
 
 APPLICATION_ID = 0x5472_696D
 """SQLite's application_id of a ledger: "Trim" in ASCII."""

@@ -8,7 +8,7 @@ minute that lies wholly inside a window still belongs to it.
 from __future__ import annotations
 
 from store.ledger.schema import MINUTE_MS
-from store.reading import MAXIMA
+from store.reading_columns import MAXIMA
 
 
 def _grow(table: str, key: str, columns: tuple[str, ...]) -> str:

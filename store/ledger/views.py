@@ -8,7 +8,7 @@ range or a LIMIT reads only the rows it asks for.
 from __future__ import annotations
 
 from store.ledger.schema import MINUTE_MS, cumulative
-from store.reading import MAXIMA, READING_COLUMNS
+from store.reading_columns import MAXIMA, READING_COLUMNS
 
 
 def _time(column: str) -> str:

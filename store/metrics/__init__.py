@@ -1,0 +1,1 @@
+"""Metrics: definitions, what a window gives for each, prices and cost."""

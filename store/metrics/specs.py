@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from store.reading import HISTOGRAMS
+from store.reading_columns import HISTOGRAMS
 
 Better = Literal["higher", "lower"]
 Kind = Literal["total", "ratio", "maximum", "percentile"]

@@ -1,0 +1,1 @@
+"""Reports of long acts, as declared values with both directions of JSON."""

@@ -1,4 +1,4 @@
-"""What was said in the course of a swap or a takeover, and when."""
+"""What was said in the course of a swap or an adoption, and when."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Old readings thinned out."""

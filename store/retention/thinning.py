@@ -14,7 +14,7 @@ from typing import Any
 
 from store.ledger.connection import Ledger
 from store.ledger.schema import MINUTE_MS
-from store.reading import MAXIMA
+from store.reading_columns import MAXIMA
 from store.retention.devices import drop_device_rows
 from store.windows.sums import fold
 

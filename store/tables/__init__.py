@@ -1,0 +1,1 @@
+"""One table a file: its rows as values, written and found."""

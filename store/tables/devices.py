@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from store.errors import NotCumulative
 from store.ledger.connection import Ledger
-from store.reading import DeviceReading
+from store.reading_columns import DeviceReading
 from store.records import Device
-from store.tables.growth import NotCumulative
 
 COLUMNS = (
     "run_id, device_id, ts_ms, held_ms, watched_ms, busy_us, memory_mib_ms, memory_max_mib, "

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from store.errors import NotCumulative
 from store.ledger.connection import Ledger
 from store.ledger.schema import CUMULATIVE_COLUMNS, MINUTE_MS
-from store.reading import (
+from store.reading_columns import (
     BUCKET_SLOTS,
     HISTOGRAMS,
     READING_COLUMNS,
@@ -17,7 +18,6 @@ from store.reading import (
     Reading,
 )
 from store.tables.devices import append_devices, check_devices_grow, devices_at
-from store.tables.growth import NotCumulative
 
 Row = tuple[Any, ...]
 """A row of `readings`: integers or None, in the order of `READING_COLUMNS`."""

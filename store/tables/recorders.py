@@ -13,7 +13,7 @@ _ALIVE = "beat_ms BETWEEN :now - :stale AND :now + :stale"
 def acquire(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> bool:
     """Become the engine's recorder; False while another one is alive.
 
-    `owner` is a name from `store.tables.owners`.
+    `owner` is a name from `store.recorder_name`.
     """
     with ledger.transaction():
         taken = ledger.conn.execute(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from store.ledger.connection import Ledger
-from store.reading import Bounds
+from store.reading_columns import Bounds
 from store.records import RunInfo, RunRow
 
 _SELECT = """

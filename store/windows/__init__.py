@@ -1,0 +1,1 @@
+"""Exact differences between two instants of a ledger."""

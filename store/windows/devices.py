@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from store.ledger.connection import Ledger
-from store.reading import DeviceReading
+from store.reading_columns import DeviceReading
 from store.records import Device
 from store.tables.devices import devices_at, devices_by_id, first_of_device
 from store.windows.peaks import read_device_maximum

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from store.reading import Histogram
+from store.reading_columns import Histogram
 
 
 @dataclass(frozen=True, slots=True)

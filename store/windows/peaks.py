@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.ledger.connection import Ledger
 from store.ledger.schema import MINUTE_MS
-from store.reading import MAXIMA
+from store.reading_columns import MAXIMA
 
 _HIGHEST = ", ".join(f"max({column})" for column in MAXIMA)
 _COLUMNS = ", ".join(MAXIMA)

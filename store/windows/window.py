@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from store.ledger.connection import Ledger
-from store.reading import BUCKET_SLOTS, CUMULATIVE_VALUES, HISTOGRAMS, VALUE_COLUMNS
+from store.reading_columns import BUCKET_SLOTS, CUMULATIVE_VALUES, HISTOGRAMS, VALUE_COLUMNS
 from store.tables.readings import Row, first_row, row_at
 from store.tables.runs import read_bounds
 from store.windows.devices import DeviceWindow, merge_devices, read_devices

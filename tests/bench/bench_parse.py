@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from engines.metrics import PageReader, Parser, read
+from engines.metrics_page import PageReader, Parser, read
 from engines.web.http import Fetcher
 from tests.servers import reply, says, serving
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from store.reading import (
+from store.reading_columns import (
     CUMULATIVE_VALUES,
     HISTOGRAMS,
     Bounds,

@@ -63,14 +63,14 @@ def real_steps(model: str) -> list[int]:
 
 def old_cap() -> Any:
     """What versions without an admission cap of their own do ahead of each step."""
-    from trimtab_inside.knobs import RunningCap
+    from trimtab_inside.live_knobs.knobs import RunningCap
 
     return RunningCap(SimpleNamespace(max_num_running_reqs=REQUESTS, running=[])).clamp
 
 
 def added_ns(prepare: Any) -> float:
     """Nanoseconds per call that the guard adds, the least of several runs."""
-    from trimtab_inside.hooks import guard
+    from trimtab_inside.live_knobs.hooks import guard
 
     class Nothing:
         def schedule(self, throttle_prefills: bool = False) -> None:

@@ -20,8 +20,8 @@ from engines.discovery.find import probe
 from engines.launch.launch import LaunchSpec
 from engines.provision import find_environment
 from engines.serving.startup import wait_healthy
-from engines.supervision import client
 from engines.supervisor.start import start_supervised
+from engines.supervisor_client import client
 from tests.waiting import wait_until
 
 MODEL = "tiny"

@@ -21,8 +21,8 @@ from engines.provision.environment import made_models
 from engines.provision.places import log_file
 from engines.serving.started import Started
 from engines.serving.startup import wait_healthy
-from engines.supervision import client
-from engines.supervision.orphaned import list_orphaned
+from engines.supervisor_client import client
+from engines.supervisor_client.orphaned import list_orphaned
 from store.errors import NotAchieved
 from tests.addresses import held_port
 from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engines.control.front import Front, front_path
-from engines.supervision import client
+from engines.control.api_front import Front, front_path
+from engines.supervisor_client import client
 from tests.engine.conftest import LiveEngine
 from tests.waiting import wait_until
 

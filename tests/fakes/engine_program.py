@@ -21,10 +21,10 @@ from types import SimpleNamespace
 
 # Before a /tmp of our own may hide where the plugin lies.
 with contextlib.suppress(ImportError):
-    from trimtab_inside.board import Board
-    from trimtab_inside.probe import probe
-    from trimtab_inside.protocol import KnobDesk
-    from trimtab_inside.server import replace_server
+    from trimtab_inside.live_knobs.board import Board
+    from trimtab_inside.live_knobs.desk import KnobDesk
+    from trimtab_inside.live_knobs.offered_knobs import probe
+    from trimtab_inside.private_socket.server import replace_server
 
 SPEC = json.loads(os.environ.get("FAKE_ENGINE", "{}"))
 ARG_START, ARG_END = 47, 48  # places in /proc/PID/stat, from 0

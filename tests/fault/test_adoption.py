@@ -25,15 +25,15 @@ from engines.adoption.begin import begin
 from engines.adoption.plan import AdoptionPlan, plan_adoption
 from engines.engine_info import EngineInfo
 from engines.host import lifetime
-from engines.supervision import client
-from engines.supervisor.takeover import takeover
-from engines.supervisor.takeover.sockets import (
+from engines.supervisor.adopting import restart
+from engines.supervisor.adopting.sockets import (
     copy_of,
     open_beside,
     socket_places,
     take,
     why_not_beside,
 )
+from engines.supervisor_client import client
 from tests.addresses import held_port
 from tests.names import own
 from tests.supervisors import answering, state_of
@@ -278,7 +278,7 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
         assert why_not_beside(closed) == "the socket is gone"
         taken = take(closed)
         assert taken.way == "after"
-        order = takeover.Takeover(
+        order = restart.AdoptionOrder(
             stub.pid,
             lifetime.start_ticks(stub.pid) or 0,
             plan.origin.environ,
@@ -287,7 +287,7 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
             drain_s=2,
             start_s=20,
         )
-        adoption = takeover.Adoption(order, taken, plan.launch)
+        adoption = restart.Adoption(order, taken, plan.launch)
         steps: list[str] = []
         started = adoption.run(plan.launch, lambda step, text: steps.append(f"{step}: {text}"))
         assert started is not None

@@ -10,7 +10,7 @@ import pytest
 
 from engines.control.inside_path import INSIDE
 from tests.fakes.engine_trees import fake_engine
-from tests.unit.app.cli_runner import Cli
+from tests.unit.app.cli.cli_runner import Cli
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
 

@@ -14,7 +14,7 @@ import pytest
 from engines.engine_info import EngineInfo
 from engines.recording.recorder import Recorder
 from store.ledger.connection import Ledger
-from store.reading import CUMULATIVE_VALUES
+from store.reading_columns import CUMULATIVE_VALUES
 from store.records import EngineRow
 from store.tables import events, readings, recorders, runs
 from store.tables.engines import find_engine

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.acts.screen import LedgerActions
+from app.acts.for_screen import LedgerActions
 from app.cli.watching.screen import engines_to_watch
 from app.tui.app import TrimtabApp
 from engines.control.knobs import read_knobs
@@ -20,8 +20,8 @@ from engines.discovery import local
 from engines.discovery.find import find_engines, probe
 from engines.discovery.local import handle_at, handle_of
 from engines.engine_info import EngineInfo
-from engines.handle import Handle
 from engines.host import lifetime, procfs
+from engines.knob_handle import KnobHandle
 from engines.recording.recorder import Recorder
 from engines.serving import registry
 from store.errors import EngineUnreachable, NotAchieved
@@ -33,8 +33,8 @@ from store.tables.engines import find_engine
 from tests.addresses import held_port
 from tests.fakes.engine_trees import FakeEngine, fake_engine
 from tests.servers import REAL_PAGE
-from tests.ui.desk import engine_screen, shown, until
-from tests.unit.app.cli_runner import Cli
+from tests.ui.scripted_actions import engine_screen, shown, until
+from tests.unit.app.cli.cli_runner import Cli
 
 SOON_S = 1.0
 """A small part of the 3 s that asking over HTTP would wait."""
@@ -75,7 +75,7 @@ def recorded(db: Path, engine: EngineInfo) -> Iterator[None]:
         recorder.stop()
 
 
-def handle(engine: FakeEngine) -> Handle:
+def handle(engine: FakeEngine) -> KnobHandle:
     found = handle_at(engine.url)
     assert found is not None
     return found

@@ -9,16 +9,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import store.reading
+import store.reading_columns
 from store.ledger.connection import Ledger
-from store.reading import HISTOGRAMS, VALUE_COLUMNS, Reading
+from store.reading_columns import HISTOGRAMS, VALUE_COLUMNS, Reading
 from store.records import RunInfo
 from store.tables.engines import list_engines, upsert_engine
 from store.tables.readings import append, last
 from store.tables.runs import latest_run, open_run
 from store.windows.window import read_window
 
-assert Path(store.reading.__file__).is_relative_to(os.environ["PYTHONPATH"])
+assert Path(store.reading_columns.__file__).is_relative_to(os.environ["PYTHONPATH"])
 
 INFO = RunInfo("http://h:1", "e")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from store.ledger.connection import Ledger
-from store.reading import (
+from store.reading_columns import (
     CUMULATIVE_VALUES,
     HISTOGRAMS,
     MAXIMA,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from store.ledger.connection import Ledger
-from store.reading import (
+from store.reading_columns import (
     CUMULATIVE_VALUES,
     HISTOGRAMS,
     VALUE_COLUMNS,

@@ -10,7 +10,7 @@ import pytest
 
 from app.tui.app import TrimtabApp
 from store.metrics.prices import PriceBook
-from tests.ui.desk import RecordingActions
+from tests.ui.scripted_actions import RecordingActions
 from tests.ui.seed import NOW_MS, Scenario, seed
 
 Open = Callable[..., TrimtabApp]

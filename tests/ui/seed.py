@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store.ledger.connection import Ledger
-from store.reading import (
+from store.reading_columns import (
     HISTOGRAMS,
     VALUE_COLUMNS,
     Bounds,

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from app.tui.screens.compare import CompareDialog
-from app.tui.screens.edit_knob import EditKnob
+from app.tui.dialogs.compare import CompareDialog
+from app.tui.dialogs.edit_knob import EditKnob
 from store.ledger.connection import Ledger
 from store.tables.changes import SETTLE_MS
 from store.tables.engines import set_status
 from store.tables.snapshots import Snapshot, save
 from tests.ui.conftest import Open
-from tests.ui.desk import RecordingActions, applied, loaded, refused, shown, until
+from tests.ui.scripted_actions import RecordingActions, applied, loaded, refused, shown, until
 from tests.ui.seed import NOW_MS, Scenario, mark_unreadable, seed
 from tests.ui.test_snapshots import HOSTILE
 

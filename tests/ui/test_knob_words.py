@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from app.cli.shared import choose
+from app.tui.dialogs.edit_knob import EditKnob
 from app.tui.keys.keymap import KEYS
-from app.tui.screens.edit_knob import EditKnob
 from engines.control.knobs import check_value, read_knobs
-from engines.handle import Handle
-from engines.inside.trimtab_inside.probe import probe
+from engines.inside.trimtab_inside.live_knobs.offered_knobs import probe
+from engines.knob_handle import KnobHandle
 from store.errors import BadInput
 from store.knobs.bounds import bounds_text
 from store.knobs.specs import KNOBS
 from store.records import KnobState, RunInfo
 from tests.ui.conftest import Open
-from tests.ui.desk import loaded, shown, until
+from tests.ui.scripted_actions import loaded, shown, until
 from tests.ui.seed import Scenario, seed
-from tests.unit.app.cli_runner import Cli
+from tests.unit.app.cli.cli_runner import Cli
 from tests.unit.inside.inside_standins import Scheduler08, Scheduler25, Scheduler32, start_server
 
 SAID = {
@@ -58,7 +58,7 @@ def cli(
     capsys: pytest.CaptureFixture[str],
 ) -> Cli:
     life = RunInfo(url="http://127.0.0.1:1", name="demo", control="live")
-    handle = Handle(life, engine.sockets)
+    handle = KnobHandle(life, engine.sockets)
     monkeypatch.setattr(choose, "engine_to_turn", lambda *_: handle)
     return Cli(tmp_path, monkeypatch, capsys)
 

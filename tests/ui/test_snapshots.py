@@ -9,12 +9,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from app.tui.screens.help import HelpDialog
+from app.tui.dialogs.help import HelpDialog
 from store.ledger.connection import Ledger
 from store.reports.swap import SwapReport
 from tests.ui import seed_swaps
 from tests.ui.conftest import Open
-from tests.ui.desk import loaded, shown, until
+from tests.ui.scripted_actions import loaded, shown, until
 from tests.ui.seed import IDLE, NOW_MS, Scenario, mark_unreadable, seed
 
 SIZES = [(80, 24), (120, 40), (200, 50)]

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette
 
+from app.tui.canvases.canvas import Canvas
+from app.tui.dialogs.help import HelpDialog
 from app.tui.keys.keymap import KEYS, key_table
-from app.tui.screens.help import HelpDialog
-from app.tui.widgets.canvas import Canvas
 from store.ledger.connection import Ledger
 from store.records import EngineRow
 from store.tables.readings import append, last
 from tests.ui.conftest import Open
-from tests.ui.desk import engine_screen, loaded, shown, until
+from tests.ui.scripted_actions import engine_screen, loaded, shown, until
 from tests.ui.seed import NOW_MS, Scenario, mark_unreadable, seed
 
 OTHER = Scenario(name="spare", url="http://127.0.0.1:8001", model="Qwen3-8B", change_at=None)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.app.cli_runner import Cli
+from tests.unit.app.cli.cli_runner import Cli
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def command_(
     from app.cli.shared.choose import live_engine
     from app.offers.offer import Wanted
     from app.settings.load import default_db_path, load_settings
-    from engines.supervision import client
+    from engines.supervisor_client import client
 
     chosen = live_engine(engine, api_key)
     settings = load_settings()

@@ -1,0 +1,1 @@
+"""Commands that start, stop, feed and examine: engines, their environment, the demo, this host."""

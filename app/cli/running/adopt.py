@@ -22,7 +22,7 @@ from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
     from engines.adoption.plan import AdoptionPlan
-    from engines.supervision.takeover_report import TakeoverReport
+    from engines.supervisor_client.adoption_report import AdoptionReport
 
 
 @command("adopt")
@@ -56,7 +56,7 @@ def command_(
     from app.cli.shared.choose import live_engine
     from engines.adoption.begin import begin
     from engines.adoption.plan import Refused, plan_adoption
-    from engines.supervision.takeover_report import DONE
+    from engines.supervisor_client.adoption_report import DONE
 
     chosen = live_engine(engine, api_key)
     with open_ledger(db) as ledger:
@@ -94,7 +94,7 @@ def _confirm(plan: AdoptionPlan) -> None:
         raise NotAchieved("Not confirmed", "Nothing was done")
 
 
-def _outcome(report: TakeoverReport) -> str:
+def _outcome(report: AdoptionReport) -> str:
     wait = f"; new connections waited {report.waited_s:g} s" if report.waited_s else ""
     cut = report.cut
     lost = (

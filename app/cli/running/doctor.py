@@ -12,7 +12,7 @@ from app.text.output import print_json, print_line
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
-    from engines.doctor.checks import Check
+    from engines.doctor.check import Check
 
 _SIGNS = {True: "ok  ", False: "FAIL", None: "note"}
 

@@ -118,7 +118,7 @@ def _until(stop: threading.Event, report: Callable[[Phase], None]) -> Callable[[
 def _follow(started: Started, stop: threading.Event) -> None:
     """Show the engine's log until its supervisor ends or is to end; then end it, requests first."""
     from engines.provision.places import log_file
-    from engines.supervision import client
+    from engines.supervisor_client import client
 
     lines = _growing(started.log_path)
     while not stop.is_set() and client.status(started.name) is not None:
@@ -159,7 +159,7 @@ def _growing(path: Path) -> Callable[[], list[str]]:
 
 def _end(name: str) -> None:
     from engines.serving import registry
-    from engines.supervision import client
+    from engines.supervisor_client import client
 
     if client.status(name) is not None or registry.find_serving(name) is not None:
         stopped = client.stop(name, on_wait=changing_lines())

@@ -24,7 +24,7 @@ def command_(
 ) -> None:
     """Stop an engine that `trimtab serve` started, letting its running requests finish."""
     from app.cli.running.serve import changing_lines
-    from engines.supervision import client
+    from engines.supervisor_client import client
 
     del db
     if orphans == (name is not None):

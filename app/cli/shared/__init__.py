@@ -1,0 +1,1 @@
+"""What several commands need: options, choosing an engine, recording meanwhile, progress."""

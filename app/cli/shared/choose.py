@@ -12,7 +12,7 @@ from store.errors import BadInput, EngineUnreachable, NotAchieved
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
-    from engines.handle import Handle
+    from engines.knob_handle import KnobHandle
     from store.ledger.connection import Ledger
     from store.records import EngineRow
 
@@ -44,7 +44,7 @@ def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
     )
 
 
-def engine_to_turn(chosen: str | None, api_key: str | None) -> Handle:
+def engine_to_turn(chosen: str | None, api_key: str | None) -> KnobHandle:
     """The one engine whose knobs are meant, as `live_engine` chooses it.
 
     One of this machine with trimtab's plugin is found without HTTP, which it may be too busy to

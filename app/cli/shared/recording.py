@@ -24,8 +24,8 @@ FIRST_READING_S = 15.0
 
 def recorded_by(ledger: Ledger, engine: EngineInfo) -> str | None:
     """Who records this engine into this ledger right now, or None."""
+    from store.recorder_name import was_killed
     from store.tables.engines import find_engine
-    from store.tables.owners import was_killed
     from store.tables.recorders import live
 
     row = find_engine(ledger, engine.url)

@@ -41,7 +41,7 @@ def phase_lines(started: Started, db: Path | None) -> Callable[[Phase], None]:
 
 def _earlier(name: str, db: Path | None) -> Sequence[StartRow]:
     """The starts most like this one; none where the ledger does not tell."""
-    from engines.command.arguments import read_arguments
+    from engines.command_line.arguments import read_arguments
     from engines.serving import registry
     from store.ledger.connection import Ledger
 

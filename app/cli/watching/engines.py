@@ -29,7 +29,7 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
     An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
     from app.cli.shared.choose import live_engines
-    from engines.supervision.orphaned import list_orphaned
+    from engines.supervisor_client.orphaned import list_orphaned
 
     del db
     engines = live_engines(urls, api_key)

@@ -15,7 +15,7 @@ from app.cli.shared.options import command, common, duration_option, engine_opti
 from app.text.output import LONGEST_LINE
 from store.clock import now_ms
 from store.foreign_text import printable
-from store.tables.export import TABLES, columns, rows
+from store.ledger.export import TABLES, columns, rows
 
 if TYPE_CHECKING:
     from store.ledger.connection import Ledger

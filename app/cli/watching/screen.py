@@ -157,7 +157,7 @@ def open_screen(
     db: Path, settings: Settings, engine: str | None, api_key: str | None, recorder: Recorder
 ) -> None:
     """Run the screen until it is left, or this process is told to end or loses its terminal."""
-    from app.acts.screen import LedgerActions
+    from app.acts.for_screen import LedgerActions
     from app.settings.load import price_book
     from app.tui.app import TrimtabApp
 

@@ -1,0 +1,1 @@
+"""Values to coloured lines, without Textual: figures, effects, plots, steps."""

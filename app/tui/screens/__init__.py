@@ -1,1 +1,1 @@
-"""One screen a file."""
+"""The screens, a folder each; `common` is what they are made from."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from app.offers.expectation import left_text
 from app.text.durations import ago
+from app.tui.canvases.frame_canvas import FrameCanvas
 from app.tui.drawing.changes import variant_name
 from app.tui.drawing.lines import Line, Span, clip, outside, pad, spread, width_of
 from app.tui.drawing.swap_steps import elapsed_s, phase, silent_s, starting, waiting_s
 from app.tui.feed.frame import Frame
-from app.tui.widgets.frame_canvas import FrameCanvas
 
 if TYPE_CHECKING:
     from store.reports.swap import SwapReport

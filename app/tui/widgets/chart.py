@@ -14,11 +14,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from app.tui.canvases.painted import Painted
 from app.tui.drawing.figures import tick
 from app.tui.drawing.lines import Line, Span, cells, fit, pad
 from app.tui.drawing.plot import SLOTS_PER_CELL, first_slot, labels, nice_ceiling, plot, time_axis
 from app.tui.feed.frame import Frame, Mark, Series
-from app.tui.widgets.painted import Painted
 
 SLICES = 4
 _GUTTER = 7

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.text.clock import clock_time
+from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, clip, outside
 from app.tui.feed.frame import Frame
-from app.tui.widgets.canvas import Canvas
 
 _ROLES = {
     "change": "mark",

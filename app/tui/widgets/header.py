@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.text.durations import ago
+from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, clip, joined, outside, spread
 from app.tui.feed.frame import Frame
-from app.tui.widgets.canvas import Canvas
 
 _LEAST_MODEL = 12
 _PATH_CUT = "…/"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, width_of
 from app.tui.keys.keymap import KEYS
-from app.tui.widgets.canvas import Canvas
 
 
 class Hints(Canvas):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from app.text.clock import clock_time
 from app.text.durations import format_took
+from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.changes import moved
 from app.tui.drawing.effects import VERDICT_ROLES, brief_line, change_text, interval_text, role_of
 from app.tui.drawing.figures import MISSING, figure
 from app.tui.drawing.lines import Line, Span, fit, outside, pad, spread, width_of
 from app.tui.feed.frame import Frame
-from app.tui.widgets.canvas import Canvas
 from store.knobs.specs import label
 
 if TYPE_CHECKING:

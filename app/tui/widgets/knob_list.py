@@ -9,11 +9,11 @@ from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 
+from app.tui.acting.messages import KnobChosen
+from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.feed.frame import Frame
 from app.tui.keys.keymap import KEYS
-from app.tui.keys.messages import KnobChosen
-from app.tui.widgets.canvas import Canvas
 from store.knobs.bounds import bounds_text, bounds_with_unit
 from store.knobs.specs import label
 from store.records import KnobState, format_value

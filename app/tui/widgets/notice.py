@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.tui.canvases.frame_canvas import FrameCanvas
 from app.tui.drawing.figures import figure
 from app.tui.drawing.lines import Line, Span, outside
 from app.tui.feed.frame import Frame
-from app.tui.widgets.frame_canvas import FrameCanvas
 
 LEAST_WIDTH = 80
 LEAST_HEIGHT = 24

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.figures import MISSING, Figure, figure
 from app.tui.drawing.lines import Line, Span
 from app.tui.feed.frame import Frame
-from app.tui.widgets.canvas import Canvas
 
 
 @dataclass(frozen=True, slots=True)

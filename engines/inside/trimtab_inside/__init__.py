@@ -11,14 +11,14 @@ Whatever goes wrong in here, the engine serves on as stock vLLM and says so once
 
 from __future__ import annotations
 
-from .log import say_once
+from .common.log import say_once
 
 
 def install() -> None:
     """Entry point. vLLM may call it several times in a process, and dies of an exception in it."""
     try:
-        from .front_watch import watch_front
-        from .hooks import watch
+        from .api_front.watch import watch_front
+        from .live_knobs.hooks import watch
 
         watch()
         watch_front()

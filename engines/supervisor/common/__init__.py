@@ -1,0 +1,1 @@
+"""What a supervisor needs in every state."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engines.launch.launch import Launch
-from engines.supervision.order import Order, order_from_json
+from engines.supervisor_client.swap_order import Order, order_from_json
 
 _KEPT = 8
 

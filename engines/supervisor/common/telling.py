@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from engines.command.arguments import read_arguments
+from engines.command_line.arguments import read_arguments
 from engines.discovery.find import probe
 from engines.discovery.local import handle_at
 from engines.launch.launch import BEFORE, Launch
 from engines.recording.current_run import run_of
-from engines.supervision.order import Order
+from engines.supervisor_client.swap_order import Order
 from store.clock import now_ms
 from store.errors import TrimtabError
 from store.ledger.connection import Ledger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.supervisor.life.life import Life
+from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import Adopting, NotAdopted, Recovering, State
 
 

@@ -9,7 +9,7 @@ import time
 from engines.serving import registry, stopping
 from engines.serving.causes import why_it_ended
 from engines.serving.started import Started
-from engines.supervisor.life.life import Life
+from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import GivenUp, Pausing, State, Stopped, Stopping
 from store.errors import TrimtabError
 

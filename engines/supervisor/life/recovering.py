@@ -6,12 +6,12 @@ import contextlib
 import os
 from dataclasses import replace
 
-from engines.control.front import Front, front_path
+from engines.control.api_front import Front, front_path
 from engines.serving import names, registry, stopping
 from engines.serving.started import Started, started_as
 from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_interrupted
-from engines.supervisor.life.life import Life
+from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import Loading, Recovering, Starting, State
 from store.errors import TrimtabError
 from store.reports.swap import DONE, ROLLED_BACK

@@ -6,7 +6,7 @@ import time
 
 from engines.host import lifetime
 from engines.supervisor.life.ending import crashed
-from engines.supervisor.life.life import TURN_S, Life
+from engines.supervisor.life.shared import TURN_S, Life
 from engines.supervisor.life.states import Serving, State, Stopping, Swapping
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.serving.started import Started
-from engines.supervision.order import Order
+from engines.supervisor_client.swap_order import Order
 
 
 class State:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 
-from engines.inside.trimtab_inside.protocol import BadRequest
-from engines.supervision.client import NOT_NOW, STALE
-from engines.supervision.order import Order
-from engines.supervision.status import SupervisorStatus
-from engines.supervision.takeover_report import FRUITLESS
+from engines.inside.trimtab_inside.private_socket.protocol import BadRequest
 from engines.supervisor.life.adopting import adopt
 from engines.supervisor.life.ending import stop
-from engines.supervisor.life.life import Life
 from engines.supervisor.life.recovering import recover
 from engines.supervisor.life.serving import serve
+from engines.supervisor.life.shared import Life
 from engines.supervisor.life.starting import load, pause, start
 from engines.supervisor.life.states import (
     Adopting,
@@ -28,6 +24,10 @@ from engines.supervisor.life.states import (
     Swapping,
 )
 from engines.supervisor.life.swapping import run_swap
+from engines.supervisor_client.adoption_report import FRUITLESS
+from engines.supervisor_client.client import NOT_NOW, STALE
+from engines.supervisor_client.status import SupervisorStatus
+from engines.supervisor_client.swap_order import Order
 
 TELL_S = 2.0
 """For how long the outcome can still be asked for."""

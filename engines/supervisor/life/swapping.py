@@ -9,12 +9,12 @@ from typing import Literal
 
 from engines.launch.launch import Launch
 from engines.serving.started import Started
-from engines.supervision.order import Order
 from engines.supervisor.common.telling import tell_change, tell_swap
-from engines.supervisor.life.life import Life
 from engines.supervisor.life.recovering import name_swapped
+from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import Serving, State, Swapping
 from engines.supervisor.swap.swap import Swap, Wiring
+from engines.supervisor_client.swap_order import Order
 from store.reports.swap import SwapReport
 
 

@@ -1,0 +1,1 @@
+"""One swap: start the other engine, verify it, hand over the address, or go back."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.command.arguments import read_arguments
-from engines.control.front import Front, front_path
+from engines.command_line.arguments import read_arguments
+from engines.control.api_front import Front, front_path
 from engines.control.plugin_sockets import plugin_control
 from engines.host.processes import engine_trees
 from engines.launch.command import choose_cores, take_secrets

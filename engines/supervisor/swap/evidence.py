@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from engines.command.arguments import read_arguments
-from engines.command.flags import last_value
-from engines.variants.places import model_place
-from engines.variants.weights import Weights, read_weights
+from engines.command_line.arguments import read_arguments
+from engines.command_line.flags import last_value
+from engines.variants.checkpoint.files import model_place
+from engines.variants.checkpoint.weights import Weights, read_weights
 from store.reports.engine_evidence import EngineEvidence
 
 _KERNEL = re.compile(r"\b\w*(?:Kernel|LinearMethod)\b")

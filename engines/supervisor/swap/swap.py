@@ -17,6 +17,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any, Literal
 
+from engines.cleaning.redact import redact_arguments
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
 from engines.host.priority import give_way
@@ -27,7 +28,6 @@ from engines.quality.scoring import Scores
 from engines.serving import names
 from engines.serving.started import Started
 from engines.serving.startup import Phase
-from engines.supervision.order import Order
 from engines.supervisor.common.telling import begun, start_key, tell_start
 from engines.supervisor.swap.candidate import (
     Candidate,
@@ -38,11 +38,11 @@ from engines.supervisor.swap.candidate import (
 )
 from engines.supervisor.swap.evidence import evidence_of
 from engines.supervisor.swap.verify import scores_of, verify
-from engines.text.redact import redact_arguments
+from engines.supervisor_client.swap_order import Order
+from engines.variants.checkpoint.files import model_place
+from engines.variants.checkpoint.weights import read_weights
 from engines.variants.estimates import estimate
-from engines.variants.places import model_place
 from engines.variants.strategy import Strategy, strategy_for
-from engines.variants.weights import read_weights
 from store.errors import NotAchieved, TrimtabError
 from store.records import KnobState
 from store.reports.engine_evidence import EngineEvidence

@@ -6,8 +6,8 @@ from engines.quality.asking import Asker
 from engines.quality.judging import judge
 from engines.quality.scoring import Scores, score
 from engines.quality.texts import Text, built_in_texts, read_texts
-from engines.supervision.order import Order
 from engines.supervisor.swap.evidence import unchanged
+from engines.supervisor_client.swap_order import Order
 from store.errors import NotAchieved, TrimtabError
 from store.reports.engine_evidence import EngineEvidence
 from store.reports.swap import SwapEvidence

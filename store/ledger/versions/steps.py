@@ -13,7 +13,7 @@ To add a version, say with a counter `aborted_tokens`:
                db.table(table).add_column("aborted_tokens", int)
 
    A gauge's maximum goes into `reading_rows` and `peaks`.
-2. Name the column where the code lists its columns (`store.reading`).
+2. Name the column where the code lists its columns (`store.reading_columns`).
 3. Keep a ledger of the version before under `tests/store/ledgers`, whose README tells how.
 
 A changed view is a version, too, with a step that does nothing; the step of a view or trigger that

@@ -16,7 +16,7 @@ from store.compare.bootstrap import (
     student_975,
 )
 from store.metrics.quantiles import quantile
-from store.reading import Histogram
+from store.reading_columns import Histogram
 from store.windows.window import HistogramWindow
 
 

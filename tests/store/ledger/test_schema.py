@@ -12,17 +12,17 @@ import pytest
 
 from store.ledger.connection import Ledger
 from store.ledger.database import database
+from store.ledger.export import TABLES
 from store.ledger.migrations import migrate
 from store.ledger.schema import APPLICATION_ID
 from store.ledger.versions.steps import SCHEMA_VERSION, STEPS
 from store.ledger.views import VIEWS
-from store.reading import READING_COLUMNS
+from store.reading_columns import READING_COLUMNS
 from store.records import Change, Event, KnobState
 from store.reports.step_line import StepLine
 from store.reports.swap import SwapReport
 from store.tables import changes, events, knobs, snapshots, starts, swaps
 from store.tables.engines import find_engine
-from store.tables.export import TABLES
 from tests.store.synthetic import Engine, Second, make_engine
 
 

@@ -20,18 +20,18 @@ from store.ledger import migrations
 from store.ledger.connection import Ledger
 from store.ledger.schema import CUMULATIVE_COLUMNS
 from store.ledger.versions.steps import SCHEMA_VERSION
-from store.reading import MAXIMA, READING_COLUMNS
+from store.reading_columns import MAXIMA, READING_COLUMNS
 from store.records import Change
 from store.reports.swap import SwapReport
 from store.tables import devices
 from store.tables.snapshots import Snapshot
-from tests.store.ledgers.figures import figures
+from tests.store.kept_ledgers.figures import figures
 
 ROOT = Path(__file__).parents[3]
 NEXT_PROGRAM = Path(__file__).parents[1] / "next_version_program.py"
 KEPT = {
     int(file.name.removeprefix("v").partition(".")[0]): file
-    for file in sorted((Path(__file__).parents[1] / "ledgers").glob("v*.ledger.gz"))
+    for file in sorted((Path(__file__).parents[1] / "kept_ledgers").glob("v*.ledger.gz"))
 }
 Schema = set[tuple[str, str, str, str]]
 
@@ -145,7 +145,7 @@ def test_a_view_that_a_person_made_is_kept(tmp_path: Path) -> None:
 
 
 NEXT_VERSION = {
-    "store/reading.py": [
+    "store/reading_columns.py": [
         ('    "http_5xx",\n', '    "http_5xx",\n    "aborted_tokens",\n'),
         ('"kv_usage_max_ppm")', '"kv_usage_max_ppm", "swapped_max")'),
     ],

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.metrics.quantiles import LessThan, MoreThan, quantile
-from store.reading import Histogram
+from store.reading_columns import Histogram
 from store.windows.window import HistogramWindow
 
 BOUNDS = (0.3, 0.5, 1.0, 5.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store.reading import DeviceReading, Reading
+from store.reading_columns import DeviceReading, Reading
 from store.records import Change, Device
 from store.retention import thinning as retention
 from store.retention.thinning import KEEP_ALL_MS, thin_chunk, tidy

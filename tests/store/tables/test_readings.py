@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from store.errors import NotCumulative
 from store.ledger.connection import Ledger
-from store.reading import (
+from store.reading_columns import (
     BUCKET_SLOTS,
     HISTOGRAMS,
     MAXIMA,
@@ -20,7 +21,6 @@ from store.reading import (
 )
 from store.records import Device
 from store.tables.devices import devices_at, devices_by_id, upsert_device
-from store.tables.growth import NotCumulative
 from store.tables.readings import append, last, last_devices
 from tests.store.synthetic import GPU, Engine, make_engine
 

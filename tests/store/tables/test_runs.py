@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store.ledger.connection import Ledger
-from store.reading import Bounds
+from store.reading_columns import Bounds
 from store.records import RunInfo
 from store.tables.engines import find_engine, list_engines, set_status, upsert_engine
 from store.tables.runs import latest_run, list_runs, open_run, update_run

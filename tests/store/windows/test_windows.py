@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.ledger.connection import Ledger
-from store.reading import CUMULATIVE_VALUES, HISTOGRAMS, MAXIMA, Bounds, Histogram, Reading
+from store.reading_columns import CUMULATIVE_VALUES, HISTOGRAMS, MAXIMA, Bounds, Histogram, Reading
 from store.records import RunInfo
 from store.tables.readings import append
 from store.tables.runs import open_run

@@ -18,9 +18,9 @@ from app.acts.adopt import plan_json, plan_lines
 from engines.adoption.origin import read_origin
 from engines.adoption.plan import AdoptionPlan
 from engines.launch.launch import Launch
-from engines.supervisor.takeover.beginning import Beginning, beginning_from_line
-from engines.supervisor.takeover.sockets import Held
-from engines.supervisor.takeover.takeover import Takeover
+from engines.supervisor.adopting.beginning import Beginning, beginning_from_line
+from engines.supervisor.adopting.restart import AdoptionOrder
+from engines.supervisor.adopting.sockets import Held
 from store.errors import NotAchieved
 from tests.waiting import wait_until
 
@@ -67,7 +67,7 @@ def test_it_can_be_started_again_just_so(tmp_path: Path) -> None:
     assert origin.conditions.limits["NOFILE"] == (321, 654)
     assert origin.conditions.umask == 0o027
     assert origin.conditions.nice == os.nice(0) + 3
-    takeover = Takeover(
+    order = AdoptionOrder(
         pid,
         origin.start_ticks,
         origin.environ,
@@ -76,7 +76,7 @@ def test_it_can_be_started_again_just_so(tmp_path: Path) -> None:
         60.0,
         600.0,
     )
-    told = Beginning(origin.conditions, takeover=takeover)
+    told = Beginning(origin.conditions, order=order)
     assert beginning_from_line(told.to_line()) == told  # odd bytes and all
     assert told.to_line().isascii() and told.to_line().count("\n") == 1
 

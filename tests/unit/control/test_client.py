@@ -14,7 +14,7 @@ import pytest
 from engines.control import channel
 from engines.control.client import PluginClient
 from engines.control.wire import ControlLost, ControlRefused
-from engines.inside.trimtab_inside.server import MOST_CONNECTIONS
+from engines.inside.trimtab_inside.private_socket.server import MOST_CONNECTIONS
 from store.records import Change
 from tests.unit.inside.inside_standins import Scheduler32, start_server
 from tests.waiting import PATIENCE_S

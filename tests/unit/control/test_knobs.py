@@ -14,7 +14,7 @@ from engines.control.knobs import (
     read_knobs,
     set_knob,
 )
-from engines.inside.trimtab_inside.server import Server
+from engines.inside.trimtab_inside.private_socket.server import Server
 from store.errors import BadInput, NotAchieved
 from store.knobs.specs import KNOBS
 from store.records import KnobState
@@ -166,7 +166,7 @@ def test_no_socket_and_no_engine_are_outcomes_not_errors(tmp_path: Path) -> None
 def test_an_asker_that_dies_half_way_leaves_none_changed(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.inside.trimtab_inside.board.HOLD_S", 0.2)
+    monkeypatch.setattr("engines.inside.trimtab_inside.live_knobs.board.HOLD_S", 0.2)
 
     def die(*_: Any) -> None:
         raise KeyboardInterrupt

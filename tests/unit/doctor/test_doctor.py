@@ -10,7 +10,7 @@ import pytest
 from engines.control.plugin_sockets import directory_fault
 from engines.doctor import diagnosis as doctor
 from engines.doctor import host_checks
-from engines.doctor.checks import Check
+from engines.doctor.check import Check
 from tests.fakes.engine_trees import fake_engine
 from tests.names import own
 

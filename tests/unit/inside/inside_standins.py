@@ -9,12 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from engines.inside.trimtab_inside.board import Board
-from engines.inside.trimtab_inside.hooks import guard
-from engines.inside.trimtab_inside.identity import identify
-from engines.inside.trimtab_inside.probe import probe
-from engines.inside.trimtab_inside.protocol import KnobDesk
-from engines.inside.trimtab_inside.server import Server
+from engines.inside.trimtab_inside.live_knobs.board import Board
+from engines.inside.trimtab_inside.live_knobs.desk import KnobDesk
+from engines.inside.trimtab_inside.live_knobs.hooks import guard
+from engines.inside.trimtab_inside.live_knobs.identity import identify
+from engines.inside.trimtab_inside.live_knobs.offered_knobs import probe
+from engines.inside.trimtab_inside.private_socket.server import Server
 
 
 class Request:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from engines.inside.trimtab_inside.board import HOLD_S, Board, Request
-from engines.inside.trimtab_inside.journal import KEPT, Journal
-from engines.inside.trimtab_inside.probe import probe
+from engines.inside.trimtab_inside.live_knobs.board import HOLD_S, Board, Request
+from engines.inside.trimtab_inside.live_knobs.journal import KEPT, Journal
+from engines.inside.trimtab_inside.live_knobs.offered_knobs import probe
 from tests.unit.inside.inside_standins import Scheduler32
 from tests.waiting import PATIENCE_S
 

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from engines.control.inside_path import INSIDE, plugin_environment
-from engines.inside.trimtab_inside import hooks, log, server, sockets
+from engines.inside.trimtab_inside.common import log
+from engines.inside.trimtab_inside.live_knobs import hooks
+from engines.inside.trimtab_inside.private_socket import server, sockets
 from tests.unit.inside.inside_standins import Request, Scheduler08, Scheduler32
 
 
@@ -73,7 +75,7 @@ def test_the_newest_scheduler_of_a_process_is_controlled() -> None:
 
 
 def _change(value: int) -> Any:
-    from engines.inside.trimtab_inside.board import Request as Asked
+    from engines.inside.trimtab_inside.live_knobs.board import Request as Asked
 
     return Asked(f"change to {value}", "max_num_seqs", value, "me")
 

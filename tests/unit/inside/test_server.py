@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from engines.inside.trimtab_inside import server as server_module
-from engines.inside.trimtab_inside.protocol import LONGEST_LINE
-from engines.inside.trimtab_inside.server import MOST_CONNECTIONS, Server
+from engines.inside.trimtab_inside.private_socket import server as server_module
+from engines.inside.trimtab_inside.private_socket.protocol import LONGEST_LINE
+from engines.inside.trimtab_inside.private_socket.server import MOST_CONNECTIONS, Server
 from tests.unit.inside.inside_standins import Request, Scheduler32, start_server
 from tests.waiting import PATIENCE_S, HeldClock, wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.control.client import socket_path
-from engines.inside.trimtab_inside import sockets
+from engines.inside.trimtab_inside.private_socket import sockets
 
 DEAD_PID = 2**22 + 1
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.metrics import Sample
+from engines.metrics_page import Sample
 from engines.recording.accumulate import Accumulator, Scrape, longest_gap_us
-from engines.recording.active import ActiveTime
+from engines.recording.busy_time import ActiveTime
 from engines.recording.continuity import continues, lost, restarted, same_start
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
-from store.reading import (
+from store.reading_columns import (
     COUNTERS,
     CUMULATIVE_VALUES,
     HISTOGRAMS,

@@ -15,7 +15,7 @@ import pytest
 from engines.devices.host_device import host_device
 from engines.engine_info import EngineInfo
 from engines.host import procfs
-from engines.metrics import Sample, read
+from engines.metrics_page import Sample, read
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.held_devices import HeldDevices
 from engines.recording.ledger_writes import (

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from engines.metrics import Sample
+from engines.metrics_page import Sample
 from engines.recording.device_time import DeviceSample
 from engines.recording.sampler import PATIENCE, Run, Sampler, next_instant
-from store.reading import DeviceReading, Reading
+from store.reading_columns import DeviceReading, Reading
 from tests.servers import REAL_PAGE, Server, hangs, reply, says, serving
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.launch.launch import AS_STARTED, Launch
-from engines.supervision.order import Order
 from engines.supervisor.common.memory import Memory, from_line, to_line
+from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
 
 

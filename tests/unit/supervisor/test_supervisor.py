@@ -22,15 +22,15 @@ from engines.launch.prepare import prepare
 from engines.provision.places import log_file
 from engines.serving import registry
 from engines.serving.started import Started
-from engines.supervision import client
-from engines.supervision.order import Order
 from engines.supervisor import start
 from engines.supervisor.__main__ import write_memory
 from engines.supervisor.common.backoff import PAUSES_S, STABLE_S, Backoff
 from engines.supervisor.common.memory import Memory
-from engines.supervisor.life.life import Life
 from engines.supervisor.life.recovering import recover
+from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import Recovering
+from engines.supervisor_client import client
+from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
 from store.errors import BadInput, NotAchieved
 from store.ledger.connection import Ledger

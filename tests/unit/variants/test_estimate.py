@@ -9,11 +9,11 @@ import pytest
 from engines.engine_info import EngineInfo
 from engines.host import memory as host_module
 from engines.host.memory import host_memory, private_bytes
+from engines.variants.checkpoint.weights import Weights
 from engines.variants.estimates import Estimate, estimate
 from engines.variants.needs import GIB, OVERHEAD, needs
 from engines.variants.room import Room
 from engines.variants.variant import Variant
-from engines.variants.weights import Weights
 from tests.fakes.engine_trees import fake_engine
 from tests.unit.devices.test_gpus import H200, Driver, driver, library  # noqa: F401
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.command.flags import cut, flag_name, joined, last_value
+from engines.command_line.flags import cut, flag_name, joined, last_value
 from engines.variants.merge import merged_arguments
 from engines.variants.variant import Variant
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engines.provision.environment import made_models
-from engines.variants.quantisation import describe
-from engines.variants.weights import read_weights
+from engines.variants.checkpoint.quantisation import describe
+from engines.variants.checkpoint.weights import read_weights
 from tests.unit.variants.model_files import INT4, LLAMA, write_model, write_tensors
 
 

@@ -1,0 +1,1 @@
+"""Commands that keep windows under a name and compare two of them."""

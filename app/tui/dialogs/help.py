@@ -1,0 +1,49 @@
+"""The help: keys out of the key table, and what the figures mean."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from app.tui.dialogs.dialog import Dialog, table
+from app.tui.drawing.figures import MISSING
+from app.tui.drawing.lines import Line, Span, pad
+from app.tui.keys.keymap import key_table
+
+_KEY_WIDTH = 9
+_FIGURES = (
+    ("cost/request", "what the engine's GPUs (or host) cost ÷ requests finished"),
+    ("cache hit rate", "prompt tokens answered from the prefix cache ÷ prompt tokens"),
+    ("TTFT p95", "time to first token that 95 % of requests stay under"),
+    ("active", "part of the time with a request in flight"),
+    ("interval", "95 %, from blocks of 10 s before and after the change"),
+    (MISSING, "not known; never 0"),
+)
+
+
+class HelpDialog(Dialog[None]):
+    """Keys and figures; any of escape, ?, q closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,q", "leave", "Close", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """One table in a box that scrolls where the terminal is small."""
+        with VerticalScroll(id="box"):
+            yield table(help_lines())
+
+
+def help_lines() -> list[Line]:
+    """The keys, then the figures."""
+    blank: Line = ()
+    lines: list[Line] = [(Span("Keys", "strong"),)]
+    for shown, description in key_table():
+        lines.append((Span(pad(shown, _KEY_WIDTH), "primary"), Span(description)))
+    lines += [blank, (Span("Figures", "strong"),)]
+    for word, meaning in _FIGURES:
+        lines.append((Span(pad(word, 16), "quiet"), Span(meaning)))
+    return lines

@@ -1,0 +1,1 @@
+"""What every screen that draws frames shares."""

@@ -1,0 +1,1 @@
+"""The main screen: one engine, its figures, knobs and last impact."""

@@ -1,0 +1,1 @@
+"""What a vLLM command line says."""

@@ -1,0 +1,51 @@
+"""What an engine was told on its command line, as far as attaching to it needs that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engines.command_line.flags import last_value, names_of
+
+DEFAULT_PORT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchArguments:
+    """The part of `vllm serve`'s arguments that says where and as what it serves.
+
+    `model` is None where it is not on the command line (a `--config` file, or the default model);
+    `served_name` is what clients call it.
+    """
+
+    model: str | None
+    served_name: str | None
+    port: int | None
+    root_path: str
+    unix_socket: str | None
+    tls: bool
+    headless: bool
+
+    @property
+    def shown_model(self) -> str | None:
+        """The model as clients name it, so far as the command line tells."""
+        return self.served_name or self.model
+
+
+def read_arguments(launch: Sequence[str]) -> LaunchArguments:
+    """Read the arguments that follow `vllm serve`.
+
+    Flags are taken in each form vLLM takes them: `--flag value`, `--flag=value`, dashes or
+    underscores; the last one given wins.
+    """
+    positional = launch[0] if launch and not launch[0].startswith("-") else None
+    port = last_value(launch, "port")
+    return LaunchArguments(
+        model=positional or last_value(launch, "model"),
+        served_name=last_value(launch, "served-model-name"),
+        port=int(port) if port and port.isascii() and port.isdigit() else None,
+        root_path=(last_value(launch, "root-path") or "").rstrip("/"),
+        unix_socket=last_value(launch, "uds"),
+        tls=any(last_value(launch, flag) for flag in ("ssl-keyfile", "ssl-certfile")),
+        headless="headless" in names_of(launch),
+    )

@@ -1,0 +1,76 @@
+"""Client of an API server's front: whether it takes connections, and the address it takes from."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.control.channel import Channel
+from engines.control.wire import strange, text, whole
+from engines.inside.trimtab_inside.private_socket.sockets import directory
+
+
+@dataclass(frozen=True, slots=True)
+class FrontState:
+    """`connections` are those from the public address; `in_flight` of them wait for an answer."""
+
+    accepting: bool
+    connections: int
+    in_flight: int
+
+
+def front_path(pid: int, uid: int) -> Path:
+    """Where the API server `pid` run by `uid` is asked, if a supervisor gave it its address."""
+    return directory(uid) / f"{pid}-front.sock"
+
+
+class Front:
+    """Speaks to one API server; raises as `Channel.ask` does."""
+
+    def __init__(self, path: Path) -> None:
+        self._channel = _WithDescriptors(path)
+
+    def http_path(self) -> Path:
+        """The Unix socket on which this very engine answers HTTP."""
+        return Path(text(self._channel.ask({"op": "hello"}), "http"))
+
+    def state(self) -> FrontState:
+        """What it does now."""
+        return _state(self._channel.ask({"op": "state"}))
+
+    def open(self) -> FrontState:
+        """Take connections from the public address."""
+        return _state(self._channel.ask({"op": "open"}))
+
+    def close(self) -> FrontState:
+        """Take no more; what runs goes on, and is told to come back by a new connection."""
+        return _state(self._channel.ask({"op": "close"}))
+
+    def listener(self) -> socket.socket:
+        """A copy of the public listening socket, for whoever is to own it from now on."""
+        self._channel.ask({"op": "listener"})
+        if not self._channel.descriptors:
+            raise strange("listener")
+        return socket.socket(fileno=self._channel.descriptors.pop(0))
+
+
+class _WithDescriptors(Channel):
+    """A channel that keeps the descriptors which come with an answer."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.descriptors: list[int] = []
+
+    def _receive(self, channel: socket.socket) -> bytes:
+        data, found, _, _ = socket.recv_fds(channel, 1 << 16, 1)
+        self.descriptors += found
+        return data
+
+
+def _state(reply: Mapping[str, Any]) -> FrontState:
+    return FrontState(
+        reply.get("accepting") is True, whole(reply, "connections"), whole(reply, "in_flight")
+    )

@@ -1,0 +1,1 @@
+"""In the scheduler's process: the knobs, their changes, and the hooks into vLLM."""

@@ -1,0 +1,1 @@
+"""A process's private socket: where it lies, how it is served, what is spoken on it."""

@@ -1,0 +1,243 @@
+"""One thread that serves the socket of this process. It sleeps until somebody speaks.
+
+Everything about it is bounded: connections, length of a line, what may wait to be sent, and how
+long a connection may be silent. One request is answered before the next is read, so a client that
+does not read cannot make this process keep its answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import threading
+import time
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Protocol
+
+from ..common.log import say_once
+from .protocol import LONGEST_LINE, encode, failure
+from .sockets import directory, listen, peer_uid, prepare_directory, sweep
+
+MOST_CONNECTIONS = 16
+SILENCE_S = 5.0
+RETRY_S = 0.1
+PATIENCE_S = 0.5
+"""A connection silent for this long makes room when all places are taken."""
+
+_current: dict[str, Server] = {}
+
+
+class Desk(Protocol):
+    """What answers on a socket."""
+
+    def answer(self, line: bytes, received: float) -> tuple[bytes, tuple[int, ...]]:
+        """The answer to one line, and the descriptors that go with it."""
+
+    def tick(self) -> float | None:
+        """Do what is due; seconds until it is needed again, or None."""
+
+    def release(self) -> None:
+        """Nobody will ask any more."""
+
+
+def replace_server(role: str, desk: Desk, home: Path | None = None) -> Server:
+    """This process's server of a role, listening but not yet started.
+
+    A process has one socket a role. Where a second scheduler is constructed in it, the newest one
+    is controlled and the one before gets its start values back.
+    """
+    before = _current.pop(role, None)
+    if before is not None:
+        before.stop()
+    path = own_path(f"{role}.sock", home)
+    server = _current[role] = Server(path, desk)
+    return server
+
+
+def own_path(ending: str, home: Path | None = None) -> Path:
+    """Where this process puts a socket; it is removed when the process ends in good order."""
+    home = directory(os.geteuid()) if home is None else home
+    prepare_directory(home)
+    sweep(home)
+    path = home / f"{os.getpid()}{ending}"
+    Finalize(None, path.unlink, kwargs={"missing_ok": True}, exitpriority=1)
+    return path
+
+
+class _Connection:
+    """A client: what it has sent and not been answered, what is still to be sent to it."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.channel = channel
+        self.inbox = b""
+        self.outbox = b""
+        self.descriptors: tuple[int, ...] = ()
+        self.heard = time.monotonic()
+        self.ending = False
+
+
+class Server:
+    """Serves `desk` on a listening socket at `path`."""
+
+    def __init__(self, path: Path, desk: Desk) -> None:
+        self.path = path
+        self._desk = desk
+        self._listener = listen(path)
+        self._wake_reader, self._wake_writer = os.pipe()
+        self._selector = selectors.DefaultSelector()
+        self._connections: dict[int, _Connection] = {}
+        self._stopping = False
+        self._closed = False
+        self._closing = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="trimtab", daemon=True)
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving, put the start values back, remove the socket."""
+        self._stopping = True
+        if self._thread.is_alive():
+            with self._closing:
+                # Of its own accord it may have ended in between: the number can be another file's.
+                if not self._closed:
+                    os.write(self._wake_writer, b"x")
+            self._thread.join(timeout=2)
+        else:
+            self._close()
+
+    def _run(self) -> None:
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        try:
+            while not self._stopping:
+                self._turn()
+        except Exception as error:
+            say_once("has stopped listening", error)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        for connection in list(self._connections.values()):
+            self._drop(connection)
+        self._selector.close()
+        self._listener.close()
+        os.close(self._wake_reader)
+        os.close(self._wake_writer)
+        self.path.unlink(missing_ok=True)
+        self._desk.release()
+
+    def _turn(self) -> None:
+        events = self._selector.select(self._patience())
+        received = time.monotonic()
+        for key, mask in events:
+            if key.fileobj is self._listener:
+                self._accept()
+            elif key.data is not None and key.fd in self._connections:
+                self._serve(key.data, mask, received)
+        for connection in list(self._connections.values()):
+            if received - connection.heard > SILENCE_S:
+                self._drop(connection)
+
+    def _patience(self) -> float | None:
+        """Seconds until a lease, a held change or a silent connection runs out."""
+        waits = [self._desk.tick()]
+        now = time.monotonic()
+        waits += [c.heard + SILENCE_S - now for c in self._connections.values()]
+        known = [wait for wait in waits if wait is not None]
+        return max(0.0, min(known)) + 0.001 if known else None
+
+    def _accept(self) -> None:
+        try:
+            channel, _ = self._listener.accept()
+        except OSError:
+            time.sleep(RETRY_S)
+            return
+        channel.setblocking(False)
+        if peer_uid(channel) not in (os.geteuid(), 0):
+            channel.close()
+            return
+        if len(self._connections) >= MOST_CONNECTIONS and not self._make_room():
+            _send_last(channel, encode(failure("busy", "too many connections, try again")))
+            return
+        connection = _Connection(channel)
+        self._connections[channel.fileno()] = connection
+        self._selector.register(channel, selectors.EVENT_READ, connection)
+
+    def _make_room(self) -> bool:
+        oldest = min(self._connections.values(), key=lambda connection: connection.heard)
+        if time.monotonic() - oldest.heard < PATIENCE_S:
+            return False
+        self._drop(oldest)
+        return True
+
+    def _serve(self, connection: _Connection, mask: int, received: float) -> None:
+        try:
+            if mask & selectors.EVENT_READ:
+                self._read(connection, received)
+            else:
+                self._write(connection)
+            self._answer(connection, received)
+        except OSError:
+            connection.ending, connection.outbox = True, b""
+        if connection.ending and not connection.outbox:
+            self._drop(connection)
+            return
+        wanted = selectors.EVENT_WRITE if connection.outbox else selectors.EVENT_READ
+        self._selector.modify(connection.channel, wanted, connection)
+
+    def _read(self, connection: _Connection, received: float) -> None:
+        data = connection.channel.recv(LONGEST_LINE)
+        if not data:
+            connection.ending = True
+            return
+        connection.inbox += data
+        if b"\n" in data:
+            connection.heard = received
+
+    def _answer(self, connection: _Connection, received: float) -> None:
+        while connection.inbox and not connection.outbox:
+            line, newline, rest = connection.inbox.partition(b"\n")
+            if len(line) > LONGEST_LINE:
+                text = f"a line has at most {LONGEST_LINE} bytes"
+                connection.outbox, rest = encode(failure("long", text)), b""
+                connection.ending = True
+            elif newline:
+                connection.outbox, connection.descriptors = self._desk.answer(line, received)
+            else:
+                return
+            connection.inbox = rest
+            self._write(connection)
+
+    def _write(self, connection: _Connection) -> None:
+        try:
+            sent = _send(connection)
+        except BlockingIOError:
+            return
+        connection.outbox = connection.outbox[sent:]
+        connection.descriptors = ()
+
+    def _drop(self, connection: _Connection) -> None:
+        self._connections.pop(connection.channel.fileno(), None)
+        self._selector.unregister(connection.channel)
+        connection.channel.close()
+
+
+def _send(connection: _Connection) -> int:
+    if connection.descriptors:
+        return socket.send_fds(connection.channel, [connection.outbox], connection.descriptors)
+    return connection.channel.send(connection.outbox)
+
+
+def _send_last(channel: socket.socket, line: bytes) -> None:
+    with contextlib.suppress(OSError):
+        channel.send(line)
+    channel.close()

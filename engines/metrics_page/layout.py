@@ -1,0 +1,183 @@
+"""Where on a page each number of a reading stands.
+
+From scrape to scrape an engine's page has the same series in the same order, so this is worked out
+once and used until the series change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engines.metrics_page import vllm_names as names
+from engines.metrics_page.buckets import HistogramLayout, layout_of
+from engines.metrics_page.errors import NotMetrics
+from engines.metrics_page.parse import Series
+from store.foreign_text import printable
+from store.reading_columns import Bounds
+
+Indices = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Indices into the values of a page by our names; `scale` turns a count of blocks into tokens
+    (None where it cannot)."""
+
+    counters: Mapping[str, Indices]
+    seconds: Mapping[str, Indices]
+    histograms: Mapping[str, HistogramLayout]
+    bounds: Bounds
+    running: Indices
+    waiting: Indices
+    kv_usage: Indices
+    process_start: Indices
+    scale: Mapping[str, int | None]
+    model: str | None
+    cache_config: Mapping[str, str]
+
+
+def lay_out(series: Sequence[Series], text: str) -> Layout:
+    """The layout of a page with these series; raises `NotMetrics` if what must be there is not."""
+    by_name: dict[str, list[int]] = {}
+    for index, one in enumerate(series):
+        by_name.setdefault(one.name, []).append(index)
+    _require(series, by_name, text)
+    counters = _pick(names.COUNTERS, by_name)
+    counters |= _finished(series, by_name)
+    counters |= _lazy(series, by_name, text)
+    config = _cache_config(series, by_name)
+    scale = _scale(counters, series, text, config)
+    if "cached_prompt_tokens" not in counters and "prefix_hits" in counters:
+        counters["cached_prompt_tokens"] = counters["prefix_hits"]
+        if "prefix_hits" in scale:
+            scale["cached_prompt_tokens"] = scale["prefix_hits"]
+    histograms = _histograms(series)
+    return Layout(
+        counters=counters,
+        seconds=_pick(names.SECONDS, by_name),
+        histograms=histograms,
+        bounds=Bounds({name: layout.bounds for name, layout in histograms.items()}),
+        running=_first(names.RUNNING, by_name),
+        waiting=_first(names.WAITING, by_name),
+        kv_usage=_first(names.KV_USAGE, by_name),
+        process_start=_first((names.PROCESS_START,), by_name)[:1],
+        scale=scale,
+        model=_model(series),
+        cache_config=config,
+    )
+
+
+def _require(series: Sequence[Series], by_name: Mapping[str, list[int]], text: str) -> None:
+    if len(set(series)) != len(series):
+        raise NotMetrics("the page has a series twice")
+    for name in names.REQUIRED:
+        if not _first(names.COUNTERS[name], by_name):
+            if "\nvllm:" not in text and not text.startswith("vllm:"):
+                raise NotMetrics("a page of metrics, but not of vLLM's")
+            raise NotMetrics(f"the page is not whole: no {names.COUNTERS[name][0]}")
+    if not _first([f"{name}_count" for name in names.REQUIRED_HISTOGRAM], by_name):
+        raise NotMetrics(f"the page is not whole: no {names.REQUIRED_HISTOGRAM[0]}")
+
+
+def _first(candidates: Sequence[str], by_name: Mapping[str, list[int]]) -> Indices:
+    for candidate in candidates:
+        if candidate in by_name:
+            return tuple(by_name[candidate])
+    return ()
+
+
+def _pick(
+    table: Mapping[str, tuple[str, ...]], by_name: Mapping[str, list[int]]
+) -> dict[str, Indices]:
+    found = ((ours, _first(candidates, by_name)) for ours, candidates in table.items())
+    return {ours: indices for ours, indices in found if indices}
+
+
+def _finished(series: Sequence[Series], by_name: Mapping[str, list[int]]) -> dict[str, Indices]:
+    """Finished requests by reason; a reason without a series has not happened."""
+    if names.FINISHED not in by_name:
+        return {}
+    counters: dict[str, list[int]] = {
+        f"requests_{reason}": [] for reason in (*names.FINISHED_REASONS, "other")
+    }
+    for index in by_name[names.FINISHED]:
+        reason = series[index].label(names.FINISHED_LABEL)
+        counters[f"requests_{reason if reason in names.FINISHED_REASONS else 'other'}"].append(
+            index
+        )
+    return {ours: tuple(indices) for ours, indices in counters.items()}
+
+
+def _lazy(
+    series: Sequence[Series], by_name: Mapping[str, list[int]], text: str
+) -> dict[str, Indices]:
+    """Counters whose series appear with their first event: none of an announced one means 0."""
+    counters: dict[str, Indices] = {}
+    if _announced(names.REJECTIONS, by_name, text):
+        counters["admission_rejections"] = tuple(by_name.get(names.REJECTIONS, ()))
+    if _announced(names.HTTP_REQUESTS, by_name, text):
+        counters["http_5xx"] = tuple(
+            index
+            for index in by_name.get(names.HTTP_REQUESTS, ())
+            if (series[index].label("status") or "").startswith("5")
+        )
+    return counters
+
+
+def _announced(name: str, by_name: Mapping[str, list[int]], text: str) -> bool:
+    """Whether the page speaks of a family.
+
+    A TYPE line that ends the page may have been cut off from its series, and does not count.
+    """
+    if name in by_name:
+        return True
+    at = text.find(f"\n# TYPE {name} ")
+    return at >= 0 and text.find("\n", at + 1) < len(text.rstrip()) - 1
+
+
+def _histograms(series: Sequence[Series]) -> dict[str, HistogramLayout]:
+    found: dict[str, HistogramLayout] = {}
+    for ours, candidates in names.HISTOGRAMS.items():
+        for candidate in candidates:
+            layout = layout_of(candidate, series)
+            if layout is not None:
+                found[ours] = layout
+                break
+    return found
+
+
+def _scale(
+    counters: Mapping[str, Indices],
+    series: Sequence[Series],
+    text: str,
+    config: Mapping[str, str],
+) -> dict[str, int | None]:
+    """Tokens per unit of the counters whose HELP says that they count blocks."""
+    scale: dict[str, int | None] = {}
+    for ours in names.PREFIX_COUNTERS:
+        if ours not in counters:
+            continue
+        start = text.find(f"# HELP {series[counters[ours][0]].name} ")
+        line = text[start : text.find("\n", start)] if start >= 0 else ""
+        if "blocks" in line:
+            size = config.get("block_size", "")
+            scale[ours] = int(size) if size.isascii() and size.isdigit() else None
+    return scale
+
+
+def _model(series: Sequence[Series]) -> str | None:
+    models = {label for one in series if (label := one.label("model_name"))}
+    return printable(", ".join(sorted(models))) if models else None
+
+
+def _cache_config(series: Sequence[Series], by_name: Mapping[str, list[int]]) -> dict[str, str]:
+    """The labels of the first engine's configuration; the engines of one server are alike."""
+    indices = by_name.get(names.CACHE_CONFIG)
+    if not indices:
+        return {}
+    return {
+        printable(key): printable(value)
+        for key, value in series[indices[0]].labels
+        if key not in names.NOT_CONFIG
+    }

@@ -1,0 +1,43 @@
+"""Numbers of a page made into the integers of the ledger; what cannot be true is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engines.metrics_page.errors import NotMetrics
+
+LARGEST = 2**63 - 1
+"""SQLite's largest integer."""
+
+
+def whole(values: Sequence[float], indices: Iterable[int], name: str) -> int:
+    """The sum of some values that must be whole numbers from 0 up."""
+    total = 0
+    for index in indices:
+        value = values[index]
+        if not (value >= 0 and value.is_integer()):
+            raise NotMetrics(f"{name} is {value:g}, not a count")
+        total += int(value)
+    return _in_range(total, name)
+
+
+def microseconds(values: Sequence[float], indices: Iterable[int], name: str) -> int:
+    """The sum of some values in seconds, which must not be negative, in microseconds."""
+    total = sum(values[index] for index in indices)
+    if not 0 <= total <= LARGEST / 1_000_000:
+        raise NotMetrics(f"{name} is {total:g} seconds")
+    return _in_range(round(total * 1_000_000), name)
+
+
+def fraction(values: Sequence[float], indices: Sequence[int], name: str) -> float:
+    """The mean of some values that must lie in 0..1."""
+    mean = sum(values[index] for index in indices) / len(indices)
+    if not 0 <= mean <= 1:
+        raise NotMetrics(f"{name} is {mean:g}, not a fraction")
+    return mean
+
+
+def _in_range(number: int, name: str) -> int:
+    if number > LARGEST:
+        raise NotMetrics(f"{name} is too large")
+    return number

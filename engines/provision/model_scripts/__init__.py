@@ -1,0 +1,1 @@
+"""Scripts run by the engine environment's Python, which has the libraries that models need."""

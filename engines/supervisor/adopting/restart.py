@@ -1,0 +1,250 @@
+"""The restart of an engine under a supervisor, done by the supervisor with nobody watching.
+
+The engine takes no more, finishes, ends; the same command starts again with the plugin, and
+inherits the address. One that does not become healthy in time ends, and the old command runs again
+by itself, as it did before: then there is nothing to supervise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from engines.host import lifetime, procfs
+from engines.host.ending import end_processes, those_alive
+from engines.launch.launch import Launch
+from engines.launch.spawn import spawn
+from engines.provision.places import log_file
+from engines.serving import registry, stopping
+from engines.serving.started import Started, started_as
+from engines.serving.startup import Phase, wait_healthy
+from engines.supervisor.adopting.conditions import Conditions, conditions_from_json
+from engines.supervisor.adopting.connections import Load, drain
+from engines.supervisor.adopting.sockets import Held, Taken, open_after, open_beside, prefer
+from engines.supervisor_client.adoption_report import DONE, GIVEN_BACK, LOST, AdoptionReport
+from store.errors import NotAchieved, TrimtabError
+from store.reports.step_line import StepLine
+
+GRACE_S = 20.0
+_POLL_S = 0.1
+
+Say = Callable[[str, str], None]
+"""Told a step and a line about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionOrder:
+    """The order to adopt the engine `pid`. `environ` is the one that it was started with,
+    `drain_s` and `start_s` the limits in seconds of its end and of the new one's start."""
+
+    pid: int
+    start_ticks: int
+    environ: Mapping[str, str] = field(repr=False)
+    conditions: Conditions
+    held: Held
+    drain_s: float
+    start_s: float
+
+
+def order_from_json(told: Mapping[str, Any]) -> AdoptionOrder:
+    """What `dataclasses.asdict` and JSON made of one."""
+    held, conditions = dict(told["held"]), told["conditions"]
+    return AdoptionOrder(
+        **{
+            **told,
+            "held": Held(**held | {"pids": tuple(held["pids"])}),
+            "conditions": conditions_from_json(conditions),
+        }
+    )
+
+
+class Adoption:
+    """The adoption of one engine, for `launch`; `report` tells of it, also while it runs."""
+
+    def __init__(self, order: AdoptionOrder, taken: Taken, launch: Launch) -> None:
+        self.order = order
+        self._taken = taken
+        self._began = time.monotonic()
+        self._closed_at: float | None = None
+        self._say_to: Say | None = None
+        self.report = AdoptionReport(launch.name, launch.url, taken.way)
+
+    def run(self, launch: Launch, say: Say) -> Started | None:
+        """Do it; the engine, or None where the old command runs again by itself."""
+        self._say_to = say
+        started = self._started_before(launch)
+        try:
+            if started is None:
+                self._end_old(launch)
+                started = spawn(launch, self._taken.listener)
+                self._say("start", f"process {started.pid}, its log is {started.log_path}")
+            self._wait(started)
+        except TrimtabError as error:
+            self._give_back(launch, " · ".join(filter(None, (error.what, error.meaning))))
+            return None
+        self._tell(pid=started.pid)
+        self._finish(DONE, "")
+        return started
+
+    def _started_before(self, launch: Launch) -> Started | None:
+        """What a supervisor before this one had started, which was killed."""
+        one = registry.find_serving(launch.name)
+        if one is None:
+            return None
+        self._say("start", f"process {one.pid} was started by a supervisor that was killed")
+        return started_as(one, log_only=launch.log_only)
+
+    def _end_old(self, launch: Launch) -> None:
+        order = self.order
+        with Load(launch.url) as load:
+            if self._taken.way == "beside":
+                load.in_flight()  # makes the connection, while the engine still takes any
+                self._divert()
+                self._closed_at = time.monotonic()
+                self._say("drain", f"process {order.pid} finishes what it has; others wait")
+            else:
+                self._say("drain", f"process {order.pid} still takes connections while it finishes")
+            drained = drain(order.held, load, order.drain_s, alive=self._old_lives, tell=_nobody)
+        self._tell(cut=drained.cut)
+        if drained.cut != 0:
+            count = "what had not ended" if drained.cut is None else f"{drained.cut} requests"
+            self._say("drain", f"{count} after {order.drain_s:g} s: cut")
+        self._say("stop", f"ending process {order.pid}")
+        _end(order.pid, order.start_ticks)
+        if self._taken.way == "after":
+            self._listen_after()
+        prefer(self._taken.listener, 0)
+
+    def _divert(self) -> None:
+        try:
+            open_beside(self._taken.listener)
+        except OSError as error:
+            why = error.strerror or ""
+            raise NotAchieved("connections cannot be kept from the engine", why) from None
+
+    def _listen_after(self) -> None:
+        until = time.monotonic() + GRACE_S
+        self._closed_at = time.monotonic()
+        while True:
+            try:
+                open_after(self._taken.listener, self.order.held)
+            except OSError as error:
+                if time.monotonic() >= until:
+                    why = error.strerror or ""
+                    raise NotAchieved("the address is not free", why) from None
+                time.sleep(_POLL_S)
+            else:
+                return
+
+    def _old_lives(self) -> bool:
+        return lifetime.is_alive(self.order.pid, self.order.start_ticks)
+
+    def _wait(self, started: Started) -> None:
+        said: list[str] = []
+
+        def report(phase: Phase) -> None:
+            if phase.text not in said:
+                said.append(phase.text)
+                self._say("start", phase.text)
+
+        wait_healthy(started, self.order.start_s, report)
+        if self._closed_at is not None:
+            self._tell(waited_s=round(time.monotonic() - self._closed_at, 1))
+
+    def _give_back(self, launch: Launch, reason: str) -> None:
+        """Let the old command run by itself, without the plugin: that may be the cause."""
+        if self._old_lives():
+            self._shut()
+            self._finish(GIVEN_BACK, f"{reason}; process {self.order.pid} serves on")
+            return
+        self._say("go back", f"{reason}; starting the old command again, without the plugin")
+        with contextlib.suppress(TrimtabError):
+            stopping.stop(launch.name, drain_s=0)
+        registry.forget(launch.name)
+        self._shut()
+        log = log_file(launch.name)
+        try:
+            pid = _run_alone(launch, self.order.environ, log)
+        except OSError as error:
+            why = f"{reason}; and the old command could not be started: {error.strerror}"
+            self._finish(LOST, why)
+            return
+        self._tell(pid=pid)
+        self._say("go back", f"process {pid}, its log is {log}")
+        if self._answers(pid, launch):
+            self._finish(GIVEN_BACK, reason)
+        else:
+            self._finish(LOST, f"{reason}; and the old command does not answer either: see {log}")
+
+    def _shut(self) -> None:
+        """Listen no more; the keeper's copy stays bound, which does not keep others from it."""
+        with contextlib.suppress(OSError):
+            self._taken.listener.shutdown(socket.SHUT_RDWR)
+
+    def _answers(self, pid: int, launch: Launch) -> bool:
+        ticks = lifetime.start_ticks(pid) or 0
+        started = Started(
+            launch.name, pid, ticks, launch.url, log_file(launch.name), launch.log_only
+        )
+        try:
+            wait_healthy(started, self.order.start_s)
+        except TrimtabError:
+            return False
+        return True
+
+    def _say(self, step: str, text: str) -> None:
+        at_s = round(time.monotonic() - self._began, 1)
+        self._tell(steps=(*self.report.steps, StepLine(at_s, step, text)))
+        if self._say_to is not None:
+            self._say_to(step, text)
+
+    def _finish(self, outcome: str, reason: str) -> None:
+        self._say(outcome, reason or "it serves under a supervisor of its own")
+        took_s = round(time.monotonic() - self._began, 1)
+        self._tell(reason=reason, took_s=took_s, outcome=outcome)
+
+    def _tell(self, **changed: Any) -> None:
+        self.report = replace(self.report, **changed)
+
+
+def _nobody(_: str) -> None:
+    pass
+
+
+def _end(pid: int, ticks: int) -> None:
+    """SIGTERM to the engine, SIGKILL to those of its processes that outlive `GRACE_S`.
+
+    It may share its session with the shell that started it, so only what is below it is ended.
+    """
+    below = (one.pid for one in procfs.descendants(pid, procfs.processes()))
+    members = {one: began for one in below if (began := lifetime.start_ticks(one)) is not None}
+    members[pid] = ticks
+    end_processes({pid: ticks}, lambda: those_alive(members), grace_s=GRACE_S, gone_s=GRACE_S)
+    if those_alive(members):
+        raise NotAchieved(f"PID {pid} will not go", "the kernel holds it")
+
+
+def _run_alone(launch: Launch, environ: Mapping[str, str], log: Path) -> int:
+    """Start the old command in a session of its own; raises OSError."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        process = subprocess.Popen(
+            launch.command,
+            cwd=launch.directory,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    lifetime.adopt_child(process)
+    return process.pid

@@ -1,0 +1,61 @@
+"""What is answered on a supervisor's socket."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from engines.inside.trimtab_inside.private_socket.protocol import PROTOCOL, BadRequest, reply_to
+from engines.supervisor.life.supervisor import Supervisor
+from engines.supervisor_client.swap_order import Order, order_from_json
+
+
+class SupervisorDesk:
+    """Answers for one supervisor."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._identity = {"protocol": PROTOCOL, "engine": "supervisor", "pid": os.getpid()}
+
+    def answer(self, line: bytes, _received: float) -> tuple[bytes, tuple[int, ...]]:
+        """The answer to one line; no descriptors."""
+        return reply_to(line, self._identity, self._do), ()
+
+    def tick(self) -> float | None:
+        """Nothing is ever due."""
+        return None
+
+    def release(self) -> None:
+        """There is nothing to give back."""
+
+    def _do(self, message: dict[str, Any]) -> dict[str, Any]:
+        op = message.get("op")
+        if op == "hello":
+            return {}
+        if op == "status":
+            return self._supervisor.status().to_json()
+        if op == "stop":
+            self._supervisor.ask_stop(_seconds(message.get("drain_s")))
+            return {}
+        if op == "swap":
+            self._supervisor.ask_swap(_order(message.get("order")))
+            return {}
+        if op == "call off":
+            self._supervisor.ask_call_off()
+            return {}
+        raise BadRequest("op", "ops are hello, status, stop, swap, call off")
+
+
+def _order(written: Any) -> Order:
+    try:
+        return order_from_json(written)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRequest("order", f"no order: {type(error).__name__}: {error}"[:200]) from None
+
+
+def _seconds(value: Any) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise BadRequest("drain_s", "drain_s is a number of seconds")
+    return float(value)

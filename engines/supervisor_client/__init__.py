@@ -1,0 +1,1 @@
+"""Asking a supervisor from another process: its status, an order, and the answers as values."""

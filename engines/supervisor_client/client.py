@@ -1,0 +1,152 @@
+"""Asking the supervisor of an engine: what it does, a swap, a stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from engines.control.channel import Channel
+from engines.control.wire import ControlLost, ControlRefused
+from engines.inside.trimtab_inside.private_socket.sockets import directory
+from engines.provision.places import log_file
+from engines.serving import names, registry, stopping
+from engines.supervisor_client.status import SupervisorStatus
+from engines.supervisor_client.swap_order import Order
+from store.errors import NotAchieved
+from store.reports.swap import RUNNING, SwapReport
+
+BEGIN_S = 20.0
+NOTICE_S = 2.0
+NOT_NOW, STALE = "not now", "stale"
+"""The words of a supervisor that refuses: it may later, or never for this plan."""
+_POLL_S = 0.1
+_SILENT = 50
+
+
+def socket_of(name: str) -> Path:
+    """Where the supervisor of the engine of this name is asked by its own user."""
+    return directory(os.geteuid()) / f"supervisor-{name}.sock"
+
+
+def status(name: str) -> SupervisorStatus | None:
+    """What the supervisor of an engine says of itself; None where there is none."""
+    try:
+        return SupervisorStatus.from_json(Channel(socket_of(name)).ask({"op": "status"}))
+    except ControlLost:
+        return None
+
+
+def supervised_as(pid: int | None) -> str | None:
+    """What the supervisor of the engine with this topmost process calls it; None without one.
+
+    Never raises: one that is too busy to answer is one.
+    """
+    name = next((one.name for one in registry.list_serving() if one.pid == pid), None)
+    if name is None:
+        return None
+    with contextlib.suppress(ControlRefused):
+        return None if status(name) is None else name
+    return name
+
+
+def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> SwapReport:
+    """Let the supervisor of an engine swap it, and follow to the end.
+
+    The swap goes on when we are interrupted. Raises `ControlRefused` where it cannot begin now,
+    `NotAchieved` where the supervisor is gone.
+    """
+    begin_swap(name, order)
+    return follow_swap(name, order.id, on_step)
+
+
+def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) -> SwapReport:
+    """Follow a swap that has begun to its end. Raises as `swap` does."""
+    shown, silent = 0, 0
+    while silent < _SILENT:
+        time.sleep(_POLL_S)
+        known = status(name)
+        report = None if known is None else known.swap
+        if report is None or report.id != swap_id:
+            silent += 1
+            continue
+        silent = 0
+        for line in report.steps[shown:]:
+            on_step(line.step, line.text)
+            shown += 1
+        if report.outcome != RUNNING:
+            return report
+    raise NotAchieved(
+        f"the supervisor of {name} was lost during the swap",
+        "another one takes over and goes back to the old engine",
+        f"see {log_file(f'{name}-supervisor')}",
+    )
+
+
+def begin_swap(name: str, order: Order) -> None:
+    """Hand an order over; the supervisor does the rest. Raises `NotAchieved` where it cannot begin
+    now, `ControlLost` where nobody supervises.
+    """
+    # It may notice later than we that its engine serves.
+    until = time.monotonic() + NOTICE_S
+    while True:
+        try:
+            Channel(socket_of(name)).ask({"op": "swap", "order": order.to_json()})
+        except ControlRefused as error:
+            if error.code == STALE:
+                raise NotAchieved(
+                    f"{name} is another engine than the plan was made for",
+                    error.what,
+                    "look at the plan again, and confirm that one",
+                ) from None
+            if error.code != NOT_NOW:
+                raise
+            if time.monotonic() >= until:
+                raise NotAchieved(
+                    f"{name} cannot be swapped now",
+                    error.what,
+                    "trimtab undo calls a running one off",
+                ) from None
+            time.sleep(_POLL_S)
+        else:
+            return
+
+
+def call_off(name: str) -> None:
+    """Let the swap that runs go back, where it has not taken over yet; returns at once.
+
+    Raises `ControlRefused` where none runs.
+    """
+    Channel(socket_of(name)).ask({"op": "call off"})
+
+
+def stop(
+    name: str, *, drain_s: float = stopping.DRAIN_S, on_wait: Callable[[str], None] | None = None
+) -> stopping.Stopped:
+    """End an engine that trimtab started, by its supervisor where it has one.
+
+    As `stopping.stop`, and with a supervisor no request is cut while `drain_s` lasts.
+    """
+    names.check_name(name)
+    found = status(name)
+    if found is None:
+        return stopping.stop(name, drain_s=drain_s, on_wait=on_wait)
+    Channel(socket_of(name)).ask({"op": "stop", "drain_s": drain_s})
+    until = time.monotonic() + drain_s + stopping.GRACE_S + BEGIN_S
+    while time.monotonic() < until:
+        now = status(name)
+        if now is None:
+            break
+        if now.stopped is not None:
+            return replace(now.stopped, name=name, pid=found.pid or 0)
+        if on_wait is not None:
+            on_wait(now.state)
+        time.sleep(_POLL_S)
+    raise NotAchieved(
+        f"{name}'s supervisor did not say how it ended",
+        "",
+        f"see {log_file(f'{name}-supervisor')}",
+    )

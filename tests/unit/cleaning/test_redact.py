@@ -1,0 +1,108 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.cleaning.redact import (
+    is_secret_name,
+    redact_arguments,
+    redact_environment,
+    redact_text,
+)
+
+SECRET = "s3same-0pen"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["--api-key", "--api_key", "--api-k", "--hf-token", "--hf_to", "HF_TOKEN", "OPENAI_API_KEY",
+     "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "--ssl-keyfile-password", "apiKey",
+     "accessToken",
+     "--otlp-headers", "DB_PASSWORD", "client_secret", "X-Amz-Signature"],
+)  # fmt: skip
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["--max-num-batched-tokens", "--tokenizer", "--tokenizer-mode", "--ssl-keyfile", "--max-tokens",
+     "--long-prefill-token-threshold", "--api-server-count", "--port", "--kv-cache-dtype", "-tp",
+     "--return-tokens-as-token-ids", "--enable-prefix-caching", "PYTHONPATH", "VLLM_PLUGINS", "--"],
+)  # fmt: skip
+def test_names_of_settings(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--api-key", SECRET],
+        ["--api-key", "one", SECRET],
+        [f"--api-key={SECRET}"],
+        [f"--api_key={SECRET}"],
+        ["--hf-token", SECRET],
+        [f"--kv-transfer-config.api_key={SECRET}"],
+        ["--kv-transfer-config", json.dumps({"a": [{"password": SECRET}], "b": 1})],
+        ["--kv-transfer-config", "{'password': '" + SECRET + "'}"],
+        ["--x", f'{{"url": "http://u:{SECRET}@h/"}}'],
+        ["--x", f'{{"token": ["{SECRET}"]}}'],
+        [f"redis://user:{SECRET}@host:6379/0"],
+        [f"redis://:pa/ss{SECRET}@host"],
+        [f"https://h/v1?model=x&token={SECRET}&y=1"],
+        [f"HF_TOKEN={SECRET}"],
+        ["-H", f"Authorization: Bearer {SECRET}"],
+        ["--x", f'say \\"api_key\\": \\"{SECRET}\\" now'],
+        ["--x", f'password="a \\" {SECRET}"'],
+        ["--x", f"secret='two words {SECRET}'"],
+    ],
+)
+def test_a_secret_in_any_place_is_hidden(arguments: list[str]) -> None:
+    shown = redact_arguments(["vllm", "serve", "m", *arguments, "--port", "8000"])
+    assert SECRET not in " ".join(shown)
+    assert "***" in " ".join(shown)
+    assert shown[:3] == ("vllm", "serve", "m")
+    assert shown[-2:] == ("--port", "8000")
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["hf_" + "a" * 34, "sk-" + "a1" * 20, "ghp_" + "b" * 36, "AKIA" + "A" * 16, "nvapi-" + "x" * 30,
+     "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl"],
+)  # fmt: skip
+def test_a_token_is_known_by_its_shape(token: str) -> None:
+    assert token not in redact_text(f"--note {token} here")
+
+
+def test_settings_stay_as_they_are() -> None:
+    line = (
+        "python -m vllm.entrypoints.openai.api_server --model org/m --max-num-batched-tokens 2048 "
+        "--tokenizer org/t -tp 2 --long-prefill-token-threshold=512 --chat-template a:b=c "
+        "--otlp-traces-endpoint http://h:4317/v1 --ssl-keyfile /etc/key.pem"
+    )
+    arguments = line.split()
+    assert redact_arguments(arguments) == tuple(arguments)
+
+
+def test_environment() -> None:
+    variables = {"HF_TOKEN": SECRET, "VLLM_API_KEY": "", "HTTP_PROXY": f"http://u:{SECRET}@p:1/"}
+    assert redact_environment(variables) == {
+        "HF_TOKEN": "***",
+        "VLLM_API_KEY": "",
+        "HTTP_PROXY": "http://***@p:1/",
+    }
+
+
+@given(st.lists(st.text(max_size=30), max_size=8))
+def test_any_text_is_taken(arguments: list[str]) -> None:
+    assert len(redact_arguments(arguments)) == len(arguments)
+
+
+@given(st.text(alphabet="abc019-_./+=", min_size=8, max_size=30).filter(lambda t: t[0] != "-"))
+def test_the_value_of_a_secret_flag_never_shows(value: str) -> None:
+    assert redact_arguments(["--api-key", value, f"--hf-token={value}"]) == (
+        "--api-key",
+        "***",
+        "--hf-token=***",
+    )
