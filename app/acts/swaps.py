@@ -34,7 +34,7 @@ DRAIN_S = 60.0
 
 def plan_lines(offer: Offer, engine: EngineInfo, strategy: str) -> list[str]:
     """The plan for a person; `strategy` is the one asked for."""
-    room, chosen = offer.room, _chosen(offer, strategy)
+    room, chosen = offer.room, offer.strategy_for(strategy)
     return [
         f"{engine.name} -> {offer.name}: {offer.started_with}",
         f"memory: {size_text(room.needed)}, {room.verdict}: {room.reason}",
@@ -44,7 +44,7 @@ def plan_lines(offer: Offer, engine: EngineInfo, strategy: str) -> list[str]:
 
 def plan_json(offer: Offer, engine: EngineInfo, strategy: str) -> dict[str, Any]:
     """The plan for a program."""
-    chosen = _chosen(offer, strategy)
+    chosen = offer.strategy_for(strategy)
     start = offer.expected.start(chosen)
     return {
         "engine": engine.name,
@@ -57,10 +57,6 @@ def plan_json(offer: Offer, engine: EngineInfo, strategy: str) -> dict[str, Any]
         "strategy": chosen,
         "expected_start_s": None if start is None else [start.low_s, start.high_s],
     }
-
-
-def _chosen(offer: Offer, strategy: str) -> str:
-    return offer.strategy if strategy == "auto" else strategy
 
 
 def plan_of(engine: EngineInfo, name: str, settings: Settings, ledger: Ledger | None) -> Offer:

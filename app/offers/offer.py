@@ -78,6 +78,10 @@ class Offer:
     variant: Variant | None = field(default=None, repr=False)
     planned_on: str = ""
 
+    def strategy_for(self, asked: str) -> str:
+        """What the strategy that was asked for comes to."""
+        return self.strategy if asked == "auto" else asked
+
     @property
     def started_with(self) -> str:
         """The model and the arguments of its own, in one line."""

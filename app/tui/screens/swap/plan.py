@@ -37,14 +37,9 @@ class Choices:
         return Wanted(offer, self.strategy, self.keep and not offer.back, self.why)
 
 
-def strategy_of(offer: Offer, choices: Choices) -> str:
-    """What the chosen strategy comes to."""
-    return offer.strategy if choices.strategy == "auto" else choices.strategy
-
-
 def plan_lines(offer: Offer, choices: Choices, width: int, *, armed: bool) -> list[Line]:
     """A line or two for each part of the plan; `armed` shows the keys that change it."""
-    strategy = strategy_of(offer, choices)
+    strategy = offer.strategy_for(choices.strategy)
     name = outside(variant_name(offer.name), 80)
     note = f"   {outside(offer.note, 120)}"
     lines: list[Line] = [
@@ -95,7 +90,7 @@ def _strategy(offer: Offer, choices: Choices, *, armed: bool) -> Line:
     """The strategies, the chosen one lit; of `auto` what it comes to."""
     spans = [Span("strategy".ljust(_LABEL), "quiet")]
     if not armed and choices.strategy == "auto":
-        return (*spans, Span(strategy_of(offer, choices)))
+        return (*spans, Span(offer.strategy_for(choices.strategy)))
     for name in STRATEGIES:
         shown = f"auto: {offer.strategy}" if name == "auto" and offer.strategy != "auto" else name
         spans += [Span(f" {shown} ", "cursor" if name == choices.strategy else "quiet"), Span(" ")]
