@@ -49,7 +49,9 @@ class LedgerActions:
             if last is not None and last.knob != VARIANT:
                 return take_back(ledger, engine, last, "")
         life = engine.life
-        if _before(supervised_as(life.pid)) is None:
+        name = supervised_as(life.pid)
+        supervisor = None if name is None else status(name)
+        if supervisor is None or supervisor.before is None:
             raise NotAchieved(f"There is no change of {life.name} to take back", life.reason)
         return None
 
@@ -62,7 +64,7 @@ class LedgerActions:
         except NotAchieved as error:
             refusal = str(error)
         with Ledger.open(self._db, readonly=True) as ledger:
-            found = offers_of(engine, load_settings(), ledger, before=_before(engine.supervisor))
+            found = offers_of(engine, load_settings(), ledger, with_before=True)
         return replace(found, refusal=refusal)
 
     def swap(self, engine_url: str, wanted: Wanted) -> None:
@@ -102,9 +104,3 @@ def handle_shown(shown: RunInfo) -> KnobHandle:
             "it is shown as soon as it has been read",
         )
     return found
-
-
-def _before(supervisor: str | None) -> str | None:
-    """What a swap back would go to, as the supervisor calls it; None where there is nothing."""
-    told = None if supervisor is None else status(supervisor)
-    return None if told is None else told.before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from engines.quality.texts import read_texts
 from engines.serving import names, registry
 from engines.supervisor_client.client import status
 from engines.supervisor_client.status import SupervisorStatus
-from engines.supervisor_client.swap_order import Order
+from engines.supervisor_client.swap_order import DRAIN_S, START_S, Order
 from engines.variants.strategy import Strategy
 from store.errors import NotAchieved
 from store.reports.thresholds import Thresholds
@@ -25,11 +25,6 @@ from store.reports.thresholds import Thresholds
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
     from store.ledger.connection import Ledger
-
-START_S = 600.0
-"""How long a new engine may take to start, where nothing else is asked for."""
-DRAIN_S = 60.0
-"""How long running requests may take to finish."""
 
 
 def plan_lines(offer: Offer, engine: EngineInfo, strategy: str) -> list[str]:
@@ -104,17 +99,16 @@ def order_for(
     offer = wanted.offer
     if offer.variant is not None:
         check_address(offer.variant)
-    assert offer.back or offer.variant is not None
-    return _order(
-        settings,
-        variant=None if offer.back else offer.variant,
+    assert offer.back == (offer.variant is None)
+    return replace(
+        _order(settings, db),
+        variant=offer.variant,
         planned_on=offer.planned_on,
         strategy=wanted.strategy,
         keep=wanted.keep,
         why=wanted.why,
         start_s=start_s,
         drain_s=drain_s,
-        db=db,
     )
 
 
@@ -122,27 +116,20 @@ def order_back(
     supervisor: SupervisorStatus, settings: Settings, *, db: Path, strategy: Strategy, why: str
 ) -> Order:
     """The order to go back to what served before the last swap, as the supervisor tells it now."""
-    return _order(
-        settings,
-        variant=None,
-        planned_on=supervisor.launch_id,
-        strategy=strategy,
-        keep=False,
-        why=why,
-        start_s=START_S,
-        drain_s=DRAIN_S,
-        db=db,
-    )
+    back = _order(settings, db)
+    return replace(back, planned_on=supervisor.launch_id, strategy=strategy, why=why)
 
 
-def _order(settings: Settings, **asked: Any) -> Order:
+def _order(settings: Settings, db: Path) -> Order:
+    """An order back by this person now, with the quality limits of the settings."""
     if settings.quality.texts is not None:
         read_texts(settings.quality.texts)
     limits = {field.name: getattr(settings.quality, field.name) for field in fields(Thresholds)}
     return Order(
         id=uuid.uuid4().hex,
+        variant=None,
         who=who(),
         thresholds=Thresholds(**limits),
         texts=settings.quality.texts,
-        **asked,
+        db=db,
     )

@@ -47,6 +47,7 @@ class Weigher:
         self._swaps = [] if ledger is None else _earlier(ledger, engine)
         supervisor = None if engine.supervisor is None else status(engine.supervisor)
         self._planned_on = "" if supervisor is None else supervisor.launch_id
+        self._before = None if supervisor is None else supervisor.before
         self._verification = verified_in(self._swaps)
 
     def weigh(self, variant: Variant, *, back: bool = False) -> Offer:
@@ -82,8 +83,12 @@ class Weigher:
             planned_on=self._planned_on,
         )
 
-    def weigh_before(self, name: str) -> Offer:
-        """What served before the last swap, as far as that swap's evidence tells."""
+    def weigh_before(self) -> Offer | None:
+        """What served before the last swap, as far as that swap's evidence tells; None where there
+        was none."""
+        name = self._before
+        if name is None:
+            return None
         done = next((swap for swap in self._swaps if swap.outcome == DONE), None)
         old = None if done is None or done.evidence is None else done.evidence.old
         note = "what served before the last swap, with its own command"
@@ -119,17 +124,17 @@ def running_files(engine: EngineInfo) -> Files:
 
 
 def offers_of(
-    engine: EngineInfo, settings: Settings, ledger: Ledger | None, *, before: str | None = None
+    engine: EngineInfo, settings: Settings, ledger: Ledger | None, *, with_before: bool = False
 ) -> Offers:
-    """Everything the engine could be swapped to, first what its supervisor calls the one `before`.
+    """Everything the engine could be swapped to; `with_before` what served before stands first.
 
     Raises as `variants_of` does.
     """
     variants = variants_of(engine, settings)
     weigher = Weigher(engine, ledger)
-    back = () if before is None else (weigher.weigh_before(before),)
-    others = (weigher.weigh(variant) for variant in variants)
-    return Offers(running_files(engine), (*back, *others))
+    before = weigher.weigh_before() if with_before else None
+    others = [weigher.weigh(variant) for variant in variants]
+    return Offers(running_files(engine), tuple(others if before is None else [before, *others]))
 
 
 def _earlier(ledger: Ledger, engine: EngineInfo) -> list[SwapReport]:

@@ -12,6 +12,11 @@ from engines.variants.variant import Variant
 from store.clock import now_ms
 from store.reports.thresholds import Thresholds
 
+START_S = 600.0
+"""How long a new engine may take to start, where nothing else is asked for."""
+DRAIN_S = 60.0
+"""How long running requests may take to finish."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -27,8 +32,8 @@ class Order:
     id: str
     variant: Variant | None
     strategy: Strategy = "auto"
-    start_s: float = 600.0
-    drain_s: float = 60.0
+    start_s: float = START_S
+    drain_s: float = DRAIN_S
     keep: bool = False
     who: str = ""
     why: str = ""
