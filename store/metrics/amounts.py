@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from store.metrics.cost import cost_of
 from store.metrics.prices import PriceBook
+from store.reading_columns import COUNTERS, TOTALS
 
 if TYPE_CHECKING:
     from store.windows.window import Window
@@ -20,20 +21,8 @@ Amounts = Mapping[str, int | float | None]
 _ANSWERED = ("requests_stop", "requests_length", "requests_other")
 _FAILED = ("requests_abort", "requests_error")
 
-_COPIED = (
-    "prompt_tokens",
-    "cached_prompt_tokens",
-    "generation_tokens",
-    "preemptions",
-    "admission_rejections",
-    "http_5xx",
-    "prefill_count",
-    "decode_count",
-    "iterations",
-    "iteration_tokens",
-    "request_prompt_tokens",
-    "request_generation_tokens",
-)
+_COPIED = tuple(name for name in (*COUNTERS, *TOTALS) if not name.endswith("_us"))
+"""Amounts as they stand: all counters and totals but sums of time, which become seconds."""
 
 _SECONDS = {
     "watched_s": ("watched_ms", 1e3),

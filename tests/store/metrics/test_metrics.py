@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store.metrics.amounts import amounts
 from store.metrics.formats import format_difference, format_metric, format_ratio
 from store.metrics.measure import METRICS, SPECS, MetricSpec, MetricValue, metrics, to_json
 from store.metrics.prices import PriceBook
 from store.metrics.quantiles import LessThan, MoreThan
+from store.reading_columns import HISTOGRAMS, MAXIMA
 from store.windows.window import Window, read_window
 from tests.store.synthetic import HOST, Engine, Second, make_engine
 
@@ -39,6 +41,22 @@ def test_every_name_of_the_contract_is_there(tmp_path: Path) -> None:
     assert set(found) >= CONTRACT
     assert list(found) == [spec.name for spec in METRICS]
     assert len(SPECS) == len(METRICS)
+
+
+def test_every_metric_is_made_of_amounts_that_there_are(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    engine.run(2)
+    window = read_window(engine.ledger, engine.engine_id, 0, engine.ms)
+    assert window is not None
+    known = set(amounts(window, PRICES))
+    sources = {
+        "total": known,
+        "ratio": known,
+        "maximum": set(MAXIMA),
+        "percentile": set(HISTOGRAMS),
+    }
+    for spec in METRICS:
+        assert {spec.over, spec.per or spec.over} <= sources[spec.kind], spec.name
 
 
 def test_a_busy_window_in_figures(tmp_path: Path) -> None:
