@@ -49,3 +49,20 @@ class EngineInfo:
     def handle(self) -> KnobHandle:
         """The way to its knobs."""
         return KnobHandle(self.run_info(), self.sockets)
+
+
+def engine_of(handle: KnobHandle) -> EngineInfo:
+    """The engine with these knobs, as far as its handle tells."""
+    life = handle.life
+    return EngineInfo(
+        url=life.url,
+        name=life.name,
+        model=life.model,
+        pid=life.pid,
+        vllm_version=life.vllm_version,
+        control=life.control,
+        reason=life.reason,
+        started_ms=life.started_ms,
+        arguments=life.arguments,
+        sockets=handle.sockets,
+    )

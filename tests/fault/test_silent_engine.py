@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +17,7 @@ from app.acts.for_screen import LedgerActions
 from app.cli.watching.screen import engines_to_watch
 from app.tui.app import TrimtabApp
 from engines.control.knobs import read_knobs
-from engines.discovery import local
+from engines.discovery import find, local
 from engines.discovery.find import find_engines, probe
 from engines.discovery.local import handle_at, handle_of
 from engines.engine_info import EngineInfo
@@ -156,6 +157,17 @@ async def test_a_key_turns_a_knob_of_an_engine_that_never_answered(
 
 def _frames(app: TrimtabApp) -> Callable[[], object]:
     return lambda: engine_screen(app).frame
+
+
+def test_the_screen_waits_for_a_silent_engine_once(
+    silent: FakeEngine, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One deadline of HTTP tells that it is silent; from there on /proc tells the rest."""
+    asked = Mock(wraps=find.ask_all)
+    monkeypatch.setattr(find, "ask_all", asked)
+    (found,) = engines_to_watch([silent.url], None, cli.db)
+    assert asked.call_count == 1
+    assert (found.pid, found.control) == (silent.pid, "live")
 
 
 def test_a_silent_engine_without_the_plugin_is_not_watched(tmp_path: Path, cli: Cli) -> None:

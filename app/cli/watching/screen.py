@@ -97,12 +97,13 @@ def engines_to_watch(urls: Sequence[str], api_key: str | None, db: Path | None) 
 def _turnable(urls: Sequence[str]) -> list[EngineInfo]:
     """The engines at these addresses as far as they can be found without HTTP, if all can be turned
     live; else none."""
-    from engines.discovery.find import find_engines
+    from engines.discovery.local import handle_at
+    from engines.engine_info import engine_of
     from engines.web.address import normalise
 
-    by_url = {engine.url: engine for engine in find_engines()} if urls else {}
-    found = [by_url[url] for url in map(normalise, urls) if url in by_url]
-    return found if len(found) == len(urls) and all(one.sockets for one in found) else []
+    handles = [handle_at(normalise(url)) for url in urls]
+    turnable = [engine_of(handle) for handle in handles if handle is not None and handle.sockets]
+    return turnable if len(turnable) == len(urls) else []
 
 
 def _swapping(urls: Sequence[str], db: Path | None) -> list[EngineInfo]:
@@ -111,7 +112,7 @@ def _swapping(urls: Sequence[str], db: Path | None) -> list[EngineInfo]:
     from engines.engine_info import EngineInfo
     from engines.web.address import normalise
     from store.ledger.connection import Ledger
-    from store.reports.swap import RUNNING
+    from store.reports.outcomes import RUNNING
     from store.tables.engines import list_engines
     from store.tables.swaps import recent
 
