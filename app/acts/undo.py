@@ -10,7 +10,7 @@ from engines.supervisor_client.client import call_off, follow_swap, status, supe
 from store.clock import now_ms
 from store.errors import NotAchieved
 from store.records import VARIANT, Change, format_value
-from store.reports.swap import DONE, RUNNING
+from store.reports.outcomes import DONE, RUNNING
 
 if TYPE_CHECKING:
     from engines.knob_handle import KnobHandle

@@ -18,7 +18,7 @@ from engines.variants.merge import merged_arguments
 from engines.variants.room import room_of
 from engines.variants.strategy import strategy_for
 from engines.variants.variant import Variant
-from store.reports.swap import DONE
+from store.reports.outcomes import DONE
 from store.tables.engines import find_engine
 from store.tables.starts import alike, command_key, time_left
 from store.tables.swaps import recent

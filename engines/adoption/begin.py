@@ -11,8 +11,9 @@ from engines.supervisor.adopting.beginning import Beginning
 from engines.supervisor.adopting.restart import AdoptionOrder
 from engines.supervisor.life.states import Serving
 from engines.supervisor.start import start_keeper, why_not_begun
-from engines.supervisor_client.adoption_report import DONE, RUNNING, AdoptionReport
+from engines.supervisor_client.adoption_report import AdoptionReport
 from engines.supervisor_client.client import BEGIN_S, status
+from store.reports.outcomes import DONE, RUNNING
 
 _POLL_S = 0.1
 

@@ -11,15 +11,14 @@ from engines.control.channel import DEADLINE_S, Channel
 from engines.control.wire import (
     items,
     knob_value,
-    number_or_none,
     record,
     strange,
     text,
     whole,
-    whole_or_none,
 )
 from engines.inside.trimtab_inside.private_socket.sockets import directory
 from store.records import Cause, Change, KnobState, Outcome
+from store.reports.fields import a_count, a_number
 
 HOLD_S = 3.0
 """For how long an engine keeps a change that nobody confirms."""
@@ -118,8 +117,8 @@ def _knob_state(item: Mapping[str, Any]) -> KnobState:
         kind="live" if item.get("kind") == "live" else "swap",
         value=knob_value(item.get("value")),
         start=knob_value(item.get("start")),
-        minimum=whole_or_none(item.get("minimum")),
-        maximum=whole_or_none(item.get("maximum")),
+        minimum=a_count(item.get("minimum")),
+        maximum=a_count(item.get("maximum")),
         reason=text(item, "reason"),
     )
 
@@ -139,8 +138,8 @@ def _change(item: Mapping[str, Any], label: str) -> Change:
         who=text(item, "who"),
         why=text(item, "why"),
         reason=text(item, "reason"),
-        took_ms=number_or_none(item.get("took_ms")),
-        lease_s=number_or_none(item.get("lease_s")),
+        took_ms=a_number(item.get("took_ms")),
+        lease_s=a_number(item.get("lease_s")),
         undoes=None if item.get("undoes") is None else text(item, "undoes"),
         per_engine={label: cast(str, outcome)},
     )

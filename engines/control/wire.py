@@ -11,6 +11,7 @@ from typing import Any
 from store.errors import EngineUnreachable, NotAchieved
 from store.foreign_text import printable
 from store.records import KnobValue
+from store.reports.fields import a_count
 
 LONGEST = 500
 """So many characters of a text are kept."""
@@ -62,20 +63,10 @@ def text(item: Mapping[str, Any], field: str) -> str:
 
 def whole(item: Mapping[str, Any], field: str) -> int:
     """A whole number in a field."""
-    found = whole_or_none(item.get(field))
+    found = a_count(item.get(field))
     if found is None:
         raise strange(field)
     return found
-
-
-def whole_or_none(found: Any) -> int | None:
-    """A whole number, None for anything else."""
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
-
-
-def number_or_none(found: Any) -> float | None:
-    """A number, None for anything else."""
-    return None if isinstance(found, bool) or not isinstance(found, (int, float)) else float(found)
 
 
 def knob_value(found: Any) -> KnobValue | None:

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from store.reports.fields import a_count, a_number, a_text
+from store.reports.outcomes import RUNNING
 from store.reports.step_line import StepLine, lines_from_json
 
-RUNNING = "running"
-DONE = "done"
 GIVEN_BACK = "given back"
 """The old command runs by itself again."""
 LOST = "lost"

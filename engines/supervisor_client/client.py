@@ -17,7 +17,8 @@ from engines.serving import names, registry, stopping
 from engines.supervisor_client.status import SupervisorStatus
 from engines.supervisor_client.swap_order import Order
 from store.errors import NotAchieved
-from store.reports.swap import RUNNING, SwapReport
+from store.reports.outcomes import RUNNING
+from store.reports.swap import SwapReport
 
 BEGIN_S = 20.0
 NOTICE_S = 2.0

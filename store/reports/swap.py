@@ -11,8 +11,6 @@ from store.reports.fields import a_count, a_number, a_text, an_object
 from store.reports.quality import QualityVerdict
 from store.reports.step_line import StepLine, lines_from_json, lines_to_json
 
-RUNNING = "running"
-DONE = "done"
 ROLLED_BACK = "rolled back"
 
 

@@ -23,7 +23,7 @@ from app.cli.shared.options import (
 from app.cli.shared.swapping import say_step, strategy_option
 from app.text.output import UNKNOWN, print_json, print_line, say
 from store.errors import NotAchieved, TrimtabError
-from store.reports.swap import DONE
+from store.reports.outcomes import DONE
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo

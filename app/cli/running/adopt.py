@@ -56,7 +56,7 @@ def command_(
     from app.cli.shared.choose import live_engine
     from engines.adoption.begin import begin
     from engines.adoption.plan import Refused, plan_adoption
-    from engines.supervisor_client.adoption_report import DONE
+    from store.reports.outcomes import DONE
 
     chosen = live_engine(engine, api_key)
     with open_ledger(db) as ledger:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.tui.drawing.lines import outside
+from store.reports.outcomes import DONE, RUNNING
 from store.reports.step_line import StepLine
-from store.reports.swap import DONE, ROLLED_BACK, RUNNING, SwapReport
+from store.reports.swap import ROLLED_BACK, SwapReport
 
 State = Literal["done", "now", "next", "failed"]
 

@@ -13,7 +13,7 @@ from store.knobs.specs import in_order
 from store.metrics.cost import cost_of
 from store.metrics.formats import three_digits
 from store.metrics.measure import metrics
-from store.reports.swap import RUNNING
+from store.reports.outcomes import RUNNING
 from store.tables import changes, engines, events, knobs, recorders, runs, swaps
 from store.windows.window import read_window
 

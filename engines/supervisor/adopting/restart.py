@@ -28,8 +28,9 @@ from engines.serving.startup import Phase, wait_healthy
 from engines.supervisor.adopting.conditions import Conditions, conditions_from_json
 from engines.supervisor.adopting.connections import Load, drain
 from engines.supervisor.adopting.sockets import Held, Taken, open_after, open_beside, prefer
-from engines.supervisor_client.adoption_report import DONE, GIVEN_BACK, LOST, AdoptionReport
+from engines.supervisor_client.adoption_report import GIVEN_BACK, LOST, AdoptionReport
 from store.errors import NotAchieved, TrimtabError
+from store.reports.outcomes import DONE
 from store.reports.step_line import StepLine
 
 GRACE_S = 20.0

@@ -21,8 +21,9 @@ from store.clock import now_ms
 from store.errors import TrimtabError
 from store.ledger.connection import Ledger
 from store.records import VARIANT, Change, Event, RunInfo
+from store.reports.outcomes import RUNNING
 from store.reports.step_line import StepLine
-from store.reports.swap import RUNNING, SwapReport
+from store.reports.swap import SwapReport
 from store.tables import changes, engines, events, starts, swaps
 from store.tables.starts import StartRow, command_key
 

@@ -14,7 +14,8 @@ from engines.supervisor.common.telling import tell_interrupted
 from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import Loading, Recovering, Starting, State
 from store.errors import TrimtabError
-from store.reports.swap import DONE, ROLLED_BACK
+from store.reports.outcomes import DONE
+from store.reports.swap import ROLLED_BACK
 
 
 def recover(life: Life, _: Recovering) -> State:

@@ -46,8 +46,9 @@ from engines.variants.strategy import Strategy, strategy_for
 from store.errors import NotAchieved, TrimtabError
 from store.records import KnobState
 from store.reports.engine_evidence import EngineEvidence
+from store.reports.outcomes import DONE
 from store.reports.step_line import StepLine
-from store.reports.swap import DONE, ROLLED_BACK, StartReport, SwapReport
+from store.reports.swap import ROLLED_BACK, StartReport, SwapReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.reports.engine_evidence import EngineEvidence
+from store.reports.outcomes import DONE
 from store.reports.quality import QualityVerdict
 from store.reports.step_line import StepLine
-from store.reports.swap import DONE, StartReport, SwapEvidence, SwapReport
+from store.reports.swap import StartReport, SwapEvidence, SwapReport
 from store.reports.thresholds import Thresholds, thresholds_from_json
 
 OLD = EngineEvidence("/m/a", 12, None, "half", None, None, ("K",), (("max-num-seqs", "32"),))

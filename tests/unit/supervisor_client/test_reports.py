@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 
 from engines.serving.stopping import Stopped
-from engines.supervisor_client.adoption_report import DONE, AdoptionReport
+from engines.supervisor_client.adoption_report import AdoptionReport
 from engines.supervisor_client.status import SupervisorStatus
+from store.reports.outcomes import DONE
 from store.reports.step_line import StepLine
 from store.reports.swap import SwapReport
 
