@@ -20,6 +20,6 @@ def was_killed(owner: str) -> bool:
     The lease itself still runs out by its heartbeat alone, so a PID of another container that only
     seems to be gone costs a wait, never a fight over the engine.
     """
-    pid, _, rest = owner.partition("@")
-    here = rest.rpartition(":")[0] == socket.gethostname()
+    pid, _, host_and_start = owner.partition("@")
+    here = host_and_start.rpartition(":")[0] == socket.gethostname()
     return here and pid.isdigit() and not Path(f"/proc/{pid}").exists()

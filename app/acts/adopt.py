@@ -36,7 +36,7 @@ def learned_start_s(plan: AdoptionPlan, ledger: Ledger) -> float | None:
     from store.tables.starts import alike
 
     known = alike(ledger, *start_key(plan.launch), beside=False)
-    return statistics.median(one.took_s for one in known) if known else None
+    return statistics.median(start.took_s for start in known) if known else None
 
 
 def plan_json(plan: AdoptionPlan, start_s: float | None) -> dict[str, Any]:
@@ -59,13 +59,13 @@ def plan_json(plan: AdoptionPlan, start_s: float | None) -> dict[str, Any]:
 
 def plan_lines(plan: AdoptionPlan, start_s: float | None) -> list[str]:
     """The plan for a person."""
-    told = plan_json(plan, start_s)
+    plan_values = plan_json(plan, start_s)
     lines = [
-        f"{told['name']}: process {told['pid']} at {told['url']}",
-        f"command      {shlex.join(told['command'])}",
-        f"directory    {told['directory']}",
-        *_table("environment", told["environment"]),
-        *_table("added", told["added"]),
+        f"{plan_values['name']}: process {plan_values['pid']} at {plan_values['url']}",
+        f"command      {shlex.join(plan_values['command'])}",
+        f"directory    {plan_values['directory']}",
+        *_table("environment", plan_values["environment"]),
+        *_table("added", plan_values["added"]),
     ]
     if not plan.restarts:
         return [*lines, "it is taken over as it runs: no restart, nobody notices"]

@@ -64,8 +64,8 @@ class LedgerActions:
         except NotAchieved as error:
             refusal = str(error)
         with Ledger.open(self._db, readonly=True) as ledger:
-            found = offers_of(engine, load_settings(), ledger, with_before=True)
-        return replace(found, refusal=refusal)
+            offers = offers_of(engine, load_settings(), ledger, with_before=True)
+        return replace(offers, refusal=refusal)
 
     def swap(self, engine_url: str, wanted: Wanted) -> None:
         """Hand the swap to the supervisor; returns when it has begun."""
@@ -94,13 +94,13 @@ def handle_shown(shown: RunInfo) -> KnobHandle:
     """
     if shown.pid is None:  # no process of this machine
         return KnobHandle(shown)
-    found = handle_at(shown.url)
-    if found is None:
+    handle = handle_at(shown.url)
+    if handle is None:
         raise NotAchieved(f"{shown.name} does not serve {shown.url} any more")
-    if not is_life(shown, found.life):
+    if not is_life(shown, handle.life):
         raise NotAchieved(
             f"Another engine serves {shown.url} than the one shown",
-            f"process {found.life.pid} has taken over from {shown.pid}",
+            f"process {handle.life.pid} has taken over from {shown.pid}",
             "it is shown as soon as it has been read",
         )
-    return found
+    return handle

@@ -76,9 +76,9 @@ def supervised_at(url: str) -> str:
 
     Raises `NotAchieved` where there is none.
     """
-    for one in registry.list_serving():
-        name = names.base_name(one.name)
-        if one.url == url and status(name) is not None:
+    for serving in registry.list_serving():
+        name = names.base_name(serving.name)
+        if serving.url == url and status(name) is not None:
             return name
     raise NotAchieved(f"No supervisor of trimtab's owns {url}")
 

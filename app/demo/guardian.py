@@ -70,13 +70,13 @@ def guard(lines: Iterable[str]) -> None:
     engines: list[str] = []
     processes: list[tuple[int, int]] = []
     for line in lines:
-        word, *rest = line.split()
+        word, *words = line.split()
         if word == "dismiss":
             return
         if word == "engine":
-            engines.append(rest[0])
+            engines.append(words[0])
         elif word == "process":
-            processes.append((int(rest[0]), int(rest[1])))
+            processes.append((int(words[0]), int(words[1])))
     for pid, ticks in processes:
         lifetime.send(pid, ticks, signal.SIGTERM)
     for name in engines:

@@ -52,14 +52,14 @@ def seconds(low_s: float, high_s: float) -> str:
     return f"{high} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
-def left_text(found: TimeLeft | None) -> str:
+def left_text(left: TimeLeft | None) -> str:
     """What is left of a start that has begun: 8 to 12 s left, as in 3 earlier starts."""
-    if found is None:
+    if left is None:
         return UNKNOWN
-    if found.high_s <= 0:
-        before = "the earlier start" if found.starts == 1 else f"all {found.starts} earlier starts"
+    if left.high_s <= 0:
+        before = "the earlier start" if left.starts == 1 else f"all {left.starts} earlier starts"
         return f"longer than {before}"
-    return f"{seconds(found.low_s, found.high_s)} left, as in {_starts(found)}"
+    return f"{seconds(left.low_s, left.high_s)} left, as in {_starts(left)}"
 
 
 def waiting_text(strategy: str, expected: Expected) -> str:
@@ -82,5 +82,5 @@ def waiting_text(strategy: str, expected: Expected) -> str:
     )
 
 
-def _starts(found: TimeLeft) -> str:
-    return "1 earlier start" if found.starts == 1 else f"{found.starts} earlier starts"
+def _starts(left: TimeLeft) -> str:
+    return "1 earlier start" if left.starts == 1 else f"{left.starts} earlier starts"

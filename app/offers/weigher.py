@@ -53,7 +53,7 @@ class Weigher:
     def weigh(self, variant: Variant, *, back: bool = False) -> Offer:
         """One variant; never raises. It may take as long as NVML lets it wait."""
         weights = weights_of(variant, self._engine)
-        told = estimate(variant, self._engine, weights=weights, rooms=self._rooms)
+        estimated = estimate(variant, self._engine, weights=weights, rooms=self._rooms)
         command = merged_arguments(self._arguments, variant)
         return Offer(
             name=variant.name,
@@ -61,15 +61,15 @@ class Weigher:
             note=variant.note,
             files=_files(variant, weights, command),
             room=Room(
-                told.device,
-                told.weights_bytes,
-                told.memory_bytes,
-                told.free_bytes,
-                told.free_after_stop_bytes,
-                told.verdict,
-                told.reason,
+                estimated.device,
+                estimated.weights_bytes,
+                estimated.memory_bytes,
+                estimated.free_bytes,
+                estimated.free_after_stop_bytes,
+                estimated.verdict,
+                estimated.reason,
             ),
-            strategy=strategy_for(told),
+            strategy=strategy_for(estimated),
             arguments=redact_arguments(variant.arguments),
             environment=tuple(redact_environment(variant.environment).items()),
             command=redact_arguments(command),
@@ -144,12 +144,12 @@ def _earlier(ledger: Ledger, engine: EngineInfo) -> list[SwapReport]:
 
 def _files(variant: Variant, weights: Weights, command: tuple[str, ...]) -> Files:
     """`--dtype auto` follows the model's own."""
-    told = last_value(command, "dtype")
+    dtype = last_value(command, "dtype")
     return Files(
         model=variant.model,
         on_disk=weights.bytes_on_disk,
         quantisation=weights.quantisation,
-        dtype=weights.dtype if told in (None, "auto") else told,
+        dtype=weights.dtype if dtype in (None, "auto") else dtype,
         architecture=weights.architecture,
         problem=weights.problem,
     )

@@ -12,13 +12,15 @@ from engines.supervisor.adopting.sockets import Held, copy_of, socket_places
 from store.errors import NotAchieved
 
 
-def listener_of(one: Serving, held: Held) -> socket.socket:
+def listener_of(serving: Serving, held: Held) -> socket.socket:
     """The very socket that it serves on; raises `NotAchieved` where it cannot be had."""
     try:
-        return Front(front_path(one.pid, os.geteuid())).listener()
+        return Front(front_path(serving.pid, os.geteuid())).listener()
     except (ControlLost, ControlRefused):
         pass
     try:
         return copy_of(held.inode, socket_places(held.pids))
     except OSError as error:
-        raise NotAchieved(f"{one.name} does not give its address", error.strerror or "") from None
+        raise NotAchieved(
+            f"{serving.name} does not give its address", error.strerror or ""
+        ) from None

@@ -92,12 +92,12 @@ def _link(pid: int, name: str) -> str | None:
 def _executable(pid: int, word: str, directory: str, environ: Mapping[str, str]) -> str:
     """The program as an absolute path. It stays a link: that of a virtual environment counts."""
     if "/" in word:
-        found = shutil.which(str(Path(directory) / word))
+        program = shutil.which(str(Path(directory) / word))
     else:
-        found = shutil.which(word, path=environ.get("PATH", os.defpath))
-    if found is None:
+        program = shutil.which(word, path=environ.get("PATH", os.defpath))
+    if program is None:
         raise _not_again(pid, f"{printable(word)} is not there any more")
-    return str(Path(directory) / found)
+    return str(Path(directory) / program)
 
 
 def _conditions(pid: int) -> Conditions:

@@ -65,8 +65,8 @@ class Unit:
 def container_in(cgroup: str) -> str | None:
     """The container that the text of /proc/PID/cgroup names: its kind and the start of its id."""
     for kind, pattern in _CONTAINERS:
-        if found := pattern.search(cgroup):
-            return f"{kind} {found[1][:36]}"
+        if match := pattern.search(cgroup):
+            return f"{kind} {match[1][:36]}"
     return None
 
 
@@ -88,8 +88,8 @@ def unit_in(cgroup: str) -> Unit | None:
 
 def job_in(cgroup: str) -> str | None:
     """The batch job that the text of /proc/PID/cgroup names."""
-    found = _JOB.search(cgroup)
-    return f"Slurm job {found[1]}" if found else None
+    match = _JOB.search(cgroup)
+    return f"Slurm job {match[1]}" if match else None
 
 
 def manager_among(above: Iterable[Process]) -> Process | None:
@@ -126,7 +126,7 @@ def refusal(pid: int, arguments: Sequence[str], environ: Mapping[str, str]) -> R
 def same_namespace(pid: int, kind: str) -> bool:
     """Whether a process shares our namespace of this kind. True when unknown."""
     try:
-        there, here = (os.readlink(f"/proc/{one}/ns/{kind}") for one in (pid, "self"))  # noqa: PTH115
+        there, here = (os.readlink(f"/proc/{process}/ns/{kind}") for process in (pid, "self"))  # noqa: PTH115
     except OSError:
         return True
     return there == here

@@ -39,9 +39,11 @@ _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "fish", "ksh"})
 class Refused(NotAchieved):
     """The engine is not ours to restart; `advice` is what to add where it belongs, line by line."""
 
-    def __init__(self, found: Refusal) -> None:
-        super().__init__(found.what, found.why, "; ".join(line.strip() for line in found.advice))
-        self.advice = found.advice
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(
+            refusal.what, refusal.why, "; ".join(line.strip() for line in refusal.advice)
+        )
+        self.advice = refusal.advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,12 @@ def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> Adop
     """
     tree = _tree(engine)
     pid = tree.root.pid
-    one = next((one for one in registry.list_serving() if one.pid == pid), None)
-    if one is not None and is_orphaned(one):
-        return _as_it_runs(one, _held(tree), db)
-    found = refusal(pid, tree.launch or (), read_environ(pid) or {})
-    if found is not None:
-        raise Refused(found)
+    serving = next((serving for serving in registry.list_serving() if serving.pid == pid), None)
+    if serving is not None and is_orphaned(serving):
+        return _as_it_runs(serving, _held(tree), db)
+    reason = refusal(pid, tree.launch or (), read_environ(pid) or {})
+    if reason is not None:
+        raise Refused(reason)
     held = _held(tree)
     origin = read_origin(pid)
     _check_alone(origin, tree)
@@ -91,18 +93,18 @@ def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> Adop
     return AdoptionPlan(launch, origin, held, True, why_not_beside(held), _script(tree.root))
 
 
-def _as_it_runs(one: Serving, held: Held, db: Path | None) -> AdoptionPlan:
+def _as_it_runs(serving: Serving, held: Held, db: Path | None) -> AdoptionPlan:
     """The plan for an engine of ours that lost its keeper: its launch, read back from itself."""
-    origin = read_origin(one.pid)
+    origin = read_origin(serving.pid)
     nice = origin.conditions.nice
     launch = Launch(
-        name=one.name,
-        model=one.model,
+        name=serving.name,
+        model=serving.model,
         command=origin.command,
         environ=origin.environ,
         address=(held.host, held.port),
-        url=one.url,
-        cores=one.cores,
+        url=serving.url,
+        cores=serving.cores,
         log_only=read_arguments(serve_arguments(origin.command) or ()).tls,
         gives_way=nice == NICE,
         db=None if db is None else str(db.absolute()),
@@ -111,7 +113,9 @@ def _as_it_runs(one: Serving, held: Held, db: Path | None) -> AdoptionPlan:
     # It gives way by itself, its supervisor must not.
     own = os.getpriority(os.PRIO_PROCESS, 0) if nice == NICE else nice
     conditions = replace(origin.conditions, nice=own)
-    return AdoptionPlan(launch, replace(origin, conditions=conditions), held, False, serving=one)
+    return AdoptionPlan(
+        launch, replace(origin, conditions=conditions), held, False, serving=serving
+    )
 
 
 def _tree(engine: EngineInfo) -> EngineTree:

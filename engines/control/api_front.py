@@ -65,8 +65,8 @@ class _WithDescriptors(Channel):
         self.descriptors: list[int] = []
 
     def _receive(self, channel: socket.socket) -> bytes:
-        data, found, _, _ = socket.recv_fds(channel, 1 << 16, 1)
-        self.descriptors += found
+        data, descriptors, _, _ = socket.recv_fds(channel, 1 << 16, 1)
+        self.descriptors += descriptors
         return data
 
 

@@ -31,7 +31,7 @@ def set_knob(
     one refuses or does not answer, those which took it put it back (outcome `put back`); they do so
     by themselves if this program ends in between.
     """
-    asked = Change(
+    change = Change(
         id=str(uuid.uuid4()),
         ts_ms=int(time.time() * 1000),
         knob=name,
@@ -45,14 +45,18 @@ def set_knob(
         undoes=undoes,
     )
     if not sockets:
-        return replace(asked, reason="this engine has no control socket")
+        return replace(change, reason="this engine has no control socket")
     clients = [PluginClient(path) for path in sockets]
-    held = [_attempt(asked, client, lambda it: it.set(asked, hold=True)) for client in clients]
+    held = [
+        _attempt(change, client, lambda engine: engine.set(change, hold=True)) for client in clients
+    ]
     if not _all_applied(held):
-        return merge_changes(_give_up(asked, clients, held))
-    stood = [_attempt(asked, client, lambda it: it.confirm(asked.id)) for client in clients]
+        return merge_changes(_give_up(change, clients, held))
+    stood = [
+        _attempt(change, client, lambda engine: engine.confirm(change.id)) for client in clients
+    ]
     if not _all_applied(stood):
-        return merge_changes(_give_up(asked, clients, stood))
+        return merge_changes(_give_up(change, clients, stood))
     return merge_changes(stood)
 
 
@@ -106,7 +110,7 @@ def _all_applied(changes: Sequence[Change]) -> bool:
     return all(change.outcome == "applied" for change in changes)
 
 
-def _attempt(asked: Change, client: PluginClient, act: Callable[[PluginClient], Change]) -> Change:
+def _attempt(change: Change, client: PluginClient, act: Callable[[PluginClient], Change]) -> Change:
     """What one EngineCore answers; an error becomes an outcome."""
     try:
         return act(client)
@@ -116,11 +120,13 @@ def _attempt(asked: Change, client: PluginClient, act: Callable[[PluginClient], 
     except ControlLost as error:
         outcome, reason = "failed", error.meaning or error.what
     label = f"process {client.path.stem}"
-    return replace(asked, outcome=outcome, reason=f"{label}: {reason}", per_engine={label: outcome})
+    return replace(
+        change, outcome=outcome, reason=f"{label}: {reason}", per_engine={label: outcome}
+    )
 
 
 def _give_up(
-    asked: Change, clients: Sequence[PluginClient], answers: Sequence[Change]
+    change: Change, clients: Sequence[PluginClient], answers: Sequence[Change]
 ) -> list[Change]:
     """Take the value back where it was taken, or may have been by one that did not answer."""
     final = []
@@ -128,7 +134,9 @@ def _give_up(
         if answer.outcome == "refused" or (answer.outcome == "failed" and answer.took_ms):
             final.append(answer)
             continue
-        back = _attempt(asked, client, lambda it: it.put_back(asked.id, "not taken everywhere"))
+        back = _attempt(
+            change, client, lambda engine: engine.put_back(change.id, "not taken everywhere")
+        )
         if back.outcome == "put back":
             final.append(back)
         elif answer.outcome == "failed":

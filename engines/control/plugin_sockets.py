@@ -58,9 +58,9 @@ def plugin_control(tree: EngineTree) -> PluginControl:
     return PluginControl("live", "trimtab's plugin is loaded", sockets)
 
 
-def confirm(found: PluginControl, deadline_s: float) -> PluginControl:
+def confirm(control: PluginControl, deadline_s: float) -> PluginControl:
     """Ask every socket who is there; control is live only if all speak our protocol."""
-    for path in found.sockets:
+    for path in control.sockets:
         try:
             protocol = PluginClient(path, deadline_s=deadline_s).hello().protocol
         except TrimtabError as error:
@@ -68,7 +68,7 @@ def confirm(found: PluginControl, deadline_s: float) -> PluginControl:
         if protocol != PROTOCOL:
             reason = f"its plugin speaks protocol {protocol}, this trimtab {PROTOCOL}"
             return PluginControl("observe", f"{reason}: restart it with this trimtab")
-    return found
+    return control
 
 
 def find_socket(process: Process, owner: int) -> Path | None:
@@ -78,9 +78,9 @@ def find_socket(process: Process, owner: int) -> Path | None:
     try:
         # A process with a /tmp of its own (a container, systemd's PrivateTmp) is met through /proc.
         path = outside if _same_file(inside, outside) else inside
-        found = path.lstat()
-        private = found.st_uid == owner and not found.st_mode & 0o077
-        if not (stat.S_ISSOCK(found.st_mode) and private) or directory_fault(path.parent, owner):
+        status = path.lstat()
+        private = status.st_uid == owner and not status.st_mode & 0o077
+        if not (stat.S_ISSOCK(status.st_mode) and private) or directory_fault(path.parent, owner):
             return None
     except OSError:
         return None
@@ -90,15 +90,15 @@ def find_socket(process: Process, owner: int) -> Path | None:
 def directory_fault(path: Path, owner: int) -> str:
     """Why the plugin would refuse its directory, '' if it would not (or it is still to be made)."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return ""
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         return f"{path} is not a directory"
-    if found.st_uid != owner:
-        return f"{path} belongs to {_user_name(found.st_uid)}"
-    if found.st_mode & 0o077:
-        return f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):o})"
+    if status.st_uid != owner:
+        return f"{path} belongs to {_user_name(status.st_uid)}"
+    if status.st_mode & 0o077:
+        return f"{path} is open to others (mode {stat.S_IMODE(status.st_mode):o})"
     return ""
 
 

@@ -47,31 +47,31 @@ def record(item: Any) -> dict[str, Any]:
 
 def items(item: Mapping[str, Any], field: str) -> list[Any]:
     """A list in a field."""
-    found = item.get(field)
-    if not isinstance(found, list):
+    value = item.get(field)
+    if not isinstance(value, list):
         raise strange(field)
-    return found
+    return value
 
 
 def text(item: Mapping[str, Any], field: str) -> str:
     """A text in a field, cleaned."""
-    found = item.get(field)
-    if not isinstance(found, str):
+    value = item.get(field)
+    if not isinstance(value, str):
         raise strange(field)
-    return cleaned(found)
+    return cleaned(value)
 
 
 def whole(item: Mapping[str, Any], field: str) -> int:
     """A whole number in a field."""
-    found = a_count(item.get(field))
-    if found is None:
+    value = a_count(item.get(field))
+    if value is None:
         raise strange(field)
-    return found
+    return value
 
 
-def knob_value(found: Any) -> KnobValue | None:
+def knob_value(value: Any) -> KnobValue | None:
     """A knob's value, None for anything else."""
-    return found if isinstance(found, (bool, int)) else None
+    return value if isinstance(value, (bool, int)) else None
 
 
 def cleaned(text: str) -> str:

@@ -111,10 +111,10 @@ class Nvml:
     def compute_processes(self, gpu: Gpu) -> list[GpuProcess]:
         """The processes that compute on a GPU. Never raises."""
         with self._lock:
-            found = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v3")
-            if found is None:  # drivers before 510
-                found = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v2")
-            return [GpuProcess(int(p.pid), p.usedGpuMemory) for p in found or ()]
+            listed = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v3")
+            if listed is None:  # drivers before 510
+                listed = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v2")
+            return [GpuProcess(int(p.pid), p.usedGpuMemory) for p in listed or ()]
 
     def _start(self) -> None:
         self._refused.clear()

@@ -30,19 +30,19 @@ CONFIRM_S = 2.0
 def local_engines() -> list[Location]:
     """Where the engines of this machine serve, oldest first; without those that start at an address
     where another one already serves."""
-    found = [place for tree in engine_trees() if (place := locate(tree)) is not None]
-    served = {url for place in found if place.reachable for url in place.urls}
-    return [place for place in found if place.reachable or not served.intersection(place.urls)]
+    places = [place for tree in engine_trees() if (place := locate(tree)) is not None]
+    served = {url for place in places if place.reachable for url in place.urls}
+    return [place for place in places if place.reachable or not served.intersection(place.urls)]
 
 
-def at_address(found: Sequence[Location], url: str) -> Location | None:
+def at_address(places: Sequence[Location], url: str) -> Location | None:
     """The one of these engines that listens at a normalised address."""
     host, port = host_and_port(url)
-    for place in found:
+    for place in places:
         if url in place.urls or any(port and host_and_port(u) == (host, port) for u in place.urls):
             return place
     addresses = own_addresses(host)
-    for place in found:
+    for place in places:
         for listener in place.listeners:
             if listener.port == port and addresses & {listener.address, host}:
                 return place
@@ -83,22 +83,22 @@ def handle_of(name: str | None) -> KnobHandle | None:
 
     None where it takes HTTP to tell which that is, or several could be meant.
     """
-    found = local_engines()
-    if not all(place.tree.launch is not None and _first_is_its_own(place) for place in found):
+    places = local_engines()
+    if not all(place.tree.launch is not None and _first_is_its_own(place) for place in places):
         return None
     if name is None:
-        return _handle(found[0], found[0].urls[0]) if len(found) == 1 else None
-    names = [_name(place) for place in found]
+        return _handle(places[0], places[0].urls[0]) if len(places) == 1 else None
+    names = [_name(place) for place in places]
     known = [
         (own, place.urls[0], place.tree.root.pid)
-        for own, place in zip(names, found, strict=True)
+        for own, place in zip(names, places, strict=True)
         if own is not None
     ]
-    if len(known) < len(found):
+    if len(known) < len(places):
         return None
     fitting = [
         place
-        for unique, place in zip(naming.make_unique(known), found, strict=True)
+        for unique, place in zip(naming.make_unique(known), places, strict=True)
         if unique == name
     ]
     return _handle(fitting[0], fitting[0].urls[0], name) if len(fitting) == 1 else None

@@ -16,14 +16,14 @@ _POLL_S = 0.1
 
 
 def end_processes(
-    asked: Members, living: Callable[[], Members], *, grace_s: float, gone_s: float = 5.0
+    members: Members, living: Callable[[], Members], *, grace_s: float, gone_s: float = 5.0
 ) -> tuple[int, ...]:
-    """SIGTERM to those `asked`, SIGKILL to whoever of `living()` is left after `grace_s`.
+    """SIGTERM to those `members`, SIGKILL to whoever of `living()` is left after `grace_s`.
 
     Waits at most `gone_s` more for the killed to go; `living()` tells afterwards who stays. Gives
     back the PIDs that had to be killed.
     """
-    for pid, ticks in asked.items():
+    for pid, ticks in members.items():
         lifetime.send(pid, ticks, signal.SIGTERM)
     left = _outlast(living, grace_s)
     killed = [pid for pid, ticks in left.items() if lifetime.send(pid, ticks, signal.SIGKILL)]

@@ -91,11 +91,11 @@ def serve_arguments(arguments: Sequence[str]) -> tuple[str, ...] | None:
     return _after_program(arguments[at], arguments[at + 1 :])
 
 
-def _after_program(program: str, rest: Sequence[str]) -> tuple[str, ...] | None:
+def _after_program(program: str, arguments: Sequence[str]) -> tuple[str, ...] | None:
     if program == "vllm.entrypoints.openai.api_server" or program.endswith(_API_SERVER_SCRIPT):
-        return tuple(rest)
+        return tuple(arguments)
     is_command = program in _MODULES or PurePosixPath(program).name == "vllm"
-    return tuple(rest[1:]) if is_command and tuple(rest[:1]) == ("serve",) else None
+    return tuple(arguments[1:]) if is_command and tuple(arguments[:1]) == ("serve",) else None
 
 
 def engine_trees() -> list[EngineTree]:

@@ -43,20 +43,20 @@ def prepare(spec: LaunchSpec) -> Iterator[tuple[Launch, socket.socket]]:
     vllm = find_vllm(spec.python)
     name = free_name(spec.name, spec.model)
     arguments, secrets = take_secrets(spec.arguments)
-    asked = read_arguments([model, *arguments])
+    given = read_arguments([model, *arguments])
     host = last_value(arguments, "host") or LOCALHOST
     cores = _cores(vllm)
-    if spec.model in MODEL_NAMES and asked.served_name is None:
+    if spec.model in MODEL_NAMES and given.served_name is None:
         arguments = ("--served-model-name", spec.model, *arguments)
-    scheme = "https" if asked.tls else "http"
+    scheme = "https" if given.tls else "http"
     reached = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
     reached = f"[{reached}]" if ":" in reached else reached
-    with take_port(host, asked.port) as listener:
+    with take_port(host, given.port) as listener:
         port = listener.getsockname()[1]
         complete = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
         launch = Launch(
             name=name,
-            model=asked.served_name or spec.model,
+            model=given.served_name or spec.model,
             command=(*vllm.command, "serve", model, *complete),
             environ=launch_environment(
                 spec.environ if spec.environ is not None else os.environ,
@@ -66,9 +66,9 @@ def prepare(spec: LaunchSpec) -> Iterator[tuple[Launch, socket.socket]]:
                 arguments,
             ),
             address=(host, port),
-            url=f"{scheme}://{reached}:{port}{asked.root_path}",
+            url=f"{scheme}://{reached}:{port}{given.root_path}",
             cores=cores,
-            log_only=asked.tls or asked.unix_socket is not None,
+            log_only=given.tls or given.unix_socket is not None,
             # Nobody's production, and its watchers share the host with it.
             gives_way=vllm.is_cpu and spec.model in MODEL_NAMES,
             db=None if spec.db is None else str(spec.db),

@@ -65,16 +65,16 @@ class HistogramLayout:
 def layout_of(name: str, series: Sequence[Series]) -> HistogramLayout | None:
     """Where histogram `name` stands on a page; None if nowhere, `NotMetrics` if only in part."""
     groups: dict[tuple[tuple[str, str], ...], _Parts] = {}
-    for index, one in enumerate(series):
-        if not one.name.startswith(name):
+    for index, sample in enumerate(series):
+        if not sample.name.startswith(name):
             continue
-        part = one.name[len(name) :]
+        part = sample.name[len(name) :]
         if part not in ("_bucket", "_sum", "_count"):
             continue
-        labels = tuple(pair for pair in one.labels if pair[0] != "le")
+        labels = tuple(pair for pair in sample.labels if pair[0] != "le")
         parts = groups.setdefault(labels, _Parts())
         if part == "_bucket":
-            parts.buckets[_bound(one, name)] = index
+            parts.buckets[_bound(sample, name)] = index
         else:
             (parts.sums if part == "_sum" else parts.counts).append(index)
     if not groups:

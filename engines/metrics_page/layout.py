@@ -40,8 +40,8 @@ class Layout:
 def lay_out(series: Sequence[Series], text: str) -> Layout:
     """The layout of a page with these series; raises `NotMetrics` if what must be there is not."""
     by_name: dict[str, list[int]] = {}
-    for index, one in enumerate(series):
-        by_name.setdefault(one.name, []).append(index)
+    for index, sample in enumerate(series):
+        by_name.setdefault(sample.name, []).append(index)
     _require(series, by_name, text)
     counters = _pick(names.COUNTERS, by_name)
     counters |= _finished(series, by_name)
@@ -167,7 +167,7 @@ def _scale(
 
 
 def _model(series: Sequence[Series]) -> str | None:
-    models = {label for one in series if (label := one.label("model_name"))}
+    models = {label for sample in series if (label := sample.label("model_name"))}
     return printable(", ".join(sorted(models))) if models else None
 
 

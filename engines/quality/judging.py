@@ -55,7 +55,7 @@ def _compared(
     figures = measure(pairs)
     findings = _findings(figures, thresholds)
     outside = [finding.outside for finding in findings]
-    asked = [(a.matched, b.matched) for a, b in pairs if None not in (a.matched, b.matched)]
+    matched = [(a.matched, b.matched) for a, b in pairs if None not in (a.matched, b.matched)]
     return replace(
         verdict,
         outcome="fail" if True in outside else "abstain" if None in outside else "pass",
@@ -68,9 +68,9 @@ def _compared(
         top1_interval=figures.top1_agreement.interval,
         kl=figures.kl.value,
         kl_interval=figures.kl.interval,
-        exact_matches_old=sum(a is True for a, _ in asked),
-        exact_matches_new=sum(b is True for _, b in asked),
-        pairs=len(asked),
+        exact_matches_old=sum(a is True for a, _ in matched),
+        exact_matches_new=sum(b is True for _, b in matched),
+        pairs=len(matched),
         identical=figures.identical,
         by_register=figures.by_register,
     )

@@ -128,13 +128,13 @@ class EngineRecorder:
 
     async def devices(self) -> list[DeviceSample]:
         """The devices that the engine holds now, by their id in the ledger."""
-        found = await self._devices.sample(self.engine)
-        for device, _ in found:
+        samples = await self._devices.sample(self.engine)
+        for device, _ in samples:
             if device not in self._device_ids:
                 self._device_ids[device] = await self._write(
                     lambda ledger, device=device: upsert_device(ledger, device)  # type: ignore[misc]
                 )
-        return [replace(one, device_id=self._device_ids[device]) for device, one in found]
+        return [replace(reading, device_id=self._device_ids[device]) for device, reading in samples]
 
     async def store(self, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
         """Keep a reading, the lease and the state `ok`, in one transaction."""
@@ -186,14 +186,14 @@ class EngineRecorder:
         url, key = self.engine.url, self._api_key
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._threads, lambda: probe(url, key))
+            engine = await loop.run_in_executor(self._threads, lambda: probe(url, key))
         except TrimtabError:
             return
         before = self.engine
-        same = found.pid == before.pid and same_start(found.started_ms, before.started_ms)
+        same = engine.pid == before.pid and same_start(engine.started_ms, before.started_ms)
         if self._sampler is not None and not same:
             self._sampler.forget()
-        self.engine = replace(found, url=url, name=self.engine.name)
+        self.engine = replace(engine, url=url, name=self.engine.name)
 
     async def _watch_knobs(self) -> None:
         """Copy knob states and the plugin's journal into the ledger while there is a run."""

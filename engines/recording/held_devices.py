@@ -62,8 +62,8 @@ class HeldDevices:
             NVML_DEADLINE_S, lambda: [gpus.sample(uuid) for uuid in uuids], nothing
         )
         return [
-            (hold.device, _sample(hold, one))
-            for hold, one in zip(self._holds, samples, strict=False)
+            (hold.device, _sample(hold, sample))
+            for hold, sample in zip(self._holds, samples, strict=False)
         ]
 
 

@@ -46,16 +46,16 @@ class KnobWatch:
 
     def _copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> None:
         # The journal goes first, so that a new value never stands there without its cause.
-        told = read_journal(sockets, self._journal)
+        entries = read_journal(sockets, self._journal)
         states, at_ms = self._states, now_ms()
-        if told or time.monotonic() - self._read_at >= KNOBS_EVERY_S:
+        if entries or time.monotonic() - self._read_at >= KNOBS_EVERY_S:
             states = read_knobs(sockets)
             self._read_at = time.monotonic()
-        if not told and states == self._states:
+        if not entries and states == self._states:
             return
 
         def write(ledger: Ledger) -> None:
-            ledger_writes.record_changes(ledger, engine_id, run_id, told)
+            ledger_writes.record_changes(ledger, engine_id, run_id, entries)
             knobs.record(ledger, run_id, at_ms, states)
 
         self._writer.submit(write).result()

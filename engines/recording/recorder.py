@@ -68,8 +68,8 @@ class Recorder:
     @property
     def problem(self) -> LedgerUnusable | None:
         """Why the ledger cannot be written now, or None."""
-        found = (recorder.problem for recorder in list(self._recorders.values()))
-        return next((problem for problem in found if problem is not None), None)
+        problems = (recorder.problem for recorder in list(self._recorders.values()))
+        return next((problem for problem in problems if problem is not None), None)
 
     def start(self) -> None:
         """Open the ledger and begin to record."""
@@ -107,11 +107,11 @@ class Recorder:
 
     async def _look(self, tasks: dict[str, asyncio.Task[None]]) -> None:
         """Begin to record each engine not yet recorded; look for more where we may."""
-        found = self._given
+        engines = self._given
         while True:
             if self._find is not None:
-                found = await self._loop.run_in_executor(self._threads, self._find)
-            for engine in found:
+                engines = await self._loop.run_in_executor(self._threads, self._find)
+            for engine in engines:
                 if engine.url not in tasks:
                     recorder = self._recorder(engine)
                     self._recorders[engine.url] = recorder

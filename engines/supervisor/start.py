@@ -30,9 +30,9 @@ def start_supervised(spec: LaunchSpec) -> Started:
         keeper = start_keeper(launch, beginning.to_line(), listener.fileno())
     until = time.monotonic() + BEGIN_S
     while time.monotonic() < until and keeper.poll() is None:
-        one = find_serving(launch.name)
-        if one is not None:
-            return started_as(one, log_only=launch.log_only)
+        serving = find_serving(launch.name)
+        if serving is not None:
+            return started_as(serving, log_only=launch.log_only)
         time.sleep(_POLL_S)
     keeper.terminate()  # it may still try, and nobody would know
     raise why_not_begun(launch.name)

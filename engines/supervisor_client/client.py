@@ -46,7 +46,7 @@ def supervised_as(pid: int | None) -> str | None:
 
     Never raises: one that is too busy to answer is one.
     """
-    name = next((one.name for one in registry.list_serving() if one.pid == pid), None)
+    name = next((serving.name for serving in registry.list_serving() if serving.pid == pid), None)
     if name is None:
         return None
     with contextlib.suppress(ControlRefused):
@@ -132,8 +132,8 @@ def stop(
     As `stopping.stop`, and with a supervisor no request is cut while `drain_s` lasts.
     """
     names.check_name(name)
-    found = status(name)
-    if found is None:
+    supervisor = status(name)
+    if supervisor is None:
         return stopping.stop(name, drain_s=drain_s, on_wait=on_wait)
     Channel(socket_of(name)).ask({"op": "stop", "drain_s": drain_s})
     until = time.monotonic() + drain_s + stopping.GRACE_S + BEGIN_S
@@ -142,7 +142,7 @@ def stop(
         if now is None:
             break
         if now.stopped is not None:
-            return replace(now.stopped, name=name, pid=found.pid or 0)
+            return replace(now.stopped, name=name, pid=supervisor.pid or 0)
         if on_wait is not None:
             on_wait(now.state)
         time.sleep(_POLL_S)

@@ -11,11 +11,15 @@ from engines.serving.registry import Serving, list_serving
 from engines.supervisor_client.client import status
 
 
-def is_orphaned(one: Serving) -> bool:
+def is_orphaned(serving: Serving) -> bool:
     """Whether an engine that was given its address has no supervisor any more."""
-    return front_path(one.pid, os.geteuid()).exists() and status(one.name) is None
+    return front_path(serving.pid, os.geteuid()).exists() and status(serving.name) is None
 
 
 def list_orphaned() -> list[Serving]:
     """Those of this user, by name."""
-    return [one for one in list_serving() if one.name == base_name(one.name) and is_orphaned(one)]
+    return [
+        serving
+        for serving in list_serving()
+        if serving.name == base_name(serving.name) and is_orphaned(serving)
+    ]

@@ -34,8 +34,10 @@ class ActMaker:
     def set_knob(self, frame: Frame | None, knob: KnobState, value: KnobValue) -> Act:
         """Change a knob of the frame's engine."""
         run = _run(frame)
-        asked = f"{label(knob.name)} {format_value(knob.value)} → {format_value(value)} requested …"
-        return asked, lambda: _outcome(self._actions.set_knob(run, knob.name, value))
+        request = (
+            f"{label(knob.name)} {format_value(knob.value)} → {format_value(value)} requested …"
+        )
+        return request, lambda: _outcome(self._actions.set_knob(run, knob.name, value))
 
     def undo(self, frame: Frame, *, swapped: Callable[[], None]) -> Act:
         """Take back the last change of a knob on the frame's engine; `swapped` is called instead

@@ -22,7 +22,7 @@ def short(change: Change) -> str:
 
 def moved(change: Change) -> str:
     """A change as from and to: batch size 8 → 32."""
-    before, after = (_value(change.knob, one) for one in (change.from_value, change.to_value))
+    before, after = (_value(change.knob, value) for value in (change.from_value, change.to_value))
     return f"{label(change.knob)} {before} → {after}"
 
 

@@ -48,9 +48,9 @@ def elapsed_s(swap: SwapReport, now_ms: int) -> float:
 
 def steps_of(swap: SwapReport, elapsed: float) -> list[Step]:
     """Every step in its order: those that were, the one that is, and those to come if it runs."""
-    said = _said(swap)
+    lines = _said(swap)
     begun: list[StepLine] = []
-    for line in said:
+    for line in lines:
         if begun and begun[-1].step == line.step:
             begun[-1] = StepLine(begun[-1].at_s, line.step, line.text)
         else:
@@ -72,10 +72,10 @@ def steps_of(swap: SwapReport, elapsed: float) -> list[Step]:
 
 def phase(swap: SwapReport) -> str:
     """What it does now: start: loading weights."""
-    said = _said(swap)
-    if not said:
+    lines = _said(swap)
+    if not lines:
         return "begins"
-    last = said[-1]
+    last = lines[-1]
     if last.step == "start" and not last.text.startswith("process "):
         return f"{last.step}: {last.text}"
     return last.step
@@ -83,8 +83,8 @@ def phase(swap: SwapReport) -> str:
 
 def starting(swap: SwapReport) -> bool:
     """Whether the new engine is being started now."""
-    said = _said(swap)
-    return bool(said) and said[-1].step == "start"
+    lines = _said(swap)
+    return bool(lines) and lines[-1].step == "start"
 
 
 def start_began(swap: SwapReport) -> float | None:
@@ -94,19 +94,19 @@ def start_began(swap: SwapReport) -> float | None:
 
 def waiting_s(swap: SwapReport, elapsed: float) -> float | None:
     """How long new connections have been waiting in a swap that runs; None while none wait."""
-    said = _said(swap)
-    closed = next((line.at_s for line in said if line.step == "drain"), None)
+    lines = _said(swap)
+    closed = next((line.at_s for line in lines if line.step == "drain"), None)
     if swap.strategy != "stop-start" or closed is None:
         return None
-    if any(line.step == "take over" for line in said):
+    if any(line.step == "take over" for line in lines):
         return None
     return max(0.0, elapsed - closed)
 
 
 def silent_s(swap: SwapReport, elapsed: float) -> float | None:
     """For how long a running swap has said nothing, where that is too long to be trusted."""
-    said = _said(swap)
-    silent = elapsed - (said[-1].at_s if said else 0.0)
+    lines = _said(swap)
+    silent = elapsed - (lines[-1].at_s if lines else 0.0)
     return silent if silent > SILENT_S else None
 
 

@@ -68,7 +68,7 @@ class FrameReader:
             if until_ms is None
             else read_window(ledger, engine.id, until_ms - query.range.window_ms, until_ms)
         )
-        found = {} if window is None else metrics(window, self._prices)
+        values = {} if window is None else metrics(window, self._prices)
         listed = tuple(changes.list_changes(ledger, engine.id, limit=_CHANGES))
         applied = [change for change in reversed(listed) if change.outcome == "applied"]
         letters = self._name(applied)
@@ -90,8 +90,8 @@ class FrameReader:
             recorder=recorders.live(ledger, engine.id, now_ms),
             until_ms=until_ms,
             runs=1 if window is None else window.runs,
-            metrics=found,
-            idle=window is not None and found["requests"] == 0 and not found["running_mean"],
+            metrics=values,
+            idle=window is not None and values["requests"] == 0 and not values["running_mean"],
             prices="" if window is None else _prices(window, self._prices),
             series=series,
             marks=tuple(Mark(c.ts_ms, letters[c.id], short(c)) for c in applied),

@@ -76,9 +76,9 @@ class SeriesCache:
         slots = range(min(earliest, slot), slot + 1)
         return [self._amounts[near] for near in slots if near in self._amounts]
 
-    def _keep(self, slot: int, found: Mapping[str, object], names: Sequence[str]) -> None:
+    def _keep(self, slot: int, values: Mapping[str, object], names: Sequence[str]) -> None:
         for name in names:
-            value = found[name]
+            value = values[name]
             if isinstance(value, int | float):
                 self._values[name][slot] = float(value)
 

@@ -54,9 +54,9 @@ def swap_line(frame: Frame, swap: SwapReport, width: int) -> Line:
     if silent is not None:
         left = f"no word for {_whole(silent)}"
     parts = [f"→ {outside(variant_name(swap.variant), 40)}", phase(swap), since, left]
-    told: Line = (Span(" SWAP  ", "cursor"), Span("   ".join(filter(None, parts)), "cursor"))
+    line: Line = (Span(" SWAP  ", "cursor"), Span("   ".join(filter(None, parts)), "cursor"))
     more: Line = (Span("s", "cursor"), Span(" shows it ", "cursor-quiet"))
-    shown = spread(told, more if width >= _WIDE else (), width)
+    shown = spread(line, more if width >= _WIDE else (), width)
     gap = Span(" " * (width - width_of(shown)))
     return tuple(
         Span(text, "cursor-quiet" if role == "text" else role) for text, role in (*shown, gap)

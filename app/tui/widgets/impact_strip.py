@@ -134,8 +134,8 @@ def _notes(impact: Impact, width: int) -> list[Line]:
     if impact.together:
         counts += f"; changed together with {', '.join(label(name) for name in impact.together)}"
     reasons = [] if impact.comparison is None else impact.comparison.reasons
-    told = [row for text in (counts, *reasons) for row in wrap(outside(text, 400), width)]
-    return [(Span(row, "quiet"),) for row in told]
+    rows = [row for text in (counts, *reasons) for row in wrap(outside(text, 400), width)]
+    return [(Span(row, "quiet"),) for row in rows]
 
 
 def _pairs(impact: Impact, width: int) -> list[Line]:

@@ -45,11 +45,11 @@ def _no_engine(frame: Frame) -> list[Line]:
     blank: Line = ()
     if frame.problem is not None:
         problem = frame.problem
-        told = [part for part in (problem.meaning, problem.remedy) if part]
+        lines = [part for part in (problem.meaning, problem.remedy) if part]
         return [
             blank,
             (Span(outside(problem.what), "bad"),),
-            *((Span(outside(part)),) for part in told),
+            *((Span(outside(part)),) for part in lines),
         ]
     return [
         blank,

@@ -41,10 +41,10 @@ class Beginning:
 
 def beginning_from_line(line: str) -> Beginning:
     """What `to_line` wrote."""
-    told = json.loads(line)
-    conditions, order = told["conditions"], told["order"]
+    written = json.loads(line)
+    conditions, order = written["conditions"], written["order"]
     return Beginning(
         None if conditions is None else conditions_from_json(conditions),
-        told["descriptor"],
+        written["descriptor"],
         None if order is None else order_from_json(order),
     )

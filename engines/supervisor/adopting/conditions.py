@@ -32,7 +32,7 @@ class Conditions:
             os.umask(self.umask)
 
 
-def conditions_from_json(told: Mapping[str, Any]) -> Conditions:
+def conditions_from_json(written: Mapping[str, Any]) -> Conditions:
     """What `dataclasses.asdict` and JSON made of them."""
-    limits = {name: (soft, hard) for name, (soft, hard) in told["limits"].items()}
-    return Conditions(limits, tuple(told["cores"]), told["nice"], told["umask"])
+    limits = {name: (soft, hard) for name, (soft, hard) in written["limits"].items()}
+    return Conditions(limits, tuple(written["cores"]), written["nice"], written["umask"])

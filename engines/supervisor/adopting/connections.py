@@ -135,13 +135,13 @@ def drain(
     idle_since: float | None = None
     while alive():
         places = socket_places(held.pids)
-        found, waiting = _connections(held, places)
-        looks = {inode: look for inode in found if (look := _look(inode, places)) is not None}
+        open_ones, waiting = _connections(held, places)
+        looks = {inode: look for inode in open_ones if (look := _look(inode, places)) is not None}
         in_flight = load.in_flight()
         now = time.monotonic()
         since_ms = QUIET_MS if now < deadline - seconds / 2 else HASTY_MS
         owed = sum(look.owed(since_ms) for look in looks.values())
-        nobody = not found and not waiting
+        nobody = not open_ones and not waiting
         if nobody or (in_flight == 0 and not owed and not waiting):
             idle_since = idle_since or now
             if now - idle_since >= (SETTLE_S if nobody else REST_S):
@@ -154,7 +154,7 @@ def drain(
             # Every request is one of those that wait for their first byte: no stream is under way.
             for inode in (inode for inode, look in looks.items() if look.quiet):
                 _close_if_quiet(inode, places)
-        tell(f"waiting for {len(found)} connections")
+        tell(f"waiting for {len(open_ones)} connections")
         time.sleep(_POLL_S)
     return Drained(0)
 
@@ -178,15 +178,15 @@ def _connections(held: Held, places: Places) -> tuple[list[int], int]:
     rows = list(_rows(held))
     ours = socket_inodes(os.getpid()) or set()
     our_ports = {local for local, _, _, inode, _ in rows if inode in ours}
-    found, waiting = [], 0
+    served, waiting = [], 0
     for local, remote, state, inode, queue in rows:
         if local != held.port:
             continue
         if state == _LISTEN and inode == held.inode:
             waiting = queue
         elif state in _OPEN and inode in places and remote not in our_ports:
-            found.append(inode)
-    return found, waiting
+            served.append(inode)
+    return served, waiting
 
 
 def _rows(held: Held) -> Iterable[tuple[int, int, str, int, int]]:

@@ -54,12 +54,12 @@ class AdoptionOrder:
     start_s: float
 
 
-def order_from_json(told: Mapping[str, Any]) -> AdoptionOrder:
+def order_from_json(written: Mapping[str, Any]) -> AdoptionOrder:
     """What `dataclasses.asdict` and JSON made of one."""
-    held, conditions = dict(told["held"]), told["conditions"]
+    held, conditions = dict(written["held"]), written["conditions"]
     return AdoptionOrder(
         **{
-            **told,
+            **written,
             "held": Held(**held | {"pids": tuple(held["pids"])}),
             "conditions": conditions_from_json(conditions),
         }
@@ -96,11 +96,11 @@ class Adoption:
 
     def _started_before(self, launch: Launch) -> Started | None:
         """What a supervisor before this one had started, which was killed."""
-        one = registry.find_serving(launch.name)
-        if one is None:
+        serving = registry.find_serving(launch.name)
+        if serving is None:
             return None
-        self._say("start", f"process {one.pid} was started by a supervisor that was killed")
-        return started_as(one, log_only=launch.log_only)
+        self._say("start", f"process {serving.pid} was started by a supervisor that was killed")
+        return started_as(serving, log_only=launch.log_only)
 
     def _end_old(self, launch: Launch) -> None:
         order = self.order
@@ -148,11 +148,11 @@ class Adoption:
         return lifetime.is_alive(self.order.pid, self.order.start_ticks)
 
     def _wait(self, started: Started) -> None:
-        said: list[str] = []
+        phases: list[str] = []
 
         def report(phase: Phase) -> None:
-            if phase.text not in said:
-                said.append(phase.text)
+            if phase.text not in phases:
+                phases.append(phase.text)
                 self._say("start", phase.text)
 
         wait_healthy(started, self.order.start_s, report)
@@ -224,8 +224,9 @@ def _end(pid: int, ticks: int) -> None:
 
     It may share its session with the shell that started it, so only what is below it is ended.
     """
-    below = (one.pid for one in procfs.descendants(pid, procfs.processes()))
-    members = {one: began for one in below if (began := lifetime.start_ticks(one)) is not None}
+    below = [process.pid for process in procfs.descendants(pid, procfs.processes())]
+    starts = ((child, lifetime.start_ticks(child)) for child in below)
+    members = {child: began for child, began in starts if began is not None}
     members[pid] = ticks
     end_processes({pid: ticks}, lambda: those_alive(members), grace_s=GRACE_S, gone_s=GRACE_S)
     if those_alive(members):

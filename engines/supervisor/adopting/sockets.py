@@ -69,11 +69,11 @@ def copy_of(inode: int, places: Mapping[int, tuple[int, int]]) -> socket.socket:
     `socket_places`. Raises OSError where it is gone or we may not have it."""
     if inode not in places:
         raise FileNotFoundError(errno.ENOENT, "the socket is gone")
-    found = socket.socket(fileno=_copy_descriptor(*places[inode]))
-    if os.fstat(found.fileno()).st_ino != inode:  # the number was given to another one meanwhile
-        found.close()
+    copy = socket.socket(fileno=_copy_descriptor(*places[inode]))
+    if os.fstat(copy.fileno()).st_ino != inode:  # the number was given to another one meanwhile
+        copy.close()
         raise FileNotFoundError(errno.ENOENT, "the socket is gone")
-    return found
+    return copy
 
 
 def _copy_descriptor(pid: int, descriptor: int) -> int:
@@ -138,5 +138,5 @@ def prefer(listener: socket.socket, index: int) -> None:
     """Give new connections to the socket of this place in the group, in the order in which they
     began to listen. 0 for one that is alone: whoever joins the group later gets none."""
     program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN_CONSTANT, 0, 0, index))
-    told = struct.pack("HL", 1, ctypes.addressof(program))
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, told)
+    option = struct.pack("HL", 1, ctypes.addressof(program))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, option)

@@ -49,26 +49,26 @@ class Memory:
 
 def to_line(memory: Memory) -> str:
     """One line of JSON."""
-    told = {
+    values = {
         "launch": asdict(memory.launch),
         "before": [asdict(launch) for launch in memory.before],
         "swapping": None if memory.swapping is None else memory.swapping.to_json(),
         "taken_over": memory.taken_over,
     }
-    return json.dumps(told) + "\n"
+    return json.dumps(values) + "\n"
 
 
 def from_line(line: str) -> Memory:
     """What `to_line` wrote."""
-    told = json.loads(line)
+    written = json.loads(line)
     return Memory(
-        _launch(told["launch"]),
-        tuple(_launch(one) for one in told["before"]),
-        None if told["swapping"] is None else order_from_json(told["swapping"]),
-        told["taken_over"] is True,
+        _launch(written["launch"]),
+        tuple(_launch(launch) for launch in written["before"]),
+        None if written["swapping"] is None else order_from_json(written["swapping"]),
+        written["taken_over"] is True,
     )
 
 
-def _launch(told: Mapping[str, Any]) -> Launch:
-    tuples = {name: tuple(told[name]) for name in ("command", "address", "cores")}
-    return Launch(**{**told, **tuples})
+def _launch(written: Mapping[str, Any]) -> Launch:
+    tuples = {name: tuple(written[name]) for name in ("command", "address", "cores")}
+    return Launch(**{**written, **tuples})

@@ -96,26 +96,26 @@ class Supervisor:
 
     def ask_swap(self, order: Order) -> None:
         """Begin a swap soon; raises `BadRequest` where it cannot be, or not as it was planned."""
-        asked, memory = self._life.asked, self._life.memory
-        if asked.order is not None or isinstance(self._state, Swapping):
+        requests, memory = self._life.asked, self._life.memory
+        if requests.order is not None or isinstance(self._state, Swapping):
             raise BadRequest(
                 NOT_NOW, "a swap runs already: it comes to its end or is called off first"
             )
-        if not isinstance(self._state, Serving) or asked.drain_s is not None:
+        if not isinstance(self._state, Serving) or requests.drain_s is not None:
             raise BadRequest(NOT_NOW, f"the engine does not serve now: it is {self._state.words}")
         if order.variant is None and not memory.before:
             raise BadRequest(NOT_NOW, "no swap of this engine can be taken back")
         if order.planned_on not in ("", memory.launch_id):
             raise BadRequest(STALE, f"it has been swapped since, to {memory.launch.variant}")
-        asked.call_off = False
-        asked.order = order
+        requests.call_off = False
+        requests.order = order
 
     def ask_call_off(self) -> None:
         """Let the swap that runs go back; raises `BadRequest` where none does."""
-        asked = self._life.asked
-        if asked.order is None and not isinstance(self._state, Swapping):
+        requests = self._life.asked
+        if requests.order is None and not isinstance(self._state, Swapping):
             raise BadRequest(NOT_NOW, "no swap runs")
-        asked.call_off = True
+        requests.call_off = True
 
     def ask_stop(self, drain_s: float) -> None:
         """Stop the engine soon, its requests first, and end."""

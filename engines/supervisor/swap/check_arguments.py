@@ -14,11 +14,11 @@ def main() -> None:
         from vllm.entrypoints.openai.cli_args import make_arg_parser, validate_parsed_serve_args
 
     parser = make_arg_parser(FlexibleArgumentParser(prog="vllm serve"))
-    told = parser.parse_args(sys.argv[1:])
-    if getattr(told, "model_tag", None):
-        told.model = told.model_tag
-    validate_parsed_serve_args(told)
-    AsyncEngineArgs.from_cli_args(told).create_engine_config()
+    given = parser.parse_args(sys.argv[1:])
+    if getattr(given, "model_tag", None):
+        given.model = given.model_tag
+    validate_parsed_serve_args(given)
+    AsyncEngineArgs.from_cli_args(given).create_engine_config()
 
 
 if __name__ == "__main__":

@@ -48,9 +48,9 @@ def evidence_of(arguments: Sequence[str], log: Path, directory: Path | None) -> 
 
 def _dtype(arguments: Sequence[str], weights: Weights | None) -> str | None:
     """The type that is computed in: the one asked for, else that of the files."""
-    asked = last_value(arguments, "dtype")
-    if asked not in (None, "auto"):
-        return asked
+    dtype = last_value(arguments, "dtype")
+    if dtype not in (None, "auto"):
+        return dtype
     return None if weights is None else weights.dtype
 
 

@@ -155,12 +155,12 @@ class Swap:
         weights = read_weights(model_place(variant.model, self._directory))
         if weights.problem:
             raise NotAchieved(f"{variant.model} cannot be served", weights.problem)
-        found = estimate(variant, probe(self._launch.url), weights=weights)
-        if found.verdict == "does not fit":
-            raise NotAchieved("it does not fit", found.reason)
+        estimated = estimate(variant, probe(self._launch.url), weights=weights)
+        if estimated.verdict == "does not fit":
+            raise NotAchieved("it does not fit", estimated.reason)
         if self.order.strategy != "auto":
             return self.order.strategy
-        return strategy_for(found)
+        return strategy_for(estimated)
 
     def _stop_old(self) -> None:
         self._say("drain", f"process {self._old.started.pid} finishes what it has; others wait")

@@ -29,7 +29,7 @@ class FrameScreen(Screen[None]):
         """Take a new frame."""
         raise NotImplementedError
 
-    def tell_act(self, told: Acted) -> None:
+    def tell_act(self, acted: Acted) -> None:
         """Tell how an act stands."""
         raise NotImplementedError
 
@@ -45,20 +45,20 @@ class FrameScreen(Screen[None]):
         for size, steps in ((self.app.size.width, WIDTHS), (self.app.size.height, HEIGHTS)):
             self.add_class(max(step for step in steps if step[0] <= size)[1])
 
-    def start_act(self, asked: str, work: Callable[[], str]) -> None:
+    def start_act(self, request: str, work: Callable[[], str]) -> None:
         """Tell what is asked for and do it in a thread; the outcome comes as `Acted`."""
-        self.tell_act(Acted("requested", asked))
+        self.tell_act(Acted("requested", request))
         self.run_worker(partial(self._do_act, work), thread=True, group="acts", exit_on_error=False)
 
     def _do_act(self, work: Callable[[], str]) -> None:
         try:
-            told = Acted("done", work())
+            acted = Acted("done", work())
         except TrimtabError as error:
-            told = Acted("failed", str(error))
-        if not self.post_message(told):
-            self.miss_act(told)
+            acted = Acted("failed", str(error))
+        if not self.post_message(acted):
+            self.miss_act(acted)
 
-    def miss_act(self, told: Acted) -> None:
+    def miss_act(self, acted: Acted) -> None:
         """From the act's thread: this screen was left before the outcome came."""
 
     @on(Worker.StateChanged)

@@ -123,9 +123,9 @@ class EngineScreen(FrameScreen):
         if event.phase != "requested":
             self._ask(self._query)
 
-    def tell_act(self, told: Acted) -> None:
+    def tell_act(self, acted: Acted) -> None:
         """In the impact strip."""
-        self._act = Act(told.phase, told.text)
+        self._act = Act(acted.phase, acted.text)
         frame = self._frozen or self._frame
         if self._frame is not None:
             self._act_since_ms = self._frame.now_ms
@@ -166,8 +166,8 @@ class EngineScreen(FrameScreen):
         if knob.value is None:
             self._refuse(f"The value of {label(name)} is not known yet")
             return
-        asked, work = self._acts.set_knob(self._frame, knob, not knob.value)
-        self.start_act(asked, work)
+        request, work = self._acts.set_knob(self._frame, knob, not knob.value)
+        self.start_act(request, work)
 
     def action_edit(self, name: str) -> None:
         """Ask for a number and set it."""
@@ -228,11 +228,11 @@ class EngineScreen(FrameScreen):
             self._refuse("There is no engine yet")
             return
         try:
-            asked, work = ask(self._frame)
+            request, work = ask(self._frame)
         except TrimtabError as error:
             self._refuse(str(error))
             return
-        self.start_act(asked, work)
+        self.start_act(request, work)
 
     def action_compare(self) -> None:
         """Compare the baseline with now, in a thread, then show it."""

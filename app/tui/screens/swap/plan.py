@@ -46,8 +46,8 @@ def plan_lines(offer: Offer, choices: Choices, width: int, *, armed: bool) -> li
         (Span("Plan".ljust(_LABEL), "strong"), Span(name, "primary"), Span(note, "quiet"))
     ]
     if armed:
-        asked = f" Swap to {name} now?"
-        lines = [(Span(asked, "cursor"), Span(pad(note, width - len(asked)), "cursor-quiet"))]
+        question = f" Swap to {name} now?"
+        lines = [(Span(question, "cursor"), Span(pad(note, width - len(question)), "cursor-quiet"))]
     lines += _part("starts", outside(offer.started_with, 1000), width, most=2)
     lines.append(_strategy(offer, choices, armed=armed))
     waits = waiting_text(strategy, offer.expected)
@@ -68,8 +68,8 @@ def _memory(offer: Offer, width: int) -> list[Line]:
     role = VERDICT_ROLES.get(room.verdict, "quiet")
     lines = _part("memory", f"{room.verdict}: {outside(room.reason, 300)}", width)
     label, text = lines[0]
-    told = text.text.removeprefix(room.verdict)
-    return [(label, Span(room.verdict, role), Span(told)), *lines[1:]]
+    reason = text.text.removeprefix(room.verdict)
+    return [(label, Span(room.verdict, role), Span(reason)), *lines[1:]]
 
 
 def _part(label: str, text: str, width: int, *, role: str = "text", most: int = 2) -> list[Line]:
@@ -121,5 +121,5 @@ def _key(words: str, *, armed: bool) -> Line:
     """A key that changes the line it stands in."""
     if not armed:
         return ()
-    key, _, rest = words.partition(" ")
-    return (Span(f"  {key}", "primary"), Span(f" {rest}", "quiet"))
+    key, _, meaning = words.partition(" ")
+    return (Span(f"  {key}", "primary"), Span(f" {meaning}", "quiet"))

@@ -171,8 +171,8 @@ class SwapScreen(FrameScreen):
 
     def _draw_foot(self) -> None:
         """What is told of an act, above the keys of the view."""
-        told = self._told
-        line: Line = () if told is None else (Span(outside(told.text, 400), _ROLES[told.phase]),)
+        acted = self._told
+        line: Line = () if acted is None else (Span(outside(acted.text, 400), _ROLES[acted.phase]),)
         self.query_one("#swap-told", Painted).tell([line])
         swaps = self._frame.swaps
         if self._view == PROGRESS:
@@ -261,21 +261,21 @@ class SwapScreen(FrameScreen):
 
     # Acts
 
-    def tell_act(self, told: Acted) -> None:
+    def tell_act(self, acted: Acted) -> None:
         """Above the keys; why a swap was refused stands in its plan, where there is room for it."""
-        if told.phase == "failed" and self._handed:
+        if acted.phase == "failed" and self._handed:
             self._handed = False
             self._see(CHOOSE)
             plan = self.query_one(SwapPlan)
-            plan.show(plan.offer, told.text)
+            plan.show(plan.offer, acted.text)
             plan.focus()
         else:
-            self._told = told
+            self._told = acted
         self._draw_foot()
 
-    def miss_act(self, told: Acted) -> None:
+    def miss_act(self, acted: Acted) -> None:
         """Whoever left is told on the engine's screen."""
-        self._home(told)
+        self._home(acted)
 
     def action_call_off(self) -> None:
         """Ask whether the swap that runs is to go back."""

@@ -49,8 +49,8 @@ class VariantList(Canvas, can_focus=True):
     @property
     def chosen(self) -> Offer | None:
         """The variant under the cursor."""
-        found = () if self._offers is None else self._offers.found
-        return found[self._cursor] if found else None
+        offers = () if self._offers is None else self._offers.found
+        return offers[self._cursor] if offers else None
 
     def show(self, offers: Offers) -> None:
         """List these."""
@@ -140,8 +140,8 @@ class VariantList(Canvas, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the variant under the pointer."""
-        found = () if self._offers is None else self._offers.found
-        if len(found) + 2 <= self.size.height and 2 <= event.y < len(found) + 2:
+        offers = () if self._offers is None else self._offers.found
+        if len(offers) + 2 <= self.size.height and 2 <= event.y < len(offers) + 2:
             self._cursor = event.y - 2
             self.action_move(0)
 
@@ -149,12 +149,17 @@ class VariantList(Canvas, can_focus=True):
 def weights_text(files: Files, width: int) -> str:
     """How the weights are kept and computed in: compressed-tensors int4, half. Where there is less
     room the words that tell least go first."""
-    told = "" if files.quantisation is None else outside(files.quantisation, 60)
+    quantisation = "" if files.quantisation is None else outside(files.quantisation, 60)
     dtype = "" if files.dtype is None else outside(files.dtype, 20)
-    if not told:
+    if not quantisation:
         return dtype or MISSING
-    least = told.removeprefix(_METHOD)
-    fuller = (f"{told}, {dtype}" if dtype else told, f"{least}, {dtype}", told, least)
+    least = quantisation.removeprefix(_METHOD)
+    fuller = (
+        f"{quantisation}, {dtype}" if dtype else quantisation,
+        f"{least}, {dtype}",
+        quantisation,
+        least,
+    )
     return next((text for text in fuller if len(text) <= width), least)
 
 

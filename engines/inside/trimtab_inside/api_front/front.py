@@ -76,7 +76,7 @@ class Front:
     def _sockets(self, server: Any, sockets: list[socket.socket] | None) -> Any:
         """The sockets to start with: the private one, and the public one unless it is held."""
         address = self.listener.getsockname()
-        if not sockets or all(one.getsockname() != address for one in sockets):
+        if not sockets or all(listener.getsockname() != address for listener in sockets):
             return sockets
         from ..private_socket.server import own_path
         from ..private_socket.sockets import listen
@@ -85,8 +85,8 @@ class Front:
         self._server = server
         if not self.held:
             return [*sockets, self._http]
-        for one in sockets:
-            one.close()
+        for listener in sockets:
+            listener.close()
         return [self._http]
 
     def _started(self, server: Any) -> None:
@@ -94,7 +94,9 @@ class Front:
             return
         self._loop = asyncio.get_running_loop()
         self._public = [
-            one for one in server.servers if all(s.family != socket.AF_UNIX for s in one.sockets)
+            listening
+            for listening in server.servers
+            if all(each.family != socket.AF_UNIX for each in listening.sockets)
         ]
         self._answer(self)
 
@@ -121,11 +123,15 @@ class Front:
         return done
 
     async def _count(self) -> dict[str, Any]:
-        public = [one for one in self._server.server_state.connections if _is_public(one)]
+        public = [
+            connection
+            for connection in self._server.server_state.connections
+            if _is_public(connection)
+        ]
         return {
             "accepting": bool(self._public),
             "connections": len(public),
-            "in_flight": sum(_is_busy(one) for one in public),
+            "in_flight": sum(_is_busy(connection) for connection in public),
         }
 
     async def _open(self) -> dict[str, Any]:
@@ -149,9 +155,9 @@ class Front:
 
     async def _close(self) -> dict[str, Any]:
         server = self._server
-        for one in self._public:
-            one.close()
-            server.servers.remove(one)
+        for listening in self._public:
+            listening.close()
+            server.servers.remove(listening)
         if self._public:
             # uvicorn makes the first list anew from the second, once a second.
             for headers in (server.server_state.default_headers, server.config.encoded_headers):

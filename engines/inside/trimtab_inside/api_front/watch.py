@@ -25,12 +25,12 @@ def watch_front() -> None:
     The descriptor is closed in children at once: an EngineCore that outlives its API server would
     keep the address.
     """
-    told = os.environ.pop(DESCRIPTOR, None)
+    number = os.environ.pop(DESCRIPTOR, None)
     held = os.environ.pop(HOLD, None) == "1"
-    if told is None:
+    if number is None:
         return
-    os.set_inheritable(int(told), False)
-    front = Front(socket.socket(fileno=int(told)), held, _answer)
+    os.set_inheritable(int(number), False)
+    front = Front(socket.socket(fileno=int(number)), held, _answer)
     for name in MAKERS:
         when_imported(name, front.patch_maker)
     when_imported("uvicorn.server", front.patch_server)

@@ -6,6 +6,7 @@ Ops besides `hello`: knobs, set, confirm, put_back, journal.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from ..private_socket.protocol import BadRequest, reply_to
@@ -25,7 +26,8 @@ class KnobDesk:
 
     def answer(self, line: bytes, received: float) -> tuple[bytes, tuple[int, ...]]:
         """The answer to one line, newline included, and no descriptors."""
-        return reply_to(line, self._identity, lambda it: _do(it, self._board, received)), ()
+        reply = reply_to(line, self._identity, lambda message: _do(message, self._board, received))
+        return reply, ()
 
     def tick(self) -> float | None:
         """Let go of what has run out; seconds until the next one does."""
@@ -50,7 +52,8 @@ def _do(message: dict[str, Any], board: Board, received: float) -> dict[str, Any
         return {"change": _held(board.confirm, _text(message, "id"))}
     if op == "put_back":
         reason = _text(message, "why", "") or "asked for"
-        return {"change": _held(lambda it: board.put_back(it, reason), _text(message, "id"))}
+        put_back = partial(board.put_back, reason=reason)
+        return {"change": _held(put_back, _text(message, "id"))}
     raise BadRequest("op", "ops are hello, knobs, set, confirm, put_back, journal")
 
 

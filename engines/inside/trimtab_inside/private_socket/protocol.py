@@ -31,12 +31,12 @@ def reply_to(
     try:
         message = _decode(line)
         if message.get("op") == "hello":
-            said = {**identity}
+            facts = {**identity}
         elif message.get("v") == PROTOCOL:
-            said = {}
+            facts = {}
         else:
             raise BadRequest("version", f"this engine speaks version {PROTOCOL}")
-        reply = {"ok": True, "engine": identity["engine"], **said, **do(message)}
+        reply = {"ok": True, "engine": identity["engine"], **facts, **do(message)}
     except BadRequest as error:
         reply = failure(error.code, str(error))
     except Exception as error:

@@ -25,13 +25,13 @@ def prepare_directory(path: Path) -> None:
     """Make the directory if it is not there; refuse one that anybody else could have prepared."""
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode):
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
         raise Refused(f"{path} is not a directory")
-    if found.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to uid {found.st_uid}, not to {os.geteuid()}")
-    if found.st_mode & 0o077:
-        raise Refused(f"{path} can be entered by others (mode {stat.S_IMODE(found.st_mode):o})")
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to uid {status.st_uid}, not to {os.geteuid()}")
+    if status.st_mode & 0o077:
+        raise Refused(f"{path} can be entered by others (mode {stat.S_IMODE(status.st_mode):o})")
 
 
 def sweep(path: Path) -> None:
