@@ -16,7 +16,8 @@ class EngineInfo:
     `url` is its base address; one that cannot be reached over TCP has another scheme than http.
     `reason` says what limits `control`. `arguments` is the whole command line without secrets,
     `sockets` the plugin's, one per EngineCore, `supervisor` the name by which a supervisor of
-    trimtab's has it, so that it can be swapped. Fields that cannot be known are None or empty.
+    trimtab's has it, so that it can be swapped, `user` whom it runs as where that is not ourselves.
+    Fields that cannot be known are None or empty.
     """
 
     url: str
@@ -31,6 +32,7 @@ class EngineInfo:
     arguments: tuple[str, ...] = ()
     sockets: tuple[Path, ...] = ()
     supervisor: str | None = None
+    user: str = ""
 
     def run_info(self) -> RunInfo:
         """What the ledger keeps of this life of the engine."""

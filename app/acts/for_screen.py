@@ -11,6 +11,7 @@ from app.acts.swaps import order_for, supervised_at, supervised_name
 from app.offers.offer import Offers, Wanted
 from app.offers.weigher import offers_of
 from app.settings.load import load_settings
+from engines.discovery.api_keys import NO_KEY, ApiKeys
 from engines.discovery.find import probe
 from engines.discovery.local import handle_at
 from engines.engine_info import EngineInfo
@@ -30,9 +31,9 @@ class LedgerActions:
     go.
     """
 
-    def __init__(self, db: Path, api_key: str | None = None) -> None:
+    def __init__(self, db: Path, keys: ApiKeys = NO_KEY) -> None:
         self._db = db
-        self._api_key = api_key
+        self._keys = keys
 
     def set_knob(self, shown: RunRow, knob: str, value: KnobValue) -> Change:
         """Change one knob; a refusal is the change's outcome."""
@@ -84,7 +85,7 @@ class LedgerActions:
             take_snapshot(ledger, row.id, name, from_ms, to_ms, replace=True)
 
     def _engine(self, url: str) -> EngineInfo:
-        return probe(url, self._api_key)
+        return probe(url, self._keys.of(url))
 
 
 def handle_shown(shown: RunInfo) -> KnobHandle:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import shlex
 import shutil
@@ -17,6 +16,7 @@ from engines.command_line.flags import cut, joined, without
 from engines.control.inside_path import INSIDE, assignments
 from engines.host import procfs
 from engines.host.procfs import Process, ancestors
+from engines.host.users import other_user
 from store.foreign_text import printable
 
 _CONTAINERS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -166,13 +166,9 @@ def _in_service(
 
 
 def _another_users(pid: int) -> Refusal | None:
-    owner = procfs.user_id(pid)
-    if owner is None or owner == os.geteuid():
+    name = other_user(pid)
+    if not name:
         return None
-    try:
-        name = printable(pwd.getpwuid(owner).pw_name)
-    except KeyError:
-        name = f"#{owner}"
     return Refusal(
         f"PID {pid} runs as {name}",
         "it would run as somebody else afterwards",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engines.command_line.flags import last_value, names_of
 
 DEFAULT_PORT = 8000
+_ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,8 @@ class LaunchArguments:
     """The part of `vllm serve`'s arguments that says where and as what it serves.
 
     `model` is None where it is not on the command line (a `--config` file, or the default model);
-    `served_name` is what clients call it.
+    `served_name` is what clients call it. `root_path` is empty where what was given is no plain
+    path: put after an address, it could make another host of it.
     """
 
     model: str | None
@@ -44,8 +47,13 @@ def read_arguments(launch: Sequence[str]) -> LaunchArguments:
         model=positional or last_value(launch, "model"),
         served_name=last_value(launch, "served-model-name"),
         port=int(port) if port and port.isascii() and port.isdigit() else None,
-        root_path=(last_value(launch, "root-path") or "").rstrip("/"),
+        root_path=_plain_path(last_value(launch, "root-path") or ""),
         unix_socket=last_value(launch, "uds"),
         tls=any(last_value(launch, flag) for flag in ("ssl-keyfile", "ssl-certfile")),
         headless="headless" in names_of(launch),
     )
+
+
+def _plain_path(path: str) -> str:
+    path = path.rstrip("/")
+    return path if _ROOT_PATH.fullmatch(path) else ""

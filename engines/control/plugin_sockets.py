@@ -8,7 +8,6 @@ very process listens on it.
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from engines.control.inside_path import PLUGIN
 from engines.host import listeners, procfs
 from engines.host.processes import EngineTree
 from engines.host.procfs import Process
+from engines.host.users import user_name
 from store.errors import TrimtabError
-from store.foreign_text import printable
 from store.records import Control
 
 PACKAGE = "trimtab_inside"
@@ -43,7 +42,7 @@ def plugin_control(tree: EngineTree) -> PluginControl:
     if owner is None:
         return PluginControl("observe", "its process cannot be read")
     if os.geteuid() not in (0, owner):
-        who = _user_name(owner)
+        who = user_name(owner)
         return PluginControl("observe", f"runs as {who}: run trimtab as {who} to change its knobs")
     # Without process titles any process of the tree may hold the scheduler.
     cores = tree.cores
@@ -96,7 +95,7 @@ def directory_fault(path: Path, owner: int) -> str:
     if not stat.S_ISDIR(status.st_mode):
         return f"{path} is not a directory"
     if status.st_uid != owner:
-        return f"{path} belongs to {_user_name(status.st_uid)}"
+        return f"{path} belongs to {user_name(status.st_uid)}"
     if status.st_mode & 0o077:
         return f"{path} is open to others (mode {stat.S_IMODE(status.st_mode):o})"
     return ""
@@ -141,10 +140,3 @@ def _has_plugin(directories: Sequence[str], pid: int) -> bool:
         )
     except OSError:
         return False
-
-
-def _user_name(user_id: int) -> str:
-    try:
-        return printable(pwd.getpwuid(user_id).pw_name)
-    except KeyError:
-        return f"user {user_id}"

@@ -18,10 +18,11 @@ _METRIC_PREFIX = b"vllm:"
 
 @dataclass(slots=True)
 class Answer:
-    """What an address said. `problem` tells why it is `silent`, or what it would not tell."""
+    """What an address said. `problem` tells why it is `silent`, or what it would not tell; one that
+    is `unasked` may not be, as it is a stranger's."""
 
     url: str
-    kind: Literal["vllm", "other", "silent"] = "silent"
+    kind: Literal["vllm", "other", "silent", "unasked"] = "silent"
     version: str | None = None
     model: str | None = None
     problem: str = ""

@@ -20,6 +20,7 @@ from engines.discovery.location import Location
 from engines.engine_info import EngineInfo
 from engines.host import listeners
 from engines.host.procfs import read_process
+from engines.host.users import other_user
 from engines.supervisor_client.client import supervised_as
 from engines.web.address import host_and_port, normalise, own_addresses
 from store.errors import EngineUnreachable
@@ -33,13 +34,15 @@ _SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` s
 def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:
     """Every engine on this machine, oldest first. Never raises; takes about `deadline_s` at most.
 
-    For a thread without a running event loop.
+    Those of other users are told as /proc tells of them: nothing is sent to an address that a
+    stranger chose. `probe` reads one whose address a person named. For a thread without a running
+    event loop.
     """
     locations = local_engines()
     if not locations:
         return []
-    described = _describe_all(locations, None, deadline_s)
-    names = naming.make_unique([(engine.name, engine.url, engine.pid) for engine in described])
+    described = _describe_all(locations, deadline_s)
+    names = naming.make_unique([(engine.name, engine.url, engine.pid or 0) for engine in described])
     return [replace(engine, name=name) for engine, name in zip(described, names, strict=True)]
 
 
@@ -77,18 +80,19 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
     return _describe(location, answer, *_insides([location], left)[0])
 
 
-def _describe_all(
-    locations: Sequence[Location], api_key: str | None, deadline_s: float
-) -> list[EngineInfo]:
-    reachable = [location for location in locations if location.reachable]
-    questions = [(place.urls, place.launch.shown_model is None) for place in reachable]
+def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[EngineInfo]:
+    asked = [
+        place for place in locations if place.reachable and not other_user(place.tree.root.pid)
+    ]
+    questions = [(place.urls, place.launch.shown_model is None) for place in asked]
     with ThreadPoolExecutor(1) as beside:
         insides = beside.submit(_insides, locations, deadline_s)
-        answers = ask_all(questions, api_key=api_key, deadline_s=deadline_s) if questions else []
-    by_pid = {place.tree.root.pid: a for place, a in zip(reachable, answers, strict=True)}
+        answers = ask_all(questions, deadline_s=deadline_s) if questions else []
+    by_pid = {place.tree.root.pid: a for place, a in zip(asked, answers, strict=True)}
     described = []
     for location, inside in zip(locations, insides.result(), strict=True):
-        answer = by_pid.get(location.tree.root.pid) or Answer(location.urls[0])
+        unasked = Answer(location.urls[0], "unasked")
+        answer = by_pid.get(location.tree.root.pid, unasked)
         # Something that has vLLM inside and a port of its own is not yet a vLLM server.
         if location.tree.launch is not None or answer.kind != "other":
             described.append(_describe(location, answer, *inside))
@@ -121,10 +125,13 @@ def _describe(
     held: tuple[str, ...],
 ) -> EngineInfo:
     root = location.tree.root
+    user = other_user(root.pid)
     model = answer.model or model_of(location)
     control, reason, sockets = inside.control, inside.reason, inside.sockets
     if not location.reachable:
         control, reason, sockets = "observe", location.problem, ()
+    elif answer.kind == "unasked":
+        reason = f"runs as {user}, so it is read where its address is given; {reason}"
     elif answer.kind == "silent":
         reason = f"{SILENT}: {answer.problem}; {reason}"
     elif answer.kind == "other":
@@ -142,6 +149,7 @@ def _describe(
         arguments=arguments_of(location),
         sockets=sockets,
         supervisor=supervisor,
+        user=user,
     )
 
 

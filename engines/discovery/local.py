@@ -17,6 +17,7 @@ from engines.control.plugin_sockets import PluginControl, confirm, plugin_contro
 from engines.discovery import naming
 from engines.discovery.location import Location, locate
 from engines.host.processes import engine_trees
+from engines.host.users import other_user
 from engines.knob_handle import KnobHandle
 from engines.web.address import host_and_port, own_addresses
 from store.foreign_text import printable
@@ -79,7 +80,7 @@ def handle_at(url: str) -> KnobHandle | None:
 
 
 def handle_of(name: str | None) -> KnobHandle | None:
-    """The engine of this name, or the only one of this machine where no name is given.
+    """The engine of this name, or the only one of our own user's where no name is given.
 
     None where it takes HTTP to tell which that is, or several could be meant.
     """
@@ -87,7 +88,8 @@ def handle_of(name: str | None) -> KnobHandle | None:
     if not all(place.tree.launch is not None and _first_is_its_own(place) for place in places):
         return None
     if name is None:
-        return _handle(places[0], places[0].urls[0]) if len(places) == 1 else None
+        own = [place for place in places if not other_user(place.tree.root.pid)]
+        return _handle(own[0], own[0].urls[0]) if len(own) == 1 else None
     names = [_name(place) for place in places]
     known = [
         (own, place.urls[0], place.tree.root.pid)

@@ -10,6 +10,7 @@ from engines.command_line.arguments import DEFAULT_PORT, LaunchArguments, read_a
 from engines.host.listeners import TcpListener, socket_inodes, tcp_listeners
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
+from engines.host.routes import is_on_link
 from engines.serving import registry
 from engines.web.address import make_url
 from store.foreign_text import printable
@@ -97,10 +98,14 @@ def _own_listeners(tree: EngineTree, launch: LaunchArguments) -> list[TcpListene
 
 
 def _container_address(pid: int) -> str | None:
-    """The first IPv4 address of a process's own network that is not its loopback."""
+    """The first IPv4 address of a process's own network that is not its loopback.
+
+    Whoever made that network chose the address: one that lies behind a gateway of ours is none.
+    """
     routes = read_text(f"/proc/{pid}/net/fib_trie") or ""
     addresses = (address for address in _LOCAL_ADDRESS.findall(routes))
-    return next((address for address in addresses if not address.startswith("127.")), None)
+    address = next((address for address in addresses if not address.startswith("127.")), None)
+    return address if address is not None and is_on_link(address) else None
 
 
 def _absolute(path: str, pid: int) -> str:

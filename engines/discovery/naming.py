@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from engines.host.users import other_user
 from engines.serving.registry import list_serving
 from engines.web.address import host_and_port
 
@@ -26,15 +27,26 @@ def default_name(model: str | None, url: str) -> str:
     return _NOT_IN_NAME.sub("-", last).strip("-.")[:_LONGEST] or "engine"
 
 
-def make_unique(engines: Sequence[tuple[str, str, int | None]]) -> list[str]:
-    """Names that differ, for engines told by name, URL and PID: the first one keeps its own, later
-    ones get their port."""
-    taken: list[str] = []
-    for own, url, pid in engines:
+def make_unique(engines: Sequence[tuple[str, str, int]]) -> list[str]:
+    """Names that differ, for engines told by name, URL and PID, oldest first.
+
+    Of several with one name the one keeps it that a person gave it to, else the oldest of our own
+    user's; the others get their port. So no stranger's process takes a name from ours.
+    """
+    given = {serving.pid for serving in list_serving()}
+    names: dict[int, str] = {}
+    for at in sorted(range(len(engines)), key=lambda at: _rank(engines[at][2], given)):
+        own, url, pid = engines[at]
         name = own
-        if name in taken:
+        if name in names.values():
             name = f"{name}-{host_and_port(url)[1] or pid}"
-        if name in taken:
+        if name in names.values():
             name = f"{own}-{pid}"
-        taken.append(name)
-    return taken
+        names[at] = name
+    return [names[at] for at in range(len(engines))]
+
+
+def _rank(pid: int, given: Collection[int]) -> int:
+    if pid in given:
+        return 0
+    return 2 if other_user(pid) else 1

@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
 
+from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import probe
 from engines.engine_info import EngineInfo
 from engines.host import procfs
@@ -51,7 +52,7 @@ class EngineRecorder:
         *,
         owner: str,
         every_s: float,
-        api_key: str | None,
+        keys: ApiKeys,
     ) -> None:
         self.engine = engine
         self.problem: LedgerUnusable | None = None
@@ -60,7 +61,7 @@ class EngineRecorder:
         self._hosted = hosted
         self._owner = owner
         self._every_s = every_s
-        self._api_key = api_key
+        self._keys = keys
         self._engine_id = 0
         self._run_id: int | None = None
         self._device_ids: dict[Device, int] = {}
@@ -104,7 +105,7 @@ class EngineRecorder:
             await asyncio.sleep(LEASE_RETRY_S)
 
     async def _record(self) -> None:
-        self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._api_key)
+        self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._key())
         watching = asyncio.create_task(self._watch_knobs())
         try:
             await self._sampler.run()
@@ -183,7 +184,7 @@ class EngineRecorder:
     async def _find_again(self) -> None:
         """Ask anew what serves at the engine's address: it may be another process by now."""
         self._searched_at = time.monotonic()
-        url, key = self.engine.url, self._api_key
+        url, key = self.engine.url, self._key()
         loop = asyncio.get_running_loop()
         try:
             engine = await loop.run_in_executor(self._threads, lambda: probe(url, key))
@@ -191,9 +192,12 @@ class EngineRecorder:
             return
         before = self.engine
         same = engine.pid == before.pid and same_start(engine.started_ms, before.started_ms)
-        if self._sampler is not None and not same:
-            self._sampler.forget()
         self.engine = replace(engine, url=url, name=self.engine.name)
+        if self._sampler is not None and not same:
+            await self._sampler.begin_again(self._key())
+
+    def _key(self) -> str | None:
+        return self._keys.of(self.engine.url, self.engine.pid)
 
     async def _watch_knobs(self) -> None:
         """Copy knob states and the plugin's journal into the ledger while there is a run."""

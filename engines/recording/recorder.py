@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from engines.discovery.api_keys import NO_KEY, ApiKeys
 from engines.engine_info import EngineInfo
 from engines.recording.engine_recorder import EngineRecorder
 from store.clock import now_ms
@@ -50,12 +51,12 @@ class Recorder:
         db_path: Path,
         engines: Sequence[EngineInfo] | Find,
         every_s: float = 1.0,
-        api_key: str | None = None,
+        keys: ApiKeys = NO_KEY,
     ) -> None:
         self._find: Find | None = engines if callable(engines) else None
         self._given: Sequence[EngineInfo] = () if callable(engines) else tuple(engines)
         self._every_s = every_s
-        self._api_key = api_key
+        self._keys = keys
         self._owner = new_owner()
         self._writer = LedgerWriter(db_path)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recorder")
@@ -141,7 +142,7 @@ class Recorder:
             self._hosted,
             owner=self._owner,
             every_s=self._every_s,
-            api_key=self._api_key,
+            keys=self._keys,
         )
 
 

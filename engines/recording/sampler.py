@@ -70,13 +70,20 @@ class Sampler:
     ) -> None:
         self._sink = sink
         self._every_s = every_s
+        self._url = url
+        self._api_key = api_key
         self._fetcher = Fetcher(url, api_key=api_key)
         self._reader = PageReader()
         self._life: _Life | None = None
 
-    def forget(self) -> None:
-        """What comes next may be another life of the engine: ask the sink for the run again."""
+    async def begin_again(self, api_key: str | None) -> None:
+        """What comes next is another life of the engine, which may be a stranger's: it is told only
+        the key that is meant for it, and the sink is asked for the run again."""
         self._life = None
+        if api_key != self._api_key:
+            before, self._fetcher = self._fetcher, Fetcher(self._url, api_key=api_key)
+            self._api_key = api_key
+            await before.aclose()
 
     async def run(self) -> None:
         """Scrape at the start plus whole intervals until cancelled."""

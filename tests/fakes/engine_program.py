@@ -108,6 +108,9 @@ def child(title: str | None, plugin: bool, grandchild: str | None) -> int:
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if "heard" in SPEC:
+            with Path(SPEC["heard"]).open("a") as heard:
+                heard.write(f"{self.path} {self.headers['authorization']}\n")
         if SPEC.get("hang"):
             time.sleep(60)
         path = self.path.removeprefix(SPEC.get("root_path", "") or "\0")

@@ -166,12 +166,13 @@ def _check_as_stranger(engine: FakeEngine, model: str) -> None:
         os.setuid(12345)
         info = found(engine)
         assert (info.url, info.model, info.control) == (engine.url, model, "observe")
-        assert "runs as nobody: run trimtab as nobody" in info.reason
+        assert "run trimtab as nobody to change its knobs" in info.reason
         assert procfs.environment(engine.pid, ("PATH=",)) is None
         assert procfs.working_directory(engine.pid) is None
         inode = next(li.inode for li in tcp_listeners() if li.port == engine.port)
         assert owner_of(inode) is None
-        assert probe(engine.url) == info
+        assert info.vllm_version is None  # its address was not named
+        assert probe(engine.url).vllm_version == "0.32.0"
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -42,6 +42,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     from app.demo.rig import rig
     from app.settings import paths
     from app.settings.load import load_settings
+    from engines.discovery.api_keys import NO_KEY
 
     settings = load_settings()
     path = db or paths.demo_db_path()
@@ -50,14 +51,14 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     with (
         rig(model, phase_lines, path) as running,
         recording(
-            path, [running.engine], named=True, every_s=settings.every, api_key=None
+            path, [running.engine], named=True, every_s=settings.every, keys=NO_KEY
         ) as recorder,
     ):
         if touring:
             findings = take_tour(path, running.engine, settings, as_json)
             report = running.traffic.stop()
         else:
-            open_screen(path, settings, running.engine.url, None, recorder)
+            open_screen(path, settings, running.engine.url, NO_KEY, recorder)
             return
     if not report or report.get("failed"):
         failure = report.get("failed") or "no report"

@@ -22,26 +22,49 @@ _START_ONE = "trimtab serve MODEL starts one; --engine http://host:8000 names on
 def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
     """The one engine to act on.
 
-    `chosen` is a name or an address. Raises EngineUnreachable where none answers and BadInput,
-    listing them, where several could be meant.
+    `chosen` is a name or an address; without it the only one of our own user's is meant. Raises
+    EngineUnreachable where none answers and BadInput, listing them, where several could be meant.
     """
-    from engines.discovery.find import find_engines, probe
+    from engines.discovery.find import probe
     from engines.web.address import normalise
 
     if chosen and looks_like_address(chosen):
         return probe(normalise(chosen), api_key)
-    engines = find_engines()
-    if not engines:
-        raise EngineUnreachable("No engine runs on this machine", remedy=_START_ONE)
-    fitting = [engine for engine in engines if engine.name == chosen] if chosen else engines
+    engines = all_engines()
+    fitting = [engine for engine in engines if _is_meant(engine, chosen)]
     if len(fitting) == 1:
         return fitting[0]
-    listed = ", ".join(f"{engine.name} ({engine.url})" for engine in engines)
     if chosen and not fitting:
-        raise BadInput(f"No engine is called {chosen!r}", f"There are: {listed}")
+        raise unknown_name(chosen, engines)
+    if not fitting:
+        raise _only_strangers(engines)
     raise BadInput(
-        "Several engines could be meant", f"There are: {listed}", "Choose one with --engine"
+        "Several engines could be meant",
+        f"There are: {_places(fitting)}",
+        "Choose one with --engine",
     )
+
+
+def _is_meant(engine: EngineInfo, chosen: str | None) -> bool:
+    return engine.name == chosen if chosen else not engine.user
+
+
+def unknown_name(name: str, engines: Sequence[EngineInfo]) -> BadInput:
+    """What to raise where no engine of this machine is called so."""
+    return BadInput(f"No engine is called {name!r}", f"There are: {_places(engines)}")
+
+
+def _only_strangers(engines: Sequence[EngineInfo]) -> EngineUnreachable:
+    users = ", ".join(dict.fromkeys(engine.user for engine in engines))
+    return EngineUnreachable(
+        f"Only engines of other users run on this machine ({users})",
+        f"There are: {_places(engines)}",
+        "Give the address of one: nothing is sent to a stranger's unless you name it",
+    )
+
+
+def _places(engines: Sequence[EngineInfo]) -> str:
+    return ", ".join(f"{engine.name} ({engine.url})" for engine in engines)
 
 
 def engine_to_turn(chosen: str | None, api_key: str | None) -> KnobHandle:
@@ -62,20 +85,30 @@ def engine_to_turn(chosen: str | None, api_key: str | None) -> KnobHandle:
     return live_engine(chosen, api_key).handle()
 
 
+def all_engines() -> list[EngineInfo]:
+    """Every engine of this machine, also those of other users; raises EngineUnreachable where there
+    is none."""
+    from engines.discovery.find import find_engines
+
+    engines = find_engines()
+    if not engines:
+        raise EngineUnreachable("No engine runs on this machine", remedy=_START_ONE)
+    return engines
+
+
 def live_engines(urls: Sequence[str], api_key: str | None) -> list[EngineInfo]:
-    """The engines at `urls`, or all of this machine without any; raises EngineUnreachable."""
-    from engines.discovery.find import find_engines, probe
+    """The engines at `urls`, or without any those of our own user on this machine; raises
+    EngineUnreachable."""
+    from engines.discovery.find import probe
     from engines.web.address import normalise
 
     if urls:
         return [probe(normalise(url), api_key) for url in urls]
-    engines = find_engines()
-    if not engines:
-        raise EngineUnreachable(
-            "No engine runs on this machine",
-            remedy="trimtab serve MODEL starts one; give the address of one elsewhere",
-        )
-    return engines
+    engines = all_engines()
+    own = [engine for engine in engines if not engine.user]
+    if not own:
+        raise _only_strangers(engines)
+    return own
 
 
 def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None) -> EngineRow:

@@ -14,6 +14,7 @@ from store.clock import now_ms
 from store.errors import NotAchieved
 
 if TYPE_CHECKING:
+    from engines.discovery.api_keys import ApiKeys
     from engines.engine_info import EngineInfo
     from engines.recording.recorder import Recorder
     from store.ledger.connection import Ledger
@@ -51,7 +52,7 @@ def record_for(
     seconds: float,
     *,
     every_s: float,
-    api_key: str | None,
+    keys: ApiKeys,
 ) -> tuple[int, int]:
     """Record for that long, or only wait where another recorder does; (from, to) in ms."""
     from engines.recording.recorder import Recorder
@@ -59,7 +60,7 @@ def record_for(
 
     with Ledger.open(db) as ledger:
         free = [engine for engine in engines if recorded_by(ledger, engine) is None]
-    recorder = Recorder(db, free, every_s, api_key) if free else None
+    recorder = Recorder(db, free, every_s, keys) if free else None
     from_ms = now_ms()
     if recorder is not None:
         recorder.start()
@@ -75,16 +76,16 @@ def record_for(
 
 @contextmanager
 def recording(
-    db: Path, engines: list[EngineInfo], *, named: bool, every_s: float, api_key: str | None
+    db: Path, engines: list[EngineInfo], *, named: bool, every_s: float, keys: ApiKeys
 ) -> Iterator[Recorder]:
     """Record within the block; engines that another program records are left to it.
 
-    Where they were not `named`, engines that start later are recorded too.
+    Where their addresses were not `named`, engines that start later are recorded too.
     """
     from engines.recording.recorder import Recorder
 
     find = engines if named else these_then_found(engines)
-    recorder = Recorder(db, find, every_s, api_key)
+    recorder = Recorder(db, find, every_s, keys)
     recorder.start()
     try:
         yield recorder
@@ -92,13 +93,24 @@ def recording(
         recorder.stop()
 
 
+def keys_for(api_key: str | None, engines: Sequence[EngineInfo], *, named: bool) -> ApiKeys:
+    """Whom the key may be told, where the addresses of these engines were `named` or not."""
+    from engines.discovery.api_keys import ApiKeys
+
+    return ApiKeys(api_key, tuple(engine.url for engine in engines) if named else ())
+
+
 def these_then_found(engines: list[EngineInfo]) -> Callable[[], list[EngineInfo]]:
     """What finds engines for a recorder: the first time those known already, so that it begins at
-    once; later whatever runs on this machine."""
+    once; later those of our own user on this machine."""
     from engines.discovery.find import find_engines
 
     known = [engines]
-    return lambda: known.pop() if known else find_engines()
+
+    def find() -> list[EngineInfo]:
+        return known.pop() if known else [each for each in find_engines() if not each.user]
+
+    return find
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:

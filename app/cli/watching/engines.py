@@ -28,11 +28,11 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
               observe  it can only be watched
     An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
-    from app.cli.shared.choose import live_engines
+    from app.cli.shared.choose import all_engines, live_engines
     from engines.supervisor_client.orphaned import list_orphaned
 
     del db
-    engines = live_engines(urls, api_key)
+    engines = live_engines(urls, api_key) if urls else all_engines()
     if as_json:
         print_json([engine_json(engine) for engine in engines])
         return

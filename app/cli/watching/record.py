@@ -117,7 +117,7 @@ def _record(
     api_key: str | None,
 ) -> tuple[int, int]:
     """Record until told to stop; returns when it began and ended, in ms."""
-    from app.cli.shared.recording import recording
+    from app.cli.shared.recording import keys_for, recording
     from app.settings.load import load_settings, price_book
     from app.text.status_line import status_line
     from store.ledger.connection import Ledger
@@ -130,7 +130,8 @@ def _record(
     names = ", ".join(engine.name for engine in engines)
     say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
     deadline = None if seconds is None else time.monotonic() + seconds
-    with recording(path, engines, named=named, every_s=every_s, api_key=api_key) as recorder:
+    keys = keys_for(api_key, engines, named=named)
+    with recording(path, engines, named=named, every_s=every_s, keys=keys) as recorder:
         while not stop.is_set():
             left = STATUS_EVERY_S if deadline is None else deadline - time.monotonic()
             if left <= 0 or stop.wait(min(left, STATUS_EVERY_S)):

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.settings.values import Settings
+    from engines.discovery.api_keys import ApiKeys
     from engines.engine_info import EngineInfo
     from engines.recording.recorder import Recorder
+    from store.ledger.connection import Ledger
 
 SLOW_LINK_FPS = "4"
 
@@ -44,7 +46,7 @@ def command_(
     db: Path | None,
 ) -> None:
     """Watch the engines of this machine (or those at the URLs) and turn their knobs."""
-    from app.cli.shared.recording import recording
+    from app.cli.shared.recording import keys_for, recording
     from app.settings.load import load_settings
 
     for word in urls:
@@ -67,16 +69,12 @@ def command_(
         import app.tui.app  # noqa: F401 - it takes as long as the engines take to answer
 
         engines = looking.result()
-    first = next(
-        (running.url for running in engines if engine in (running.name, running.url)),
-        engines[0].url,
-    )
     with open_ledger(db) as ledger:
         path = ledger.path
-    with recording(
-        path, engines, named=bool(named), every_s=settings.every, api_key=api_key
-    ) as recorder:
-        open_screen(path, settings, first, api_key, recorder)
+        first = _first_shown(engine, engines, ledger)
+    keys = keys_for(api_key, engines, named=bool(named))
+    with recording(path, engines, named=bool(named), every_s=settings.every, keys=keys) as recorder:
+        open_screen(path, settings, first, keys, recorder)
 
 
 def engines_to_watch(urls: Sequence[str], api_key: str | None, db: Path | None) -> list[EngineInfo]:
@@ -92,6 +90,31 @@ def engines_to_watch(urls: Sequence[str], api_key: str | None, db: Path | None) 
         if not watched:
             raise
         return watched
+
+
+def _first_shown(chosen: str | None, engines: Sequence[EngineInfo], ledger: Ledger) -> str:
+    """The address of the engine that was chosen, also of one that is in a swap or was recorded.
+
+    Raises BadInput where there is none: what is shown is what keys turn, so nothing else will do.
+    """
+    if not chosen:
+        return engines[0].url
+    if looks_like_address(chosen):
+        return engines[-1].url  # it was looked at last
+    from app.cli.shared.choose import unknown_name
+    from engines.serving.names import base_name
+    from engines.serving.registry import list_serving
+    from store.tables.engines import find_engine
+
+    row = find_engine(ledger, chosen)
+    addresses = [
+        *(running.url for running in engines if running.name == chosen),
+        *(serving.url for serving in list_serving() if base_name(serving.name) == chosen),
+        *([] if row is None else [row.url]),
+    ]
+    if not addresses:
+        raise unknown_name(chosen, engines)
+    return addresses[0]
 
 
 def _turnable(urls: Sequence[str]) -> list[EngineInfo]:
@@ -155,7 +178,7 @@ def draw_on_terminal() -> None:
 
 
 def open_screen(
-    db: Path, settings: Settings, engine: str | None, api_key: str | None, recorder: Recorder
+    db: Path, settings: Settings, engine: str | None, keys: ApiKeys, recorder: Recorder
 ) -> None:
     """Run the screen until it is left, or this process is told to end or loses its terminal."""
     from app.acts.for_screen import LedgerActions
@@ -166,7 +189,7 @@ def open_screen(
     screen = TrimtabApp(
         db,
         price_book(settings),
-        LedgerActions(db, api_key),
+        LedgerActions(db, keys),
         engine=engine,
         recording=lambda: recorder.problem,
     )

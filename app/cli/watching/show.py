@@ -71,13 +71,15 @@ def record_now(
     db: Path | None, chosen: str | None, seconds: float, every_s: float, api_key: str | None
 ) -> tuple[str, int, int]:
     """Record the chosen engine for `seconds`; returns its address and the window's ends."""
+    from app.cli.group import looks_like_address
     from app.cli.shared.choose import live_engine
-    from app.cli.shared.recording import record_for
+    from app.cli.shared.recording import keys_for, record_for
 
     engine = live_engine(chosen, api_key)
     with open_ledger(db) as ledger:
         path = ledger.path
-    from_ms, to_ms = record_for(path, [engine], seconds, every_s=every_s, api_key=api_key)
+    keys = keys_for(api_key, [engine], named=bool(chosen and looks_like_address(chosen)))
+    from_ms, to_ms = record_for(path, [engine], seconds, every_s=every_s, keys=keys)
     return engine.url, from_ms, to_ms
 
 

@@ -114,10 +114,10 @@ async def test_a_reading_that_does_not_fit_begins_a_run(server: Server, sink: Ke
     assert [one.run_id for one in sink.readings] == [1, 2, 2]
 
 
-async def test_forgetting_asks_for_the_run_again(server: Server, sink: Kept) -> None:
+async def test_beginning_again_asks_for_the_run_again(server: Server, sink: Kept) -> None:
     sampler = Sampler(server.url, sink)
     await sampler.tick()
-    sampler.forget()
+    await sampler.begin_again(None)
     await sampler.tick()
     assert len(sink.opened) == 2
 

@@ -1,0 +1,26 @@
+"""Users of this host, and whether a process is one of ours."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from engines.host.procfs import user_id
+from store.foreign_text import printable
+
+
+def user_name(number: int) -> str:
+    """What a user is called; by its number where it has no name, as in many containers."""
+    try:
+        return printable(pwd.getpwuid(number).pw_name)
+    except KeyError:
+        return f"user {number}"
+
+
+def other_user(pid: int) -> str:
+    """The user that a process runs as where that is another than ours, else ''.
+
+    A process that has just ended is nobody's.
+    """
+    owner = user_id(pid)
+    return "" if owner is None or owner == os.geteuid() else user_name(owner)

@@ -1,0 +1,182 @@
+"""Engines of other users of the host: what they are sent, and whose name they can take."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.cli.shared.choose import engine_to_turn, live_engine
+from app.cli.watching.screen import _first_shown
+from engines.discovery import local
+from engines.discovery.api_keys import ApiKeys
+from engines.discovery.find import find_engines
+from engines.discovery.local import handle_of
+from engines.host import lifetime, routes
+from engines.host.processes import engine_trees
+from engines.serving import registry
+from store.errors import BadInput, EngineUnreachable
+from store.ledger.connection import Ledger
+from tests.fakes.engine_trees import FakeEngine, fake_engine
+from tests.names import own
+from tests.unit.app.cli.cli_runner import Cli
+
+KEY = "sesame-open-12345"
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    cli = Cli(tmp_path, monkeypatch, capsys)
+    monkeypatch.setenv("TRIMTAB_API_KEY", KEY)
+    return cli
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engines that other tests have started at the same time are none of ours."""
+    monkeypatch.setattr(
+        local,
+        "engine_trees",
+        lambda: [tree for tree in engine_trees() if tree.root.ppid == os.getpid()],
+    )
+
+
+class Stranger:
+    """Another user's engine, and what it heard."""
+
+    def __init__(self, engine: FakeEngine, heard: Path) -> None:
+        self.engine = engine
+        self._heard = heard
+
+    @property
+    def heard(self) -> str:
+        return self._heard.read_text()
+
+
+@contextmanager
+def stranger(
+    tmp_path_factory: pytest.TempPathFactory, *words: str, **spec: object
+) -> Iterator[Stranger]:
+    home = tmp_path_factory.mktemp("stranger")
+    for directory in (home, *home.parents[:3]):
+        if directory.owner() == "root" and directory != Path("/tmp"):
+            directory.chmod(0o755)
+    heard = home / "heard"
+    heard.touch()
+    heard.chmod(0o666)
+    with fake_engine(home, *words, user="nobody", heard=str(heard), **spec) as engine:
+        yield Stranger(engine, heard)
+
+
+def test_a_strangers_engine_is_listed_and_sent_nothing(
+    cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with stranger(tmp_path_factory, own("m")) as other:
+        listed = cli("engines", "--json").json
+        told = next(engine for engine in listed if engine["pid"] == other.engine.pid)
+        assert told["vllm_version"] is None
+        assert "runs as nobody, so it is read where its address is given" in told["reason"]
+        for words in (["record", "--for", "1s"], ["show", "--for", "1s"], ["knobs"], ["variants"]):
+            ran = cli(*words)
+            assert ran.code == 3, words
+            assert "Only engines of other users run on this machine (nobody)" in ran.err
+        assert other.heard == ""
+
+
+def test_a_strangers_engine_is_read_where_it_is_named(
+    cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with stranger(tmp_path_factory, own("m")) as other:
+        listed = cli("engines", other.engine.url, "--json").json
+        assert listed[0]["vllm_version"] == "0.32.0"
+        assert f"/version Bearer {KEY}" in other.heard
+
+
+def test_the_key_goes_to_named_addresses_and_to_our_own_that_have_it(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    keys = ApiKeys(KEY, ("http://127.0.0.1:8000/llm",))
+    assert KEY not in repr(keys)
+    assert keys.of("http://127.0.0.1:8000") == KEY
+    for url in ("https://127.0.0.1:8000", "http://127.0.0.1:80", "http://127.0.0.2:8000"):
+        assert keys.of(url) is None
+    having = {"VLLM_API_KEY": KEY}
+    with (
+        fake_engine(tmp_path / "a", "m") as without,
+        fake_engine(tmp_path / "b", "m", env=having) as with_key,
+        fake_engine(tmp_path / "c", "m", "--api-key", KEY) as with_flag,
+        stranger(tmp_path_factory, "m", "--api-key", KEY) as other,
+    ):
+        assert keys.of(without.url, without.pid) is None
+        assert keys.of(with_key.url, with_key.pid) == KEY
+        assert keys.of(with_flag.url, with_flag.pid) == KEY
+        assert keys.of(other.engine.url, other.engine.pid) is None
+
+
+@pytest.mark.parametrize(
+    "path", ["@127.0.0.1:1", "/../x", "//there", "/a?b=c", "/a#b", "/ä", "/a b", ":1/", "/a@b"]
+)
+def test_a_root_path_cannot_move_the_address(tmp_path: Path, path: str) -> None:
+    with fake_engine(tmp_path, own("m"), f"--root-path={path}") as engine:
+        info = next(each for each in find_engines() if each.pid == engine.pid)
+    assert info.url == engine.url
+
+
+def test_an_address_behind_a_gateway_is_not_this_host_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = (
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"  # via 172.17.0.1
+        "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"  # 172.17.0.0/16
+    )
+    monkeypatch.setattr(routes, "read_text", lambda _: table)
+    assert routes.is_on_link("172.17.3.4")
+    assert not routes.is_on_link("93.184.216.34")
+    monkeypatch.setattr(routes, "read_text", lambda _: None)
+    assert not routes.is_on_link("172.17.3.4")
+
+
+def serve_as(name: str, engine: FakeEngine) -> None:
+    """Write the engine down as one that `trimtab serve --name` started."""
+    ticks = lifetime.start_ticks(engine.pid)
+    assert ticks is not None
+    registry.save(registry.Serving(name, engine.pid, ticks, engine.url, "m", ""))
+
+
+def test_a_stranger_does_not_take_the_name_that_was_given(
+    cli: Cli, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    name = own("chat")
+    with (
+        stranger(tmp_path_factory, "x", "--served-model-name", name, plugins=[True]) as older,
+        fake_engine(tmp_path / "mine", "y", plugins=[True]) as mine,
+    ):
+        serve_as(name, mine)
+        names = {each.pid: each.name for each in find_engines()}
+        assert names[mine.pid] == name
+        assert names[older.engine.pid] == f"{name}-{older.engine.port}"
+        assert engine_to_turn(name, None).life.pid == mine.pid
+        assert live_engine(name, None).pid == mine.pid
+        assert live_engine(None, None).pid == mine.pid
+        only = handle_of(None)
+        assert only is not None and only.life.pid == mine.pid
+
+
+def test_the_screen_opens_the_engine_that_was_named_or_none(cli: Cli, tmp_path: Path) -> None:
+    name = own("chat")
+    with fake_engine(tmp_path / "a", "m") as engine, Ledger.open(cli.db) as ledger:
+        engines = find_engines()
+        with pytest.raises(BadInput, match=f"No engine is called '{name}'"):
+            _first_shown(name, engines, ledger)
+        serve_as(f"{name}.old", engine)  # in the midst of a swap
+        assert _first_shown(name, engines, ledger) == engine.url
+        assert _first_shown(None, engines, ledger) == engines[0].url
+
+
+def test_without_an_engine_of_our_own_none_is_meant(
+    cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    only_others = pytest.raises(EngineUnreachable, match="Only engines of other users")
+    with stranger(tmp_path_factory, own("m"), plugins=[True]), only_others:
+        engine_to_turn(None, None)
