@@ -1,7 +1,11 @@
 """Take secrets out of argument lists and environments before anybody sees them.
 
 The rule is to hide too much rather than too little: a name that sounds like a secret loses its
-value, and so does a value that looks like one whatever its name.
+value, and so does a value that looks like one whatever its name. Of the environment only variables
+that are known to be harmless keep theirs.
+
+Any user of the host chooses what stands here, so the time it takes is bounded: a long text is cut
+first, and no pattern looks at a character more than a few times.
 """
 
 from __future__ import annotations
@@ -12,27 +16,36 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 HIDDEN = "***"
+LONGEST_TEXT = 4000
+"""So many characters of a text are looked at and shown; a secret at the cut is left out with it."""
 
 _SECRET_WORDS = frozenset(
     {"secret", "secrets", "password", "passwd", "passphrase", "pass", "pwd"}
     | {"credential", "credentials", "auth", "authorization", "bearer", "cookie"}
     | {"apikey", "apikeys", "signature", "sig", "header", "headers"}
 )
-_SECRET_ENDINGS = frozenset({"key", "keys", "token"})
+_SECRET_PARTS = re.compile(
+    r"password|passwd|passphrase|secret|credential|webhook"
+    r"|(?:api|auth|access|private|signing|encryption|account)key"
+    r"|(?:api|auth|access|bearer|session|refresh|id)token"
+)
+"""What makes a secret of a word that it is written together with (`PGPASSWORD`, `authtoken`)."""
+_SECRET_ENDINGS = frozenset({"key", "keys", "token", "pat", "dsn"})
 _KNOWN = ("api-key", "hf-token")
 _SHORTEST_ABBREVIATION = 4
 
 _WORD_BREAK = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _USER_INFO = re.compile(
-    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s?#"']*|[^/\s?#"':]*:[^\s"']*)@"""
+    r"""(?P<scheme>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s?#"']*|[^/\s?#"':]*:[^\s"']*)@"""
 )
 _NAME = re.compile(
-    r"""(?P<quote>\\?["']?)(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)(?P=quote)\s*[:=](?!//)\s*"""
+    r"""(?P<quote>\\?["']?)(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]+)(?P=quote)"""
+    r"""\s*[:=](?!//)\s*"""
 )
 _VALUE = re.compile(
-    r"""(?P<mark>\\["']).*?\\["']"""
-    r"""|(?P<double>")(?:[^"\\]|\\.)*"|(?P<single>')(?:[^'\\]|\\.)*'"""
-    r"""|\[[^\]]*\]|\{[^}]*\}|[^\s&,;}\]]+"""
+    r"""(?P<mark>\\["']).*?(?:\\["']|\Z)"""
+    r"""|(?P<double>")(?:[^"\\]|\\.)*(?:"|\Z)|(?P<single>')(?:[^'\\]|\\.)*(?:'|\Z)"""
+    r"""|\[[^\]]*(?:\]|\Z)|\{[^}]*(?:\}|\Z)|[^\s&,;}\]]+"""
 )
 _BEARER = re.compile(r"(?i)\b(?P<head>bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
 _TOKEN_SHAPES = re.compile(
@@ -43,8 +56,21 @@ _TOKEN_SHAPES = re.compile(
     r"|xox[abprs]-[A-Za-z0-9-]{10,}"
     r"|nvapi-[A-Za-z0-9_-]{16,}"
     r"|A[KS]IA[0-9A-Z]{16}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
 )
+_WEBHOOK = re.compile(
+    r"""(?i)(?P<host>https?://(?:hooks?\.[^/\s"']*|[^/\s"']*(?=/[^\s"']*webhook)))/[^\s"']*"""
+)
+"""Whoever has such an address may post there: its path is the key."""
+_LAST_WORD = re.compile(r"[^\s\"'=:,;&{}\[\]]*\Z")
+_HARMLESS = re.compile(
+    r"(?:VLLM|CUDA|NVIDIA|HIP|ROCR?|HSA|TRANSFORMERS|HF_HUB|HF_DATASETS|TORCH|TORCHINDUCTOR|PYTORCH"
+    r"|NCCL|GLOO|OMP|MKL|KMP|OPENBLAS|TRITON|LD|LC|PYTHON|CONDA|LMCACHE|TRIMTAB|XDG|PIP|UV)_\w+"
+    r"|PATH|HOME|LANG|LANGUAGE|TERM|USER|LOGNAME|SHELL|SHLVL|TZ|TMPDIR|HOSTNAME|EDITOR|PAGER|_"
+    r"|PYTHON[A-Z]+|VIRTUAL_ENV|HF_HOME|HF_ENDPOINT|TOKENIZERS_PARALLELISM|(?:HTTPS?|NO|ALL)_PROXY"
+    r"|(?:https?|no|all)_proxy"
+)
+"""Variables whose values may be seen, as long as nothing in them looks like a secret."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -59,7 +85,10 @@ def is_secret_name(name: str) -> bool:
     plain = "-".join(words)
     if len(plain) >= _SHORTEST_ABBREVIATION and any(full.startswith(plain) for full in _KNOWN):
         return True
-    if _SECRET_WORDS.intersection(words) or words[-1] in _SECRET_ENDINGS:
+    named = [bare for word in words if (bare := word.rstrip("0123456789"))]
+    if _SECRET_WORDS.intersection(words) or (named and named[-1] in _SECRET_ENDINGS):
+        return True
+    if any(map(_SECRET_PARTS.search, words)):
         return True
     return any(
         word in {"api", "access", "private"} and after == "key" for word, after in pairwise(words)
@@ -68,13 +97,20 @@ def is_secret_name(name: str) -> bool:
 
 def redact_text(text: str) -> str:
     """`text` without userinfo in addresses, secret `name=value` or `"name": "value"` pairs, and
-    anything shaped like a well-known kind of token."""
+    anything shaped like a well-known kind of token; cut where it is longer than `LONGEST_TEXT`."""
+    if len(text) > LONGEST_TEXT:
+        return _redacted(_LAST_WORD.sub("", text[:LONGEST_TEXT])) + "…"
+    return _redacted(text)
+
+
+def _redacted(text: str) -> str:
     if text.startswith(("{", "[")):
         try:
             return json.dumps(_redact_json(json.loads(text)), ensure_ascii=False)
         except (ValueError, RecursionError):
             pass  # not JSON after all: the patterns below do
     text = _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", text)
+    text = _WEBHOOK.sub(rf"\g<host>/{HIDDEN}", text)
     text = _BEARER.sub(rf"\g<head> {HIDDEN}", text)
     return _TOKEN_SHAPES.sub(HIDDEN, _hide_pairs(text))
 
@@ -125,8 +161,13 @@ def redact_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
 
 
 def redact_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables with secret values replaced by `***`; an empty value stays empty."""
+    """Variables with their values replaced by `***` but for those known to be harmless; an empty
+    value stays empty."""
     return {
-        name: HIDDEN if value and is_secret_name(name) else redact_text(value)
+        name: redact_text(value) if not value or _is_harmless(name) else HIDDEN
         for name, value in variables.items()
     }
+
+
+def _is_harmless(name: str) -> bool:
+    return _HARMLESS.fullmatch(name) is not None and not is_secret_name(name)

@@ -1,9 +1,11 @@
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.cleaning.outputs import clean_line
 from engines.cleaning.redact import (
     is_secret_name,
     redact_arguments,
@@ -19,7 +21,10 @@ SECRET = "s3same-0pen"
     ["--api-key", "--api_key", "--api-k", "--hf-token", "--hf_to", "HF_TOKEN", "OPENAI_API_KEY",
      "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "--ssl-keyfile-password", "apiKey",
      "accessToken",
-     "--otlp-headers", "DB_PASSWORD", "client_secret", "X-Amz-Signature"],
+     "--otlp-headers", "DB_PASSWORD", "client_secret", "X-Amz-Signature", "PGPASSWORD",
+     "AZURE_OPENAI_KEY_1", "HF_TOKEN_1", "AUTHTOKEN", "secretkey", "SLACK_WEBHOOK_URL",
+     "GITHUB_PAT",
+     "SENTRY_DSN", "MYSQL_ROOT_PASSWORD2", "accessKey1"],
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:
     assert is_secret_name(name)
@@ -56,6 +61,11 @@ def test_names_of_settings(name: str) -> None:
         ["--x", f'say \\"api_key\\": \\"{SECRET}\\" now'],
         ["--x", f'password="a \\" {SECRET}"'],
         ["--x", f"secret='two words {SECRET}'"],
+        ["--x", f'{{"secretkey": "{SECRET}"}}'],
+        ["--x", f"https://hooks.slack.com/services/T0/B0/{SECRET}"],
+        ["--x", f"https://discord.com/api/webhooks/12/{SECRET}"],
+        ["--x", "y" * 3970 + f' "secretkey": ["{SECRET[:4]}", "{SECRET}"]'],
+        ["--x", "z" * 3975 + f" password='a {SECRET}'"],
     ],
 )
 def test_a_secret_in_any_place_is_hidden(arguments: list[str]) -> None:
@@ -75,6 +85,12 @@ def test_a_token_is_known_by_its_shape(token: str) -> None:
     assert token not in redact_text(f"--note {token} here")
 
 
+def test_a_secret_at_the_cut_is_left_out_whole() -> None:
+    token = "hf_" + "a" * 34
+    for before in range(3950, 4001):
+        assert "hf_" not in redact_text("x " * (before // 2) + token)
+
+
 def test_settings_stay_as_they_are() -> None:
     line = (
         "python -m vllm.entrypoints.openai.api_server --model org/m --max-num-batched-tokens 2048 "
@@ -86,12 +102,45 @@ def test_settings_stay_as_they_are() -> None:
 
 
 def test_environment() -> None:
-    variables = {"HF_TOKEN": SECRET, "VLLM_API_KEY": "", "HTTP_PROXY": f"http://u:{SECRET}@p:1/"}
+    variables = {
+        "HF_TOKEN": SECRET,
+        "VLLM_API_KEY": "",
+        "HTTP_PROXY": f"http://u:{SECRET}@p:1/",
+        "FLEET_CONFIG": SECRET,
+        "VLLM_USE_V1": "1",
+        "PATH": "/bin:/usr/bin",
+    }
     assert redact_environment(variables) == {
         "HF_TOKEN": "***",
         "VLLM_API_KEY": "",
         "HTTP_PROXY": "http://***@p:1/",
+        "FLEET_CONFIG": "***",
+        "VLLM_USE_V1": "1",
+        "PATH": "/bin:/usr/bin",
     }
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a.", "a:", "a=", "http://", "a://b:", '"', "\\\"", "'", "[", "{", '{"', "eyJ", "hf_",
+     " ",
+     "token=", "basic ", "https://hook.", "\x1b]", "\x1b[", "key: [", "-"],
+)  # fmt: skip
+def test_no_text_takes_long(piece: str) -> None:
+    """With patterns that go back and forth, a million characters take hours."""
+    text = piece * (1_000_000 // len(piece))
+    began = time.monotonic()
+    redact_text(text)
+    redact_arguments([text, f"--chat-template={text}"])
+    clean_line(text)
+    assert time.monotonic() - began < 5.0
+
+
+@given(
+    st.text(alphabet="ab1.:/='\"[]{}\\ @-_", max_size=60), st.sampled_from(["password", "apiKey"])
+)
+def test_what_stands_around_a_secret_does_not_show_it(around: str, name: str) -> None:
+    assert SECRET not in redact_text(f"{around} {name}={SECRET}")
 
 
 @given(st.lists(st.text(max_size=30), max_size=8))

@@ -17,7 +17,7 @@ SETTINGS = """
 [variants.mine]
 model = "~/no-such-model"
 arguments = ["--hf-token", "sk-argument", "--max-num-seqs", "4"]
-environment = { MY_API_KEY = "sk-variable", PLAIN = "shown" }
+environment = { MY_API_KEY = "sk-variable", PLAIN = "hidden", VLLM_USE_V1 = "1" }
 """
 
 
@@ -55,7 +55,11 @@ def test_the_list_and_its_json(cli: Cli, tmp_path: Path, place: Path) -> None:
     mine = by_name["mine"]
     assert mine["verdict"] == "unknown"
     assert f"there is no directory {Path.home() / 'no-such-model'}" in mine["reason"]
-    assert mine["environment"] == {"MY_API_KEY": "***", "PLAIN": "shown"}
+    assert mine["environment"] == {
+        "MY_API_KEY": "***",
+        "PLAIN": "***",
+        "VLLM_USE_V1": "1",
+    }
     assert mine["arguments"] == ["--hf-token", "***", "--max-num-seqs", "4"]
     assert "sk-" not in told.out + told.err + shown.out + shown.err
 
