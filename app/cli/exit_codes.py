@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ from app.cli.group import trimtab
 from app.settings import paths
 from app.text.output import error_json, print_json, say
 from store.errors import BadInput, TrimtabError
+from store.private_files import open_log
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -71,8 +73,7 @@ class _Unexpected(TrimtabError):
 def _keep_traceback(error: Exception) -> str:
     try:
         path = paths.log_path("errors")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as log:
+        with io.TextIOWrapper(open_log(path), encoding="utf-8", errors="replace") as log:
             log.write(f"--- {datetime.now().astimezone().isoformat()}\n")
             log.writelines(traceback.format_exception(error))
     except Exception as reason:  # what failed may be what finds the log's place

@@ -19,6 +19,7 @@ from app.text.provisioning import provision_with_display
 from engines.provision.environment import TINY
 from engines.serving import registry
 from store.errors import NotAchieved
+from store.private_files import open_log
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
@@ -35,8 +36,8 @@ class Traffic:
 
     def __init__(self, url: str, preset: str) -> None:
         self._report = paths.log_path("demo-traffic")
-        self._report.parent.mkdir(parents=True, exist_ok=True)
-        with self._report.open("wb") as report, self._report.with_suffix(".err").open("wb") as log:
+        errors = self._report.with_suffix(".err")
+        with open_log(self._report, afresh=True) as report, open_log(errors, afresh=True) as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "app", "traffic", url, "--preset", preset, "--json"],
                 stdin=subprocess.DEVNULL,

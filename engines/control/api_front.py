@@ -10,7 +10,7 @@ from typing import Any
 
 from engines.control.channel import Channel
 from engines.control.wire import strange, text, whole
-from engines.inside.trimtab_inside.private_socket.sockets import directory
+from engines.inside.trimtab_inside.private_socket.sockets import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class FrontState:
 
 def front_path(pid: int, uid: int) -> Path:
     """Where the API server `pid` run by `uid` is asked, if a supervisor gave it its address."""
-    return directory(uid) / f"{pid}-front.sock"
+    return place_of(f"{pid}-front.sock", uid)
 
 
 class Front:

@@ -16,7 +16,6 @@ from engines.control.wire import (
     text,
     whole,
 )
-from engines.inside.trimtab_inside.private_socket.sockets import directory
 from store.records import Cause, Change, KnobState, Outcome
 from store.reports.fields import a_count, a_number
 
@@ -35,11 +34,6 @@ class Hello:
     dp_rank: int
     scheduler: str
     seq: int
-
-
-def socket_path(pid: int, uid: int) -> Path:
-    """Where an EngineCore process `pid` run by `uid` has its socket, if it has one."""
-    return directory(uid) / f"{pid}.sock"
 
 
 class PluginClient:

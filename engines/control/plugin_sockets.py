@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.control.channel import PROTOCOL
-from engines.control.client import PluginClient, socket_path
+from engines.control.client import PluginClient
 from engines.control.inside_path import PLUGIN
 from engines.host import listeners, procfs
 from engines.host.processes import EngineTree
 from engines.host.procfs import Process
 from engines.host.users import user_name
+from engines.inside.trimtab_inside.private_socket.sockets import directories
 from store.errors import TrimtabError
 from store.records import Control
 
@@ -72,8 +73,13 @@ def confirm(control: PluginControl, deadline_s: float) -> PluginControl:
 
 def find_socket(process: Process, owner: int) -> Path | None:
     """The plugin's socket of one process, or None where there is none that can be trusted."""
-    outside = socket_path(procfs.inner_pid(process.pid), owner)
-    inside = Path(f"/proc/{process.pid}/root{outside}")
+    name = f"{procfs.inner_pid(process.pid)}.sock"
+    places = (_trusted(process.pid, home / name, owner) for home in directories(owner))
+    return next((path for path in places if path is not None), None)
+
+
+def _trusted(pid: int, outside: Path, owner: int) -> Path | None:
+    inside = Path(f"/proc/{pid}/root{outside}")
     try:
         # A process with a /tmp of its own (a container, systemd's PrivateTmp) is met through /proc.
         path = outside if _same_file(inside, outside) else inside
@@ -83,7 +89,7 @@ def find_socket(process: Process, owner: int) -> Path | None:
             return None
     except OSError:
         return None
-    return path if _listens(process.pid, str(outside)) else None
+    return path if _listens(pid, str(outside)) else None
 
 
 def directory_fault(path: Path, owner: int) -> str:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engines.control.client import socket_path
 from engines.control.plugin_sockets import directory_fault
 from engines.devices import gpus
 from engines.devices.nvml import Gpu, GpuSample
@@ -19,6 +18,7 @@ from engines.discovery.find import SILENT, find_engines
 from engines.doctor import host_checks
 from engines.doctor.check import Check
 from engines.host.orphans import find_orphans
+from engines.inside.trimtab_inside.private_socket.sockets import directories
 from engines.provision.environment import find_environment
 from engines.supervisor_client.orphaned import list_orphaned
 from store.errors import TrimtabError
@@ -100,9 +100,12 @@ def _missing_fields(sample: GpuSample | None) -> str:
 
 
 def _plugin_directory() -> Iterator[Check]:
-    path = socket_path(0, os.geteuid()).parent
-    fault = directory_fault(path, os.geteuid())
-    if fault:
+    user = os.geteuid()
+    path, other = directories(user)
+    fault = directory_fault(path, user)
+    if fault and other.parent.is_dir() and not directory_fault(other, user):
+        yield Check("plugin directory", True, f"{other}, as {fault}")
+    elif fault:
         yield Check("plugin directory", False, fault, f"remove it: rm -r {path}")
     elif path.exists():
         yield Check("plugin directory", True, f"{path} is yours alone")

@@ -19,6 +19,7 @@ from engines.serving import registry
 from engines.serving.started import Started
 from store.clock import now_ms
 from store.errors import NotAchieved
+from store.private_files import open_private
 
 _KILLED_S = 5.0
 
@@ -67,10 +68,9 @@ def _spawn(
 ) -> subprocess.Popen[bytes]:
     """Run the engine with its output in a log of its own; the log before it is kept as `.1`."""
     try:
-        log_path.parent.mkdir(parents=True, exist_ok=True)
         if log_path.exists():
             log_path.replace(log_path.with_name(f"{log_path.name}.1"))
-        descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = open_private(log_path, os.O_WRONLY | os.O_APPEND)
     except OSError as error:
         raise NotAchieved(
             f"cannot write the engine's log {log_path}", error.strerror or ""

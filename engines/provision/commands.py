@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from collections import deque
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from engines.cleaning.redact import redact_text
 from engines.provision.failures import explain
+from store.private_files import open_log, private_directory
 
 _KEPT_LINES = 400
 _END_S = 5.0
@@ -37,11 +39,10 @@ class Runner:
 
     def attempt(self, command: Sequence[str], on_line: OnLine | None = None) -> tuple[str, int]:
         """What the command printed and how it ended (negative: by that signal)."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary.mkdir(parents=True, exist_ok=True)
+        private_directory(self._temporary)
         kept: deque[str] = deque(maxlen=_KEPT_LINES)
         with (
-            self.log.open("a", encoding="utf-8", errors="replace") as log,
+            io.TextIOWrapper(open_log(self.log), encoding="utf-8", errors="replace") as log,
             subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from store.private_files import open_private
+
 _FORMAT = 1
 _POLL_S = 0.25
 
@@ -31,14 +33,13 @@ def mark_done(path: Path, step: str, result: str) -> None:
     write_atomically(path, json.dumps({"format": _FORMAT, "done": done}, indent=2) + "\n")
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace a file by one with this text, through a synced draft in the same directory.
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file by one with this text, for its owner alone, through a synced draft beside it.
 
     Raises OSError, and leaves the file as it was then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    descriptor = open_private(draft, os.O_WRONLY | os.O_TRUNC)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -57,8 +58,7 @@ def exclusive(path: Path, on_wait: Callable[[float], None]) -> Iterator[int]:
     Hand the descriptor to child processes: the lock then lasts as long as the last of them, also
     when this process is killed and its pip runs on.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(path, os.O_RDWR)
     began = time.monotonic()
     try:
         while True:

@@ -34,6 +34,7 @@ from engines.provision.places import (
     site_packages,
 )
 from engines.provision.state import mark_done
+from store.private_files import private_directory
 
 GB = 10**9
 _SPACE_ALL: dict[Kind, int] = {"cpu": 6 * GB, "gpu": 22 * GB}
@@ -207,7 +208,7 @@ class Maker:
         if not made_models().keys() >= set(TINY):
             require_space(models_dir(), _SPACE_MODELS)
             follow(None, f"drawing weights for {' and '.join(TINY)}")
-            models_dir().mkdir(parents=True, exist_ok=True)
+            private_directory(models_dir())
             _remove_drafts(TINY)
             python = str(self.root / "bin" / "python")
             self._runner.run(

@@ -40,8 +40,7 @@ def has_no_address(pid: int) -> bool:
 def save(serving: Serving) -> None:
     """Write down an engine that was just started; raises OSError."""
     text = json.dumps(asdict(serving), indent=2) + "\n"
-    _directory().mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomically(_path(serving.name), text, mode=0o600)
+    write_atomically(_path(serving.name), text)
 
 
 def rename(name: str, new_name: str) -> None:

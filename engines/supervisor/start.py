@@ -16,6 +16,7 @@ from engines.supervisor.adopting.beginning import Beginning
 from engines.supervisor.common.memory import Memory, to_line
 from engines.supervisor_client.client import BEGIN_S
 from store.errors import NotAchieved
+from store.private_files import open_log
 
 _POLL_S = 0.1
 
@@ -42,8 +43,7 @@ def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subproces
     """Start the keeper of an engine, in a session of its own. `beginning` is the line that tells it
     how it comes to the engine's address, for which it inherits `descriptors`."""
     log = log_file(f"{launch.name}-supervisor")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with open_log(log, afresh=True) as output:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "engines.supervisor"],
             stdin=subprocess.PIPE,

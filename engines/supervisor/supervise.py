@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 
 from engines.inside.trimtab_inside.private_socket.server import Server
-from engines.inside.trimtab_inside.private_socket.sockets import prepare_directory
+from engines.inside.trimtab_inside.private_socket.sockets import own_directory
 from engines.serving.stopping import DRAIN_S
 from engines.supervisor.answering import SupervisorDesk
 from engines.supervisor.life.shared import Life
 from engines.supervisor.life.supervisor import Supervisor
-from engines.supervisor_client.client import socket_of
+from engines.supervisor_client.client import socket_name
 
 
 def supervise(life: Life) -> int:
@@ -18,8 +18,7 @@ def supervise(life: Life) -> int:
     supervisor = Supervisor(life)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.ask_stop(DRAIN_S))
-    path = socket_of(life.launch.name)
-    prepare_directory(path.parent)
+    path = own_directory() / socket_name(life.launch.name)
     control = Server(path, SupervisorDesk(supervisor))
     control.start()
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engines.control.channel import Channel
 from engines.control.wire import ControlLost, ControlRefused
-from engines.inside.trimtab_inside.private_socket.sockets import directory
+from engines.inside.trimtab_inside.private_socket.sockets import place_of
 from engines.provision.places import log_file
 from engines.serving import names, registry, stopping
 from engines.supervisor_client.status import SupervisorStatus
@@ -30,7 +30,12 @@ _SILENT = 50
 
 def socket_of(name: str) -> Path:
     """Where the supervisor of the engine of this name is asked by its own user."""
-    return directory(os.geteuid()) / f"supervisor-{name}.sock"
+    return place_of(socket_name(name), os.geteuid())
+
+
+def socket_name(name: str) -> str:
+    """What the socket of that supervisor is called."""
+    return f"supervisor-{name}.sock"
 
 
 def status(name: str) -> SupervisorStatus | None:

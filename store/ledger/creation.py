@@ -12,6 +12,7 @@ from pathlib import Path
 
 from store.ledger.migrations import migrate
 from store.ledger.versions.steps import SCHEMA_VERSION
+from store.private_files import private_directory
 
 
 def create_if_new(path: Path) -> None:
@@ -25,7 +26,7 @@ def create_if_new(path: Path) -> None:
     target = Path(os.path.realpath(path))
     if target.is_symlink():  # what is left of a loop of links; putting a file there would break it
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_directory(target.parent)
     with _locked(target.parent):
         if _is_new(target):
             draft = target.with_name(f".{target.name}.new")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from engines.control import plugin_sockets
-from engines.control.client import socket_path
 from engines.discovery.find import find_engines, probe
 from engines.discovery.location import locate
 from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.host.listeners import owner_of, tcp_listeners
 from engines.host.processes import engine_trees, orphans
+from engines.inside.trimtab_inside.private_socket.sockets import place_of
 from store.errors import EngineUnreachable
 from tests.fakes.engine_trees import FakeEngine, fake_engine
 from tests.names import own
@@ -92,7 +92,7 @@ def test_a_socket_that_another_user_could_have_put_there_is_not_trusted(tmp_path
     with fake_engine(tmp_path, "m", plugins=[True]) as engine:
         tree = next(t for t in engine_trees() if t.root.pid == engine.pid)
         core = tree.cores[0]
-        path = socket_path(core.pid, 0)
+        path = place_of(f"{core.pid}.sock", 0)
         assert plugin_sockets.find_socket(core, 0) == path
         path.chmod(0o666)
         assert plugin_sockets.find_socket(core, 0) is None
@@ -101,7 +101,7 @@ def test_a_socket_that_another_user_could_have_put_there_is_not_trusted(tmp_path
         assert plugin_sockets.find_socket(core, 0) is None
         os.chown(path, 0, 0)
         other = next(p for p in tree.members if p.pid != core.pid)
-        taken = socket_path(other.pid, 0)
+        taken = place_of(f"{other.pid}.sock", 0)
         path.rename(taken)
         assert plugin_sockets.find_socket(other, 0) is None  # it does not listen there
         taken.unlink()

@@ -15,6 +15,7 @@ from app.text.output import LONGEST_LINE
 from store.clock import now_ms
 from store.errors import NotAchieved
 from store.foreign_text import printable
+from store.private_files import open_log
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
@@ -50,12 +51,11 @@ def record_detached(
     from store.ledger.connection import Ledger
 
     log_path = paths.log_path("record")
-    log_path.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["record", *urls, "--db", str(db.absolute()), "--every", f"{every_s}s"]
     if seconds is not None:
         arguments += ["--for", f"{seconds}s"]
     since_ms = now_ms()
-    with log_path.open("ab") as log:
+    with open_log(log_path) as log:
         start = log.tell()
         # The key travels in the environment: arguments can be read by everybody on the host.
         child = spawn_detached(arguments, log, {"TRIMTAB_API_KEY": api_key} if api_key else None)

@@ -30,6 +30,7 @@ from engines.supervisor.adopting.connections import Load, drain
 from engines.supervisor.adopting.sockets import Held, Taken, open_after, open_beside, prefer
 from engines.supervisor_client.adoption_report import GIVEN_BACK, LOST, AdoptionReport
 from store.errors import NotAchieved, TrimtabError
+from store.private_files import open_private
 from store.reports.outcomes import DONE
 from store.reports.step_line import StepLine
 
@@ -235,7 +236,7 @@ def _end(pid: int, ticks: int) -> None:
 
 def _run_alone(launch: Launch, environ: Mapping[str, str], log: Path) -> int:
     """Start the old command in a session of its own; raises OSError."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = open_private(log, os.O_WRONLY | os.O_TRUNC)
     try:
         process = subprocess.Popen(
             launch.command,

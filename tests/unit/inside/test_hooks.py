@@ -24,7 +24,8 @@ from tests.unit.inside.inside_standins import Request, Scheduler08, Scheduler32
 @pytest.fixture(autouse=True)
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sockets, "ROOT", tmp_path)
-    monkeypatch.setattr(server, "directory", lambda uid: tmp_path / f"trimtab-{uid}")
+    places = (tmp_path / f"trimtab-{os.geteuid()}", tmp_path / "missing" / "trimtab")
+    monkeypatch.setattr(sockets, "directories", lambda _: places)
     monkeypatch.setattr(log, "_said", set())
     yield tmp_path
     for running in server._current.values():

@@ -7,14 +7,50 @@ from pathlib import Path
 
 import pytest
 
-from engines.control.client import socket_path
 from engines.inside.trimtab_inside.private_socket import sockets
 
 DEAD_PID = 2**22 + 1
 
 
-def test_client_and_plugin_agree_on_the_place() -> None:
-    assert socket_path(42, 7) == sockets.directory(7) / "42.sock"
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The two places of our directory, neither made yet."""
+    for name in ("ROOT", "RUN"):
+        monkeypatch.setattr(sockets, name, tmp_path / name)
+        (tmp_path / name).mkdir()
+    run = tmp_path / "RUN"
+    if os.geteuid():
+        run = run / "user" / str(os.geteuid())
+        run.mkdir(parents=True)
+    return tmp_path / "ROOT" / f"trimtab-{os.geteuid()}", run / "trimtab"
+
+
+def test_client_and_plugin_agree_on_the_place(places: tuple[Path, Path]) -> None:
+    usual, other = places
+    user = os.geteuid()
+    assert sockets.directories(user) == places
+    assert sockets.place_of("42.sock", user) == usual / "42.sock"
+    assert sockets.own_directory() == usual
+    other.mkdir(mode=0o700)
+    with sockets.listen(other / "42.sock"):
+        assert sockets.place_of("42.sock", user) == other / "42.sock"
+        with sockets.listen(usual / "42.sock"):
+            assert sockets.place_of("42.sock", user) == usual / "42.sock"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
+def test_a_directory_that_a_stranger_made_stops_nobody(places: tuple[Path, Path]) -> None:
+    usual, other = places
+    usual.mkdir(mode=0o700)
+    os.chown(usual, 65534, 65534)
+    (usual / "42.sock").touch()
+    assert sockets.own_directory() == other
+    with sockets.listen(other / "42.sock"):
+        assert sockets.place_of("42.sock", 0) == other / "42.sock"
+    os.chown(other, 65534, 65534)
+    theirs = r"trimtab-0 belongs to nobody \(uid 65534\); .*nobody"
+    with pytest.raises(sockets.Refused, match=theirs):
+        sockets.own_directory()
 
 
 def test_directory_is_made_for_the_owner_alone(tmp_path: Path) -> None:
@@ -48,7 +84,7 @@ def test_directory_of_another_user_is_refused(
     home.mkdir(mode=0o700)
     uid = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
-    with pytest.raises(sockets.Refused, match="belongs to uid"):
+    with pytest.raises(sockets.Refused, match="belongs to"):
         sockets.prepare_directory(home)
 
 

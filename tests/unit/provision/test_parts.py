@@ -173,9 +173,9 @@ def test_a_state_file_that_is_damaged_means_nothing_is_done(tmp_path: Path) -> N
     assert read_done(path) == {"torch": "2.13.0+cpu", "vllm": "0.32.0"}
 
 
-def test_writing_leaves_no_draft_and_keeps_the_mode(tmp_path: Path) -> None:
+def test_writing_leaves_no_draft_and_is_for_the_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "state.json"
-    write_atomically(path, json.dumps({}), mode=0o600)
+    write_atomically(path, json.dumps({}))
     assert [p.name for p in path.parent.iterdir()] == ["state.json"]
     assert path.stat().st_mode & 0o777 == 0o600
 

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from ..common.log import say_once
 from .protocol import LONGEST_LINE, encode, failure
-from .sockets import directory, listen, peer_uid, prepare_directory, sweep
+from .sockets import listen, own_directory, peer_uid, prepare_directory, sweep
 
 MOST_CONNECTIONS = 16
 SILENCE_S = 5.0
@@ -59,8 +59,10 @@ def replace_server(role: str, desk: Desk, home: Path | None = None) -> Server:
 
 def own_path(ending: str, home: Path | None = None) -> Path:
     """Where this process puts a socket; it is removed when the process ends in good order."""
-    home = directory(os.geteuid()) if home is None else home
-    prepare_directory(home)
+    if home is None:
+        home = own_directory()
+    else:
+        prepare_directory(home)
     sweep(home)
     path = home / f"{os.getpid()}{ending}"
     Finalize(None, path.unlink, kwargs={"missing_ok": True}, exitpriority=1)

@@ -4,21 +4,50 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import socket
 import stat
 import struct
 from pathlib import Path
 
 ROOT = Path("/tmp")  # noqa: S108 - the directory below it is 0700, its owner and type are checked
+RUN = Path("/run")
 
 
 class Refused(Exception):
     """The directory or the socket is not safe to use; the message says why."""
 
 
-def directory(uid: int, root: Path = ROOT) -> Path:
-    """Where the sockets of a user's engines lie."""
-    return root / f"trimtab-{uid}"
+def directories(uid: int) -> tuple[Path, ...]:
+    """Where the sockets of a user's engines can lie, in the order in which they are tried.
+
+    Anybody can take the name in /tmp. Nobody else can below /run, but that is not there for every
+    user, and goes with their last session where it is: so it is the second choice.
+    """
+    ours = RUN if uid == 0 else RUN / "user" / str(uid)
+    return (ROOT / f"trimtab-{uid}", ours / "trimtab")
+
+
+def place_of(name: str, uid: int) -> Path:
+    """Where the socket `name` of a user's is, or would first be put."""
+    usual, *others = (home / name for home in directories(uid))
+    there = (path for path in (usual, *others) if _is_private(path.parent, uid) and path.exists())
+    return next(there, usual)
+
+
+def own_directory() -> Path:
+    """The first of our directories that can be used, made if it is not there; raises Refused."""
+    faults = []
+    for path in directories(os.geteuid()):
+        try:
+            prepare_directory(path)
+        except Refused as fault:
+            faults.append(str(fault))
+        except OSError as error:
+            faults.append(f"{path} cannot be made: {error.strerror}")
+        else:
+            return path
+    raise Refused("; ".join(faults))
 
 
 def prepare_directory(path: Path) -> None:
@@ -29,9 +58,24 @@ def prepare_directory(path: Path) -> None:
     if not stat.S_ISDIR(status.st_mode):
         raise Refused(f"{path} is not a directory")
     if status.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to uid {status.st_uid}, not to {os.geteuid()}")
+        raise Refused(f"{path} belongs to {_user_name(status.st_uid)}")
     if status.st_mode & 0o077:
         raise Refused(f"{path} can be entered by others (mode {stat.S_IMODE(status.st_mode):o})")
+
+
+def _is_private(path: Path, uid: int) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == uid and not status.st_mode & 0o077
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
 
 
 def sweep(path: Path) -> None:
