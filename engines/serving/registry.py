@@ -7,7 +7,10 @@ ended is not listed; its file goes with the next engine of that name.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +18,11 @@ from engines.host import lifetime
 from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
 from engines.serving.names import SWAPPING, check_name
+from store.errors import NotAchieved
+from store.private_files import open_private
+
+LINGERS_S = 4.0
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,33 @@ def rename(name: str, new_name: str) -> None:
 def forget(name: str) -> None:
     """Let go of an engine that has ended."""
     _path(check_name(name)).unlink(missing_ok=True)
+
+
+def lock_name(name: str) -> int:
+    """A descriptor that holds the name of an engine until its last copy is closed, in whatever
+    process: of several that start at once one gets it. Raises `NotAchieved` where it is held, for
+    longer than a supervisor lingers that has just stopped its engine.
+    """
+    path = data_dir() / "locks" / f"{check_name(name)}.lock"
+    try:
+        descriptor = open_private(path, os.O_RDWR)
+    except OSError as error:
+        raise NotAchieved(f"{path} cannot be written", error.strerror or "") from None
+    until = time.monotonic() + LINGERS_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < until:
+                time.sleep(_POLL_S)
+                continue
+            os.close(descriptor)
+            raise NotAchieved(
+                f"{name} is supervised already",
+                "",
+                f"trimtab stop {name}, or choose another --name",
+            ) from None
+        return descriptor
 
 
 def list_serving() -> list[Serving]:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from engines.host import lifetime
 from engines.serving.causes import why_it_ended
+from engines.serving.health import HealthCheck
 from engines.serving.log_phases import PHASES, LogPhases
 from engines.serving.started import Started
-from engines.web import http
 from store.errors import NotAchieved
-
-if TYPE_CHECKING:
-    pass
-
 
 _POLL_S = 0.25
 
@@ -47,6 +42,7 @@ def wait_healthy(
     """
     began = time.monotonic()
     log = LogPhases(started.log_path)
+    check = HealthCheck(started)
     while True:
         index = log.advance()
         elapsed = time.monotonic() - began
@@ -55,7 +51,7 @@ def wait_healthy(
             on_phase(Phase(index, len(PHASES), text, elapsed))
         if not lifetime.is_alive(started.pid, started.start_ticks):
             raise _ended(started)
-        if index == len(PHASES) and (started.log_only or _answers(started.url)):
+        if check.passes(has_started=index == len(PHASES)):
             return
         if elapsed >= timeout_s:
             raise StartFailed(
@@ -64,14 +60,6 @@ def wait_healthy(
                 f"see {started.log_path}",
             )
         time.sleep(_POLL_S)
-
-
-def _answers(url: str) -> bool:
-    try:
-        http.get(f"{url}/health", deadline_s=2.0, max_bytes=1 << 16)
-    except http.ReadFailed:
-        return False
-    return True
 
 
 def _ended(started: Started) -> StartFailed:

@@ -13,16 +13,20 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
+from dataclasses import replace
 from functools import partial
 
+from engines.serving.stopping import DRAIN_S
 from engines.supervisor.adopting.beginning import beginning_from_line
 from engines.supervisor.common.backoff import Backoff
 from engines.supervisor.common.memory import Memory, from_line, to_line
 from engines.supervisor.life.shared import Life
 from engines.supervisor.supervise import supervise
 
+_STOP = (signal.SIGTERM, signal.SIGINT)
 BROKEN = 70
 """Exit status of a supervisor that broke (sysexits.h: internal software error)."""
 
@@ -38,15 +42,17 @@ def main() -> int:
         return 1
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     backoff = Backoff()
+    asked = StopAsked()
     while True:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reader)
+            asked.leave_to_child()
             os._exit(_supervise(Life(memory, listener, partial(write_memory, writer), adoption)))
         os.close(writer)
         began = time.monotonic()
-        _pass_on(child)
+        asked.pass_on(child)
         # The pipe ends with the supervisor, perhaps in the midst of a line.
         with os.fdopen(reader, encoding="utf-8") as lines:
             for line in lines:
@@ -54,6 +60,7 @@ def main() -> int:
                     memory = from_line(line)
                     adoption = None  # it has come to its end
         _, status = os.waitpid(child, 0)
+        asked.child_ended()
         code = os.waitstatus_to_exitcode(status)
         if code >= 0 and code != BROKEN:
             return code
@@ -68,7 +75,8 @@ def main() -> int:
             return BROKEN
         sys.stderr.write(f"the supervisor {how}; another one in {pause:g} s\n")
         sys.stderr.flush()
-        time.sleep(pause)
+        if asked.wait(pause):
+            memory = replace(memory, stopping_s=DRAIN_S)
 
 
 def _supervise(life: Life) -> int:
@@ -80,14 +88,38 @@ def _supervise(life: Life) -> int:
         return BROKEN
 
 
-def _pass_on(child: int) -> None:
-    """Let who asks the keeper to end ask the supervisor."""
+class StopAsked:
+    """Who asks the keeper to end asks the supervisor, or the next one where there is none now."""
 
-    def tell(number: int, _: object) -> None:
-        os.kill(child, number)
+    def __init__(self) -> None:
+        self._child: int | None = None
+        self._asked = threading.Event()
+        for number in _STOP:
+            signal.signal(number, self._tell)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, tell)
+    def pass_on(self, child: int) -> None:
+        """The supervisor is this child, which has not been waited for."""
+        self._child = child
+        if self._asked.is_set():
+            os.kill(child, signal.SIGTERM)
+
+    def child_ended(self) -> None:
+        """Its PID may be another process's from now on."""
+        self._child = None
+
+    def leave_to_child(self) -> None:
+        """In the child: whoever signals it means itself."""
+        for number in _STOP:
+            signal.signal(number, signal.SIG_DFL)
+
+    def wait(self, seconds: float) -> bool:
+        """Let the time pass, or less; whether a stop has been asked for."""
+        return self._asked.wait(seconds)
+
+    def _tell(self, number: int, _: object) -> None:
+        self._asked.set()
+        if self._child is not None:
+            os.kill(self._child, number)
 
 
 def write_memory(descriptor: int, memory: Memory) -> None:

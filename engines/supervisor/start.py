@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from engines.cleaning.outputs import clean_line
 from engines.launch.launch import Launch, LaunchSpec
 from engines.launch.prepare import prepare
 from engines.provision.places import log_file
-from engines.serving.registry import find_serving
+from engines.serving.registry import find_serving, lock_name
 from engines.serving.started import Started, started_as
 from engines.supervisor.adopting.beginning import Beginning
 from engines.supervisor.common.memory import Memory, to_line
@@ -41,17 +42,29 @@ def start_supervised(spec: LaunchSpec) -> Started:
 
 def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subprocess.Popen[bytes]:
     """Start the keeper of an engine, in a session of its own. `beginning` is the line that tells it
-    how it comes to the engine's address, for which it inherits `descriptors`."""
+    how it comes to the engine's address, for which it inherits `descriptors`.
+
+    Raises `NotAchieved` where the engine of this name has a keeper already.
+    """
+    lock = lock_name(launch.name)
     log = log_file(f"{launch.name}-supervisor")
-    with open_log(log, afresh=True) as output:
-        keeper = subprocess.Popen(
-            [sys.executable, "-m", "engines.supervisor"],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=descriptors,
-        )
+    try:
+        with open_log(log, afresh=True) as output:
+            keeper = subprocess.Popen(
+                [sys.executable, "-m", "engines.supervisor"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=(*descriptors, lock),
+            )
+    except OSError as error:
+        raise NotAchieved(
+            f"the supervisor of {launch.name} cannot be started",
+            f"{log}: {error.strerror}",
+        ) from None
+    finally:
+        os.close(lock)
     assert keeper.stdin is not None
     # The environment carries keys: over a pipe nobody else reads it.
     keeper.stdin.write((to_line(Memory(launch)) + beginning).encode())

@@ -13,6 +13,7 @@ from typing import Any
 
 from engines.launch.launch import Launch
 from engines.supervisor_client.swap_order import Order, order_from_json
+from store.reports.fields import a_number
 
 _KEPT = 8
 
@@ -20,12 +21,14 @@ _KEPT = 8
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The launch in force, those that finished swaps left behind (oldest first), the order of a
-    swap that runs, and whether its new engine has taken over."""
+    swap that runs, whether its new engine has taken over, and the seconds that running requests may
+    take to finish where the engine is being stopped."""
 
     launch: Launch
     before: tuple[Launch, ...] = ()
     swapping: Order | None = None
     taken_over: bool = False
+    stopping_s: float | None = None
 
     @property
     def launch_id(self) -> str:
@@ -54,6 +57,7 @@ def to_line(memory: Memory) -> str:
         "before": [asdict(launch) for launch in memory.before],
         "swapping": None if memory.swapping is None else memory.swapping.to_json(),
         "taken_over": memory.taken_over,
+        "stopping_s": memory.stopping_s,
     }
     return json.dumps(values) + "\n"
 
@@ -66,6 +70,7 @@ def from_line(line: str) -> Memory:
         tuple(_launch(launch) for launch in written["before"]),
         None if written["swapping"] is None else order_from_json(written["swapping"]),
         written["taken_over"] is True,
+        a_number(written.get("stopping_s")),
     )
 
 

@@ -1,9 +1,10 @@
-"""How far a start has got, as its log tells, and when it got there."""
+"""How far a start has got, as its log tells, and whether the engine answers."""
 
 from __future__ import annotations
 
 import time
 
+from engines.serving.health import HealthCheck
 from engines.serving.log_phases import PHASES, LogPhases
 from engines.serving.started import Started
 
@@ -14,6 +15,7 @@ class StartWatch:
     def __init__(self, started: Started, *, whole: bool = True) -> None:
         self.whole = whole
         self._log = LogPhases(started.log_path)
+        self._check = HealthCheck(started)
         self._began = time.monotonic()
         self.phases: dict[str, float] = {}
 
@@ -23,8 +25,8 @@ class StartWatch:
         return round(time.monotonic() - self._began, 1)
 
     def serves(self) -> bool:
-        """Whether it has got so far as to take requests."""
+        """Whether it takes requests, as its health check says: a log tells only how far it is."""
         index = self._log.advance()
         if index:
             self.phases.setdefault(PHASES[index - 1][1], self.elapsed_s)
-        return index == len(PHASES)
+        return self._check.passes(has_started=index == len(PHASES))

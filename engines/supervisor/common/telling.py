@@ -1,12 +1,10 @@
 """A supervisor's lines in a ledger: an engine's life, how long it took to start, and its swaps.
 
-A ledger that cannot be written stops nothing.
+A ledger that cannot be written stops nothing, nor does a disk that hangs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from engines.discovery.find import probe
 from engines.discovery.local import handle_at
 from engines.launch.launch import BEFORE, Launch
 from engines.recording.current_run import run_of
+from engines.supervisor.common.teller import Teller
 from engines.supervisor_client.swap_order import Order
 from store.clock import now_ms
 from store.errors import TrimtabError
@@ -151,7 +150,14 @@ def _event(kind: str, text: str) -> Event:
 def _write(db: Path | None, launch: Launch, write: Callable[[Ledger, int], object]) -> None:
     if db is None:
         return
-    with contextlib.suppress(TrimtabError, sqlite3.Error), Ledger.open(db) as ledger:
-        row = engines.find_engine(ledger, launch.url)
-        known = row.id if row else engines.upsert_engine(ledger, launch.url, launch.name)
-        write(ledger, known)
+
+    def work() -> None:
+        with Ledger.open(db) as ledger:
+            row = engines.find_engine(ledger, launch.url)
+            known = row.id if row else engines.upsert_engine(ledger, launch.url, launch.name)
+            write(ledger, known)
+
+    _teller.tell(work)
+
+
+_teller = Teller()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from dataclasses import replace
 
 from engines.serving import registry, stopping
 from engines.serving.causes import why_it_ended
@@ -34,6 +35,7 @@ def give_up(life: Life, why: str) -> GivenUp:
 def stop(life: Life, state: Stopping) -> State:
     """End the engine, its requests first."""
     name = life.launch.name
+    life.remember(replace(life.memory, stopping_s=state.drain_s))
     life.say("stopping: no new connections, what runs may finish")
     try:
         stopped = stopping.stop(name, drain_s=state.drain_s, listener=life.listener)

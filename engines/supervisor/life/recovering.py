@@ -12,16 +12,18 @@ from engines.serving.started import Started, started_as
 from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_interrupted
 from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Loading, Recovering, Starting, State
+from engines.supervisor.life.states import Loading, Recovering, Starting, State, Stopping
 from store.errors import TrimtabError
 from store.reports.outcomes import DONE
 from store.reports.swap import ROLLED_BACK
 
 
 def recover(life: Life, _: Recovering) -> State:
-    """Follow the engine that a supervisor before this one left, or start one."""
+    """Follow the engine that a supervisor before this one left, finish its stop, or start one."""
     if life.memory.taken_over:
         name_swapped(life.launch.name)
+    if life.memory.stopping_s is not None:
+        return Stopping(life.memory.stopping_s)
     left = registry.find_serving(life.launch.name)
     if left is None:
         return Starting()
@@ -45,14 +47,20 @@ def end_unfinished(life: Life, engine: Started) -> None:
     """End what a swap has left whose supervisor was killed: the new engine where it had not taken
     over, else the old one."""
     name = life.launch.name
+    open_front(engine)
     for left in (*names.candidate_names(name), names.leaving_name(name)):
         if registry.find_serving(left) is None:
             continue
         life.say(f"a killed supervisor left a swap unfinished: ending {left}")
         with contextlib.suppress(TrimtabError):
-            Front(front_path(engine.pid, os.geteuid())).open()
-        with contextlib.suppress(TrimtabError):
             stopping.stop(left, drain_s=stopping.DRAIN_S)
+
+
+def open_front(engine: Started) -> None:
+    """Let the engine take connections: a supervisor that was killed may have closed its front. One
+    that still starts has none yet, and opens it by itself."""
+    with contextlib.suppress(TrimtabError):
+        Front(front_path(engine.pid, os.geteuid())).open()
 
 
 def tell_unfinished(life: Life) -> None:
@@ -63,5 +71,6 @@ def tell_unfinished(life: Life) -> None:
     outcome, reason = ROLLED_BACK, "its supervisor was killed in the midst"
     if life.memory.taken_over:
         outcome, reason = DONE, ""
-    life.swap = tell_interrupted(order, life.launch, outcome, reason)
+    # First: should the order be what broke that supervisor, it breaks one more at the most.
     life.remember(replace(life.memory, swapping=None, taken_over=False))
+    life.swap = tell_interrupted(order, life.launch, outcome, reason)

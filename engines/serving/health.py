@@ -1,0 +1,62 @@
+"""Whether an engine that we started answers its health check."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from engines.control.api_front import Front, front_path
+from engines.serving.started import Started
+from engines.web import http
+from store.errors import TrimtabError
+
+DEADLINE_S = 2.0
+UNTOLD_EVERY_S = 5.0
+_MAX_BYTES = 1 << 16
+
+
+class HealthCheck:
+    """Asks one engine, again and again.
+
+    Over its own socket where a supervisor gave it its address, else at its address. There a
+    question hangs while it starts, so it is asked seldom until its log tells that it has started,
+    which it need not (`--uvicorn-log-level`). One that cannot be asked either way is believed.
+    """
+
+    def __init__(self, started: Started) -> None:
+        self._started = started
+        self._asked_at = time.monotonic()
+
+    def passes(self, *, has_started: bool) -> bool:
+        """Whether it answers now; `has_started` is what its log tells."""
+        front = front_path(self._started.pid, os.geteuid())
+        if front.exists():
+            return _answers_at(front)
+        if self._started.log_only:
+            return has_started
+        if not has_started and time.monotonic() - self._asked_at < UNTOLD_EVERY_S:
+            return False
+        self._asked_at = time.monotonic()
+        return _answers(self._started.url)
+
+
+def _answers_at(front: Path) -> bool:
+    try:
+        http.get(
+            "http://localhost/health",
+            deadline_s=DEADLINE_S,
+            max_bytes=_MAX_BYTES,
+            unix_socket=Front(front).http_path(),
+        )
+    except TrimtabError:
+        return False
+    return True
+
+
+def _answers(url: str) -> bool:
+    try:
+        http.get(f"{url}/health", deadline_s=DEADLINE_S, max_bytes=_MAX_BYTES)
+    except TrimtabError:
+        return False
+    return True
