@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 from engines.host import procfs
 
@@ -52,13 +53,28 @@ def is_alive(pid: int, ticks: int) -> bool:
     return start_ticks(pid) == ticks
 
 
-def family(pid: int, ticks: int) -> dict[int, int]:
-    """A started engine's living processes, PID → start ticks: itself and all of its session.
+def boot_id() -> str:
+    """Which boot of the machine this is; '' where that cannot be read."""
+    return (procfs.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
 
-    The session keeps them together when the first one was killed and the others belong to init. Its
-    number is not reused while one of them lives; if it was reused after, there is no family.
-    PID 0 and 1 are never ours: session 0 holds the kernel's threads and, in a container, whatever
-    the host started.
+
+def program_of(pid: int) -> str:
+    """The file that a process runs; '' where that cannot be read."""
+    try:
+        return str(Path(f"/proc/{pid}/exe").readlink())
+    except OSError:
+        return ""
+
+
+def session_of(pid: int, ticks: int) -> dict[int, int]:
+    """The living processes of the session that the process `pid` began at `ticks`, PID → start
+    ticks, itself among them.
+
+    The session keeps them together when the first one was killed and the others belong to init.
+    Once none of them lives its number may be another's: where the first process has ended, a daemon
+    with the same number cannot be told from what it left behind. Where another process has the PID
+    the session is not the one meant. PID 0 and 1 are never ours: session 0 holds the kernel's
+    threads and, in a container, whatever the host started.
     """
     if pid <= 1:
         return {}

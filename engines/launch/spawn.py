@@ -47,6 +47,8 @@ def spawn(launch: Launch, listener: socket.socket, *, held: bool = False) -> Sta
         arguments=redact_arguments(launch.command[launch.serve_at :]),
         cores=launch.cores,
         started_ms=now_ms(),
+        boot=lifetime.boot_id(),
+        program=lifetime.program_of(process.pid),
     )
     try:
         registry.save(known)

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from engines.host import lifetime
@@ -27,7 +27,11 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """An engine we started. `arguments` are redacted, `cores` those its worker is bound to."""
+    """An engine we started. `arguments` are redacted, `cores` those its worker is bound to.
+
+    `boot` is the machine's, `program` the file that its first process runs, `members` the processes
+    that it had once it was healthy (PID, start ticks): a PID alone may be another's by now.
+    """
 
     name: str
     pid: int
@@ -38,6 +42,9 @@ class Serving:
     arguments: tuple[str, ...] = ()
     cores: tuple[int, ...] = ()
     started_ms: int = 0
+    boot: str = ""
+    program: str = ""
+    members: tuple[tuple[int, int], ...] = ()
 
 
 def has_no_address(pid: int) -> bool:
@@ -49,6 +56,33 @@ def save(serving: Serving) -> None:
     """Write down an engine that was just started; raises OSError."""
     text = json.dumps(asdict(serving), indent=2) + "\n"
     write_atomically(_path(serving.name), text)
+
+
+def note_members(name: str) -> None:
+    """Write down which processes the engine has now; what cannot be written is left."""
+    serving = find_serving(name)
+    if serving is not None:
+        members = lifetime.session_of(serving.pid, serving.start_ticks)
+        with contextlib.suppress(OSError):
+            save(replace(serving, members=tuple(members.items())))
+
+
+def family(serving: Serving) -> dict[int, int]:
+    """An engine's living processes, PID → start ticks, and nobody else's.
+
+    Of one whose first process has ended those count that it had when it was healthy; before that
+    whatever of its session runs the same program.
+    """
+    if serving.boot not in ("", lifetime.boot_id()):
+        return {}
+    session = lifetime.session_of(serving.pid, serving.start_ticks)
+    if serving.pid in session:
+        return session
+    if serving.members:
+        return {pid: ticks for pid, ticks in serving.members if lifetime.is_alive(pid, ticks)}
+    return {
+        pid: ticks for pid, ticks in session.items() if lifetime.program_of(pid) == serving.program
+    }
 
 
 def rename(name: str, new_name: str) -> None:
@@ -92,6 +126,22 @@ def lock_name(name: str) -> int:
         return descriptor
 
 
+def is_held(name: str) -> bool:
+    """Whether a keeper or a supervisor of this name lives, also one that does not answer."""
+    path = data_dir() / "locks" / f"{check_name(name)}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def list_serving() -> list[Serving]:
     """Every engine we started that lives, by name; none where the list may not be read."""
     try:
@@ -99,7 +149,7 @@ def list_serving() -> list[Serving]:
     except OSError:
         return []
     written = (_read(path) for path in paths)
-    return [s for s in written if s is not None and lifetime.is_alive(s.pid, s.start_ticks)]
+    return [serving for serving in written if serving is not None and _is_alive(serving)]
 
 
 def recorded(name: str) -> Serving | None:
@@ -110,9 +160,12 @@ def recorded(name: str) -> Serving | None:
 def find_serving(name: str) -> Serving | None:
     """The engine of this name, if it lives."""
     serving = recorded(name)
-    if serving is None or not lifetime.is_alive(serving.pid, serving.start_ticks):
-        return None
-    return serving
+    return None if serving is None or not _is_alive(serving) else serving
+
+
+def _is_alive(serving: Serving) -> bool:
+    same_boot = serving.boot in ("", lifetime.boot_id())
+    return same_boot and lifetime.is_alive(serving.pid, serving.start_ticks)
 
 
 def _directory() -> Path:
@@ -136,6 +189,9 @@ def _read(path: Path) -> Serving | None:
             arguments=tuple(map(str, content["arguments"])),
             cores=tuple(map(int, content["cores"])),
             started_ms=int(content["started_ms"]),
+            boot=str(content.get("boot", "")),
+            program=str(content.get("program", "")),
+            members=tuple((int(pid), int(ticks)) for pid, ticks in content.get("members", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

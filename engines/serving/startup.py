@@ -10,6 +10,7 @@ from engines.host import lifetime
 from engines.serving.causes import why_it_ended
 from engines.serving.health import HealthCheck
 from engines.serving.log_phases import PHASES, LogPhases
+from engines.serving.registry import note_members
 from engines.serving.started import Started
 from store.errors import NotAchieved
 
@@ -52,6 +53,7 @@ def wait_healthy(
         if not lifetime.is_alive(started.pid, started.start_ticks):
             raise _ended(started)
         if check.passes(has_started=index == len(PHASES)):
+            note_members(started.name)
             return
         if elapsed >= timeout_s:
             raise StartFailed(

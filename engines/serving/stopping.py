@@ -16,6 +16,7 @@ from engines.host import lifetime
 from engines.host.ending import Members, end_processes, those_alive
 from engines.serving.log_phases import has_served
 from engines.serving.registry import Serving, forget, list_serving, recorded
+from engines.serving.registry import family as family_of
 from store.errors import NotAchieved, TrimtabError
 
 _POLL_S = 0.2
@@ -53,7 +54,7 @@ def stop(
     Raises `NotAchieved` when there is no such engine or it will not go.
     """
     serving = recorded(name)
-    family = {} if serving is None else lifetime.family(serving.pid, serving.start_ticks)
+    family = {} if serving is None else family_of(serving)
     if serving is None or not family:
         if serving is not None:
             forget(name)
@@ -69,7 +70,7 @@ def stop(
     if not has_served(Path(serving.log)):
         grace_s = min(grace_s, STARTING_GRACE_S)
     killed = _end(serving, grace_s)
-    left = lifetime.family(serving.pid, serving.start_ticks)
+    left = family_of(serving)
     if left:
         pids = ", ".join(map(str, sorted(left)))
         raise NotAchieved(
@@ -148,7 +149,7 @@ def _end(serving: Serving, grace_s: float) -> tuple[int, ...]:
     outlives `grace_s`."""
 
     def living() -> Members:
-        return lifetime.family(serving.pid, serving.start_ticks)
+        return family_of(serving)
 
     server = those_alive({serving.pid: serving.start_ticks})
     return end_processes(server or living(), living, grace_s=grace_s)

@@ -121,6 +121,16 @@ def begin_swap(name: str, order: Order) -> None:
             return
 
 
+def _status_or_absence(name: str) -> SupervisorStatus | None:
+    """What the supervisor says; None once there is none, or it has been silent for a while."""
+    until = time.monotonic() + registry.LINGERS_S
+    while True:
+        supervisor = status(name)
+        if supervisor is not None or not registry.is_held(name) or time.monotonic() >= until:
+            return supervisor
+        time.sleep(_POLL_S)
+
+
 def call_off(name: str) -> None:
     """Let the swap that runs go back, where it has not taken over yet; returns at once.
 
@@ -137,7 +147,14 @@ def stop(
     As `stopping.stop`, and with a supervisor no request is cut while `drain_s` lasts.
     """
     names.check_name(name)
-    supervisor = status(name)
+    supervisor = _status_or_absence(name)
+    if supervisor is None and registry.is_held(name):
+        raise NotAchieved(
+            f"the supervisor of {name} does not answer",
+            "it would start again what is ended without it",
+            f"let it go on (kill -CONT) or end it, then `trimtab stop {name}` again; "
+            f"its log is {log_file(f'{name}-supervisor')}",
+        )
     if supervisor is None:
         return stopping.stop(name, drain_s=drain_s, on_wait=on_wait)
     Channel(socket_of(name)).ask({"op": "stop", "drain_s": drain_s})

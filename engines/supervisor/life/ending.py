@@ -7,6 +7,7 @@ import socket
 import time
 from dataclasses import replace
 
+from engines.host import lifetime
 from engines.serving import registry, stopping
 from engines.serving.causes import why_it_ended
 from engines.serving.started import Started
@@ -32,11 +33,31 @@ def give_up(life: Life, why: str) -> GivenUp:
     return GivenUp()
 
 
+def write_down_again(life: Life) -> None:
+    """Somebody may have removed the engine's file: without it there would be nothing to stop."""
+    engine, launch = life.engine, life.launch
+    if engine is None or registry.find_serving(launch.name) is not None:
+        return
+    if lifetime.is_alive(engine.pid, engine.start_ticks):
+        known = registry.Serving(
+            launch.name,
+            engine.pid,
+            engine.start_ticks,
+            engine.url,
+            launch.model,
+            str(engine.log_path),
+            boot=lifetime.boot_id(),
+        )
+        with contextlib.suppress(OSError):
+            registry.save(known)
+
+
 def stop(life: Life, state: Stopping) -> State:
     """End the engine, its requests first."""
     name = life.launch.name
     life.remember(replace(life.memory, stopping_s=state.drain_s))
     life.say("stopping: no new connections, what runs may finish")
+    write_down_again(life)
     try:
         stopped = stopping.stop(name, drain_s=state.drain_s, listener=life.listener)
     except TrimtabError as error:

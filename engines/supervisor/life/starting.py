@@ -47,6 +47,7 @@ def load(life: Life, state: Loading) -> State:
 
 def _has_started(life: Life, engine: Started, watch: StartWatch) -> None:
     life.serving_since = time.monotonic()
+    registry.note_members(life.launch.name)
     life.say(f"process {engine.pid} serves at {engine.url}")
     if life.memory.swapping is not None:
         tell_unfinished(life)

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,7 +188,7 @@ def test_what_never_drains_is_stopped_all_the_same_and_told(stub: Path) -> None:
 def test_a_child_that_ignores_sigterm_is_killed_and_nothing_else(stub: Path) -> None:
     started = launch(stub, stubborn=True)
     wait_healthy(started, PATIENCE_S)
-    family = lifetime.family(started.pid, started.start_ticks)
+    family = lifetime.session_of(started.pid, started.start_ticks)
     assert len(family) == 2
     stopped = stopping.stop("model", drain_s=1, grace_s=1)
     assert set(stopped.killed) == set(family) - {started.pid}
@@ -199,7 +200,7 @@ def test_orphans_of_a_killed_engine_are_stopped(stub: Path) -> None:
     wait_healthy(started, PATIENCE_S)
     assert lifetime.send(started.pid, started.start_ticks, signal.SIGKILL)
     wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
-    (orphan,) = lifetime.family(started.pid, started.start_ticks)
+    (orphan,) = lifetime.session_of(started.pid, started.start_ticks)
     assert registry.list_serving() == []
     assert stopping.stop("model", drain_s=1, grace_s=0.5).killed == (orphan,)
 
@@ -209,13 +210,13 @@ def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> No
     try:
         ticks = lifetime.start_ticks(stranger.pid)
         assert ticks is not None
-        assert lifetime.family(stranger.pid, ticks) == {stranger.pid: ticks}
-        assert lifetime.family(stranger.pid, ticks - 1) == {}
-        assert lifetime.family(stranger.pid, ticks + 1) == {}
+        assert lifetime.session_of(stranger.pid, ticks) == {stranger.pid: ticks}
+        assert lifetime.session_of(stranger.pid, ticks - 1) == {}
+        assert lifetime.session_of(stranger.pid, ticks + 1) == {}
     finally:
         stranger.kill()
         stranger.wait()
-    assert lifetime.family(0, 1) == {}
+    assert lifetime.session_of(0, 1) == {}
     assert not lifetime.send(os.getpid(), 1, signal.SIGKILL)
     registry.save(registry.Serving("old", os.getpid(), 1, "http://127.0.0.1:1", "m", "log"))
     assert registry.list_serving() == []
@@ -379,3 +380,57 @@ def test_an_engine_that_cannot_be_written_down_is_not_left_running(stub: Path) -
         if process.pid not in ours and str(stub.parent) in " ".join(process.arguments)
     ]
     assert left == []
+
+
+DAEMON = """
+import os, sys, time
+if os.fork():
+    os._exit(0)
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("healthy", [True, False], ids=["was healthy", "never healthy"])
+def test_a_daemon_that_has_the_session_s_number_now_is_left_alone(
+    stub: Path, healthy: bool
+) -> None:
+    """The first process has ended, and its PID was given to one that began a session with it."""
+    leader = subprocess.Popen(
+        [sys.executable, "-c", DAEMON], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert leader.stdout is not None
+    daemon = int(leader.stdout.readline())
+    leader.wait(PATIENCE_S)
+    leader.stdout.close()
+    try:
+        assert set(lifetime.session_of(leader.pid, 1)) == {daemon}
+        members = ((leader.pid, 1), (daemon, 1)) if healthy else ()
+        stale = registry.Serving(
+            "old", leader.pid, 1, "http://127.0.0.1:1", "m", "log",
+            boot=lifetime.boot_id(), program="/opt/engine/python", members=members,
+        )  # fmt: skip
+        registry.save(stale)
+        with pytest.raises(NotAchieved, match="no engine named old"):
+            stopping.stop("old", drain_s=0, grace_s=0.2)
+        assert lifetime.start_ticks(daemon) is not None
+    finally:
+        os.kill(daemon, signal.SIGKILL)
+
+
+def test_an_engine_of_another_boot_is_none(stub: Path) -> None:
+    here = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        ticks = lifetime.start_ticks(here.pid)
+        assert ticks is not None
+        before = registry.Serving("old", here.pid, ticks, "http://x", "m", "log", boot="another")
+        registry.save(before)
+        assert registry.list_serving() == []
+        assert registry.find_serving("old") is None
+        assert registry.family(before) == {}
+        registry.save(replace(before, boot=lifetime.boot_id()))
+        assert registry.family(replace(before, boot="")) == {here.pid: ticks}
+        assert [serving.pid for serving in registry.list_serving()] == [here.pid]
+    finally:
+        here.kill()
+        here.wait()

@@ -388,3 +388,30 @@ def test_a_disk_that_hangs_holds_nobody_but_the_teller(monkeypatch: pytest.Monke
     wait_until(told._works.empty)
     told.tell(done.set)
     wait_until(done.is_set)
+
+
+def test_an_engine_whose_file_is_gone_is_stopped_all_the_same(stub: Path) -> None:
+    name = own("sup-o")
+    started = begin(stub, name)
+    wait_until(lambda: state_of(name) == "serving")
+    registry.forget(name)
+    assert client.stop(name, drain_s=0).pid == started.pid
+    assert lifetime.start_ticks(started.pid) is None
+
+
+def test_a_supervisor_that_is_silent_is_not_absent(
+    stub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "LINGERS_S", 0.2)
+    name = own("sup-p")
+    started = begin(stub, name)
+    wait_until(lambda: state_of(name) == "serving")
+    supervisor = answering(name).supervisor
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        with pytest.raises(NotAchieved, match="does not answer"):
+            client.stop(name, drain_s=0)
+        assert answer(started) == started.pid
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    assert client.stop(name, drain_s=0).pid == started.pid
