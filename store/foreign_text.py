@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+LONGEST_REMARK = 400
+"""So many characters of a reason or a note are kept."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -19,3 +21,13 @@ def printable(text: str, limit: int = 200, strange: str = REPLACEMENT) -> str:
         characters = (character if character.isprintable() else strange for character in text)
         shown = "".join(islice(filter(None, characters), limit + 1))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def remark(text: str) -> str:
+    """What a person wrote beside an act, as it is kept: one line, as `printable` makes it."""
+    return printable(text.strip(), LONGEST_REMARK)
+
+
+def for_spreadsheet(text: str) -> str:
+    """A cell that a spreadsheet takes for text: one that begins like a formula would be run."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

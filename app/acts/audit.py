@@ -7,21 +7,28 @@ import os
 from typing import TYPE_CHECKING
 
 from app.text.durations import format_took
+from store.foreign_text import printable
 from store.records import Change, Event, format_value
 
 if TYPE_CHECKING:
     from engines.knob_handle import KnobHandle
     from store.ledger.connection import Ledger
 
+_LONGEST_WHO = 120
+
 
 def who() -> str:
-    """The person acting, for the audit: the user's name, and where they came from over SSH."""
+    """The person acting, for the audit: the user's name, also of one who became root by sudo, and
+    where they came from over SSH."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = str(os.getuid())
+    caller = os.environ.get("SUDO_USER", "")
+    if caller and os.geteuid() == 0 and caller != name:
+        name = f"{caller} as {name}"
     origin = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return f"{name} from {origin}" if origin else name
+    return printable(f"{name} from {origin}" if origin else name, _LONGEST_WHO)
 
 
 def describe(change: Change) -> str:

@@ -15,6 +15,7 @@ from app.cli.shared.options import (
     duration_option,
     engine_option,
     open_ledger,
+    remark_option,
 )
 from app.text.clock import iso
 from app.text.output import print_json, print_line
@@ -35,7 +36,7 @@ def knob_help(spec: KnobSpec) -> str:
 @command("set", epilog="\n\n".join(map(knob_help, KNOBS.values())))
 @click.argument("assignments", nargs=-1, required=True, metavar="KNOB=VALUE...")
 @duration_option("--lease", text="Fall back by itself after this long, whoever is watching.")
-@click.option("--why", default="", metavar="TEXT", help="The reason, kept with the change.")
+@remark_option("--why", "The reason, kept with the change.")
 @engine_option
 @api_key_option
 @common

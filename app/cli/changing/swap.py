@@ -19,6 +19,7 @@ from app.cli.shared.options import (
     end_with,
     engine_option,
     open_ledger,
+    remark_option,
 )
 from app.cli.shared.swapping import say_step, strategy_option
 from app.text.output import UNKNOWN, print_json, print_line, say
@@ -43,7 +44,7 @@ _TRIES, _TRY_S = 10, 0.05
 @duration_option("--timeout", text="How long the new engine may take to start.", default="10m")
 @duration_option("--drain", text="How long running requests may take to finish.", default="60s")
 @click.option("--keep", is_flag=True, help="Take the new engine even if it fails verification.")
-@click.option("--why", default="", metavar="TEXT", help="A word for the ledger.")
+@remark_option("--why", "A word for the ledger.")
 @common
 def command_(
     *,

@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from app.cli.shared.options import api_key_option, command, common, engine_option, open_ledger
+from app.cli.shared.options import (
+    api_key_option,
+    command,
+    common,
+    engine_option,
+    open_ledger,
+    remark_option,
+)
 from app.cli.shared.swapping import say_step, strategy_option
 from app.text.output import print_json, print_line
 
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @command("undo")
-@click.option("--why", default="", metavar="TEXT", help="The reason, kept with the change.")
+@remark_option("--why", "The reason, kept with the change.")
 @strategy_option
 @engine_option
 @api_key_option

@@ -13,6 +13,7 @@ from app.cli.shared.options import (
     duration_option,
     engine_option,
     open_ledger,
+    remark_option,
 )
 from app.text.durations import format_duration
 from app.text.output import print_json, print_line, say
@@ -24,7 +25,7 @@ from store.clock import now_ms
 @duration_option("--last", text="How far back the window reaches.", default="5m")
 @duration_option("--for", "seconds", text="Record right now for this long, and keep that.")
 @click.option("--replace", is_flag=True, help="Take the place of a snapshot of this name.")
-@click.option("--note", default="", metavar="TEXT", help="A remark, kept with the snapshot.")
+@remark_option("--note", "A remark, kept with the snapshot.")
 @engine_option
 @api_key_option
 @common

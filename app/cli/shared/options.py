@@ -11,6 +11,7 @@ import click
 from app.text.durations import parse_duration
 from app.text.output import say
 from store.errors import NotAchieved, TrimtabError
+from store.foreign_text import remark
 
 if TYPE_CHECKING:
     from store.ledger.connection import Ledger
@@ -37,6 +38,15 @@ api_key_option = click.option(
     show_envvar=True,
     help="The engine's API key; never stored. Prefer the variable: others can see your arguments.",
 )
+
+
+def remark_option(name: str, text: str) -> Callable[[F], F]:
+    """An option that takes a remark; characters that deceive a reader are replaced at once."""
+
+    def clean(_: click.Context, __: click.Parameter, value: str) -> str:
+        return remark(value)
+
+    return click.option(name, default="", metavar="TEXT", callback=clean, help=text)
 
 
 def common(function: F) -> F:

@@ -14,7 +14,7 @@ import click
 from app.cli.shared.options import command, common, duration_option, engine_option, read_ledger
 from app.text.output import LONGEST_LINE
 from store.clock import now_ms
-from store.foreign_text import printable
+from store.foreign_text import for_spreadsheet, printable
 from store.ledger.export import TABLES, columns, rows
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def command_(
             _prometheus(ledger, chosen, last or PROMETHEUS_SPAN_S)
             return
         name = chosen[0].name if engine else None
-        table = rows(ledger, what, engine=name, from_ms=from_ms)
+        table = map(_cleaned, rows(ledger, what, engine=name, from_ms=from_ms))
         if as_json:
             _json_list(table)
         elif form == "csv":
@@ -81,9 +81,17 @@ def _csv(names: Sequence[str], table: Rows) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(
-        [printable(cell, LONGEST_LINE) if isinstance(cell, str) else cell for cell in row.values()]
+        [for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in row.values()]
         for row in table
     )
+
+
+def _cleaned(row: Mapping[str, object]) -> Mapping[str, object]:
+    """Texts of others may lie in a ledger since before they were cleaned at the door."""
+    return {
+        name: printable(cell, max(LONGEST_LINE, len(cell))) if isinstance(cell, str) else cell
+        for name, cell in row.items()
+    }
 
 
 def _json_lines(table: Rows) -> None:

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from app.tui.canvases.painted import Painted
 from app.tui.dialogs.dialog import Dialog
 from app.tui.drawing.lines import Span
+from store.foreign_text import remark
 
 _LONGEST = 200
 
@@ -31,4 +32,4 @@ class AskWhy(Dialog[str]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
+        self.dismiss(remark(event.value))

@@ -10,7 +10,11 @@ import pytest
 import time_machine
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.acts.audit import who
+from store.ledger.connection import Ledger
 from store.metrics.measure import SPECS
+from store.records import Event
+from store.tables import events
 from tests.ui.seed import BUSY, Scenario, seed
 from tests.unit.app.cli.cli_runner import Cli
 
@@ -204,3 +208,36 @@ def _seconds(text: str) -> float:
     from datetime import datetime
 
     return datetime.fromisoformat(text).timestamp()
+
+
+EVIL = "=HYPERLINK(1)\u202e\x1b[2Jcaf\udce9"
+"""A formula, a change of direction, a terminal's command, and a byte that is no text."""
+
+
+def test_what_a_person_writes_is_cleaned_at_the_door(cli: Cli) -> None:
+    ran = seeded(cli, STEADY)("snapshot", "a", "--last", "60s", "--note", EVIL, "--json")
+    assert ran.code == 0, ran.err
+    (row,) = cli("export", "--what", "snapshots", "--json").json
+    assert row["note"] == "=HYPERLINK(1)\ufffd\ufffd[2Jcaf\ufffd"
+
+
+def test_no_export_repeats_what_deceives(cli: Cli) -> None:
+    """Ledgers hold texts of times when nobody cleaned them; a spreadsheet runs no cell of ours."""
+    dirty = "=1+1\u202e\x1b[2J"
+    with Ledger.open(seeded(cli, STEADY).db) as ledger, ledger.transaction():
+        events.add(ledger, 1, Event(NOW_MS, "change", dirty))
+    for form in ("csv", "jsonl"):
+        out = cli("export", "--what", "events", "--format", form).out
+        assert "=1+1\ufffd\ufffd[2J" in out
+        assert ("'=1+1" in out) == (form == "csv")
+    assert dirty not in cli("export", "--what", "events", "--json").json[-1].values()
+
+
+def test_whoever_became_root_is_told_by_their_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("SUDO_USER", "ada\u202e")
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 22 192.0.2.2 22")
+    assert who() == "ada\ufffd as root from 192.0.2.1"
+    monkeypatch.setenv("SUDO_USER", "root")
+    assert who() == "root from 192.0.2.1"
