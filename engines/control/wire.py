@@ -71,7 +71,7 @@ def whole(item: Mapping[str, Any], field: str) -> int:
 
 def knob_value(value: Any) -> KnobValue | None:
     """A knob's value, None for anything else."""
-    return value if isinstance(value, (bool, int)) else None
+    return value if isinstance(value, bool) else a_count(value)
 
 
 def cleaned(text: str) -> str:

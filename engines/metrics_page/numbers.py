@@ -8,6 +8,8 @@ from engines.metrics_page.errors import NotMetrics
 
 LARGEST = 2**63 - 1
 """SQLite's largest integer."""
+LARGEST_GAUGE = 10_000_000
+"""Requests that no engine has at once; its integral over a year stays below `LARGEST`."""
 
 
 def whole(values: Sequence[float], indices: Iterable[int], name: str) -> int:
@@ -19,6 +21,19 @@ def whole(values: Sequence[float], indices: Iterable[int], name: str) -> int:
             raise NotMetrics(f"{name} is {value:g}, not a count")
         total += int(value)
     return _in_range(total, name)
+
+
+def gauge(values: Sequence[float], indices: Iterable[int], name: str) -> int:
+    """The sum of some values that count what is there now."""
+    number = whole(values, indices, name)
+    if number > LARGEST_GAUGE:
+        raise NotMetrics(f"{name} is {number:g}, more than any engine has")
+    return number
+
+
+def scaled(number: int, factor: int, name: str) -> int:
+    """A count in a smaller unit."""
+    return _in_range(number * factor, name)
 
 
 def microseconds(values: Sequence[float], indices: Iterable[int], name: str) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from engines.metrics_page import vllm_names as names
 from engines.metrics_page.errors import NotMetrics
 from engines.metrics_page.layout import Indices, Layout, lay_out
-from engines.metrics_page.numbers import fraction, microseconds, whole
+from engines.metrics_page.numbers import fraction, gauge, microseconds, scaled, whole
 from engines.metrics_page.parse import Parser, Series
 from engines.metrics_page.sample import Sample
 from store.reading_columns import COUNTERS, HISTOGRAMS, TOTALS
+
+_YEAR_3000_S = 32_503_680_000
 
 
 class PageReader:
@@ -40,7 +41,8 @@ def _sample(layout: Layout, values: Sequence[float]) -> Sample:
     counters: dict[str, int | None] = dict.fromkeys((*COUNTERS, *TOTALS))
     for name, indices in layout.counters.items():
         factor = layout.scale.get(name, 1)
-        counters[name] = None if factor is None else whole(values, indices, name) * factor
+        number = whole(values, indices, name)
+        counters[name] = None if factor is None else scaled(number, factor, name)
     for name, indices in layout.seconds.items():
         counters[name] = microseconds(values, indices, name)
     return Sample(
@@ -60,13 +62,13 @@ def _sample(layout: Layout, values: Sequence[float]) -> Sample:
 
 
 def _gauge(indices: Indices, values: Sequence[float], name: str) -> int | None:
-    return whole(values, indices, name) if indices else None
+    return gauge(values, indices, name) if indices else None
 
 
 def _start(indices: Indices, values: Sequence[float]) -> float | None:
     if not indices:
         return None
     start = values[indices[0]]
-    if not 0 <= start < math.inf:
+    if not 0 <= start < _YEAR_3000_S:
         raise NotMetrics(f"{names.PROCESS_START} is {start:g}")
     return start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -28,15 +29,17 @@ from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
 from store.reading_columns import DeviceReading, Reading
-from store.records import Device, RunInfo
-from store.tables import engines, recorders
+from store.records import Device, Event, RunInfo
+from store.tables import engines, events, recorders
 from store.tables.devices import upsert_device
 from store.tables.engines import EngineState
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 KNOBS_EVERY_S = 2.0
 LEASE_RETRY_S = 1.0
+FAULT_PAUSE_S = 2.0
 REDISCOVER_EVERY_S = 3.0
 
 
@@ -84,6 +87,8 @@ class EngineRecorder:
                     self._device_ids.clear()
                 except LedgerUnusable:
                     await asyncio.sleep(LEASE_RETRY_S)
+                except Exception as error:  # whatever it is, this engine is recorded on
+                    await self._tell_fault(error)
         finally:
             self._hosted.discard(self.engine.url)
             if self._search is not None:
@@ -91,6 +96,15 @@ class EngineRecorder:
             self._writer.submit(
                 lambda ledger: recorders.release(ledger, self._engine_id, self._owner)
             )
+
+    async def _tell_fault(self, error: Exception) -> None:
+        """What nobody had thought of: into the log with it, and to whoever looks at the engine."""
+        _log.error("recording %s broke", self.engine.url, exc_info=error)
+        self._run_id = None
+        reason = f"recording it broke ({type(error).__name__}), and begins again"
+        with contextlib.suppress(LedgerUnusable):
+            await self._write(lambda ledger: self._say(ledger, "unreadable", reason, now_ms()))
+        await asyncio.sleep(FAULT_PAUSE_S)
 
     async def _take_lease(self) -> None:
         engine, owner = self.engine, self._owner
@@ -114,14 +128,14 @@ class EngineRecorder:
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
 
-    async def open_run(self, sample: Sample, at_ms: int, why: str) -> Run:
+    async def open_run(self, sample: Sample, at_ms: int, why: str, *, anew: bool = False) -> Run:
         """The run in the ledger that this sample belongs to."""
         if why or self.engine.pid is None:  # it may not have been there when we began
             await self._find_again()
         info = self._run_info(sample)
         run = await self._write(
             lambda ledger: ledger_writes.begin_run(
-                ledger, self._engine_id, info, sample, at_ms=at_ms, why=why
+                ledger, self._engine_id, info, sample, at_ms=at_ms, why=why, anew=anew
             )
         )
         self._run_id = run.run_id
@@ -202,14 +216,24 @@ class EngineRecorder:
     async def _watch_knobs(self) -> None:
         """Copy knob states and the plugin's journal into the ledger while there is a run."""
         loop = asyncio.get_running_loop()
-        watch = KnobWatch(self._writer)
+        watch, told = KnobWatch(self._writer), ""
         while True:
             sockets, run_id = self.engine.sockets, self._run_id
             if sockets and run_id is not None:
                 await loop.run_in_executor(
                     self._threads, watch.copy, sockets, self._engine_id, run_id
                 )
+                if watch.problem != told:
+                    told = watch.problem
+                    await self._tell_knobs(told)
             await asyncio.sleep(KNOBS_EVERY_S if run_id is not None else self._every_s / 4)
+
+    async def _tell_knobs(self, problem: str) -> None:
+        """A line in the event log where the knobs could not be read, and where they can again."""
+        text = f"its knobs cannot be read: {problem}" if problem else "its knobs can be read again"
+        event = Event(now_ms(), "knobs", text)
+        with contextlib.suppress(LedgerUnusable):
+            await self._write(lambda ledger: events.add(ledger, self._engine_id, event))
 
     def _run_info(self, sample: Sample) -> RunInfo:
         engine = self.engine

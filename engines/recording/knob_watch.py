@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from store.ledger.writer import LedgerWriter
 from store.records import KnobState
 from store.tables import knobs
 
+_log = logging.getLogger(__name__)
+
 KNOBS_EVERY_S = 10.0
 """How often knobs are read where the journal tells of no change."""
 
@@ -26,6 +29,7 @@ class KnobWatch:
     def __init__(self, writer: LedgerWriter) -> None:
         self._writer = writer
         self._run_id: int | None = None
+        self.problem = ""
         self._forget()
 
     def _forget(self) -> None:
@@ -35,14 +39,23 @@ class KnobWatch:
         self._read_at = -KNOBS_EVERY_S
 
     def copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> None:
-        """Store what is new in this run. What could not be read or written is tried next time."""
+        """Store what is new in this run. What could not be read or written is tried next time, and
+        `problem` says why."""
         if run_id != self._run_id:
             self._run_id = run_id
             self._forget()
         try:
             self._copy(sockets, engine_id, run_id)
-        except (ControlLost, ControlRefused, LedgerUnusable):
+            self.problem = ""
+        except LedgerUnusable:
             self._forget()
+        except (ControlLost, ControlRefused) as error:
+            self._forget()
+            self.problem = error.meaning or error.what
+        except Exception as error:  # its knobs are watched on, whatever an engine says
+            self._forget()
+            self.problem = f"{type(error).__name__} in what it tells"
+            _log.error("copying knobs broke", exc_info=error)
 
     def _copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> None:
         # The journal goes first, so that a new value never stands there without its cause.

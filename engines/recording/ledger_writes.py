@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engines.metrics_page import Sample
 from engines.recording.continuity import continues, same_start
 from engines.recording.sampler import Run
+from engines.recording.wall_clock import JUMP_S
 from store.errors import NotCumulative, TrimtabError
 from store.ledger.connection import Ledger
 from store.reading_columns import DeviceReading, Reading
@@ -26,13 +27,24 @@ def keep_lease(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> None:
 
 
 def begin_run(
-    ledger: Ledger, engine_id: int, info: RunInfo, sample: Sample, *, at_ms: int, why: str
+    ledger: Ledger,
+    engine_id: int,
+    info: RunInfo,
+    sample: Sample,
+    *,
+    at_ms: int,
+    why: str,
+    anew: bool = False,
 ) -> Run:
-    """The run that `sample` goes on, or a new one; brings what is known of it up to date."""
+    """The run that `sample` goes on, or a new one; brings what is known of it up to date.
+
+    It is a new one `anew`, and where the last reading of the one before lies in the future.
+    """
     latest = runs.latest_run(ledger, engine_id)
-    if latest is not None and same_life(latest, info):
+    if latest is not None and not anew and same_life(latest, info):
         last = readings.last(ledger, latest.id)
-        if last is None or continues(last, latest.info.bounds, sample):
+        in_future = last is not None and last.ts_ms > at_ms + JUMP_S * 1000
+        if not in_future and (last is None or continues(last, latest.info.bounds, sample)):
             runs.update_run(ledger, latest.id, info)
             return Run(latest.id, last, readings.last_devices(ledger, latest.id))
     run_id = runs.open_run(ledger, engine_id, info, at_ms)

@@ -19,6 +19,7 @@ from pathlib import Path
 from engines.discovery.api_keys import NO_KEY, ApiKeys
 from engines.engine_info import EngineInfo
 from engines.recording.engine_recorder import EngineRecorder
+from engines.recording.wall_clock import SteadyClock
 from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.writer import LedgerWriter
@@ -111,7 +112,7 @@ class Recorder:
         engines = self._given
         while True:
             if self._find is not None:
-                engines = await self._loop.run_in_executor(self._threads, self._find)
+                engines = await self._found(self._find)
             for engine in engines:
                 if engine.url not in tasks:
                     recorder = self._recorder(engine)
@@ -123,16 +124,30 @@ class Recorder:
                 return
             await asyncio.sleep(FIND_EVERY_S if tasks else FIND_FIRST_EVERY_S)
 
+    async def _found(self, find: Find) -> Sequence[EngineInfo]:
+        """What runs now; nothing new where looking broke, which the next look may not."""
+        try:
+            return await self._loop.run_in_executor(self._threads, find)
+        except Exception as error:
+            _log.error("looking for engines broke", exc_info=error)
+            return ()
+
     async def _thin(self) -> None:
         """Thin old readings, a chunk at a time so that new ones need not wait."""
-        more = False
+        more, clock = False, SteadyClock()
         while True:
             await asyncio.sleep(THIN_PAUSE_S if more else THIN_EVERY_S)
             more = False
-            with contextlib.suppress(TrimtabError):  # the next reading tells what is wrong
+            if not clock.is_believed(now_ms()):
+                continue  # what is thinned is gone for good
+            try:
                 more = await asyncio.wrap_future(
                     self._writer.submit(lambda ledger: retention.tidy(ledger, now_ms()))
                 )
+            except TrimtabError:
+                pass  # the next reading tells what is wrong
+            except Exception as error:
+                _log.error("thinning broke", exc_info=error)
 
     def _recorder(self, engine: EngineInfo) -> EngineRecorder:
         return EngineRecorder(

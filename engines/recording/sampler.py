@@ -18,6 +18,7 @@ from engines.metrics_page import NotMetrics, PageReader, Sample
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.continuity import lost, restarted
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
+from engines.recording.wall_clock import WallClock, told
 from engines.web.http import Fetcher, ReadFailed
 from store.clock import now_ms
 from store.reading_columns import DeviceReading, Reading
@@ -39,8 +40,9 @@ class Run:
 class Sink(Protocol):
     """Where a sampler's findings go."""
 
-    async def open_run(self, sample: Sample, at_ms: int, why: str) -> Run:
-        """The run that `sample` belongs to; `why` it is not the one before ("" at the start)."""
+    async def open_run(self, sample: Sample, at_ms: int, why: str, *, anew: bool = False) -> Run:
+        """The run that `sample` belongs to; `why` it is not the one before ("" at the start). With
+        `anew` it is a new one, although the engine goes on."""
 
     async def devices(self) -> Sequence[DeviceSample]:
         """The devices that the engine holds now."""
@@ -75,6 +77,7 @@ class Sampler:
         self._fetcher = Fetcher(url, api_key=api_key)
         self._reader = PageReader()
         self._life: _Life | None = None
+        self._clock = WallClock()
 
     async def begin_again(self, api_key: str | None) -> None:
         """What comes next is another life of the engine, which may be a stranger's: it is told only
@@ -103,12 +106,14 @@ class Sampler:
             page = await self._fetcher.get(METRICS_PATH)
             scrape = Scrape(now_ms(), time.monotonic_ns() // 1_000, self._reader.read(page))
             why = self._check(scrape.sample)
+            jump_s = self._clock.jumped(scrape.at_ms, scrape.mono_us)
         except (ReadFailed, NotMetrics) as error:
             await self._sink.unreadable(error.what, now_ms())
             return
-        life = self._life if why is None else None
+        life = self._life if why is None and not jump_s else None
         if life is None:
-            life = await self._begin(scrape, why or "")
+            why = why or (told(jump_s) if jump_s else "")
+            life = await self._begin(scrape, why, anew=bool(jump_s))
         life.last = scrape.sample
         reading = life.accumulator.add(scrape)
         devices = await self._device_readings(life, reading, scrape.mono_us)
@@ -129,8 +134,8 @@ class Sampler:
             return f"the engine no longer tells {missing}"
         raise NotMetrics(f"the page is not whole: {missing} was there before")
 
-    async def _begin(self, scrape: Scrape, why: str) -> _Life:
-        run = await self._sink.open_run(scrape.sample, scrape.at_ms, why)
+    async def _begin(self, scrape: Scrape, why: str, *, anew: bool) -> _Life:
+        run = await self._sink.open_run(scrape.sample, scrape.at_ms, why, anew=anew)
         life = _Life(Accumulator(run.run_id, self._every_s, run.last))
         for last in run.last_devices:
             life.devices[last.device_id] = DeviceAccumulator(run.run_id, self._every_s, last)

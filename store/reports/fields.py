@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+_LARGEST = 2**53
+
 
 def an_object(value: object) -> Mapping[str, Any] | None:
     """A JSON object."""
@@ -30,8 +32,10 @@ def a_number(value: object) -> float | None:
 
 
 def a_count(value: object) -> int | None:
-    """A whole number."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A whole number that JSON keeps exact."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if abs(value) <= _LARGEST else None
 
 
 def an_interval(value: object) -> tuple[float, float] | None:

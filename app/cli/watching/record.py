@@ -15,7 +15,7 @@ from app.text.clock import iso
 from app.text.durations import format_duration
 from app.text.output import print_json, say
 from store.clock import now_ms
-from store.errors import NotAchieved
+from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
@@ -138,7 +138,10 @@ def _record(
                 break
             if recorder.problem is not None:
                 say(f"trimtab: {recorder.problem}")
-            with Ledger.open(path, readonly=True) as ledger:
-                for engine in engines:
-                    say(status_line(ledger, engine.url, prices, now_ms()))
+            try:
+                with Ledger.open(path, readonly=True) as ledger:
+                    for engine in engines:
+                        say(status_line(ledger, engine.url, prices, now_ms()))
+            except TrimtabError as error:  # the recorder goes on, and it may be mended
+                say(f"trimtab: {error}")
     return since_ms, now_ms()

@@ -93,6 +93,9 @@ class Feed:
             self._fail(now_ms, query, error)
         except (sqlite3.Error, OSError) as error:
             self._fail(now_ms, query, LedgerUnusable(f"The ledger cannot be read: {error}"))
+        except Exception as error:  # nothing that reads may end the screen
+            what = f"Reading the ledger broke: {type(error).__name__}"
+            self._fail(now_ms, query, LedgerUnusable(what, "This is a fault in trimtab"))
 
     def _open(self) -> FrameReader:
         from app.tui.feed.frame_reader import FrameReader

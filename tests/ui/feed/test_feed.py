@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from app.tui.feed.feed import Feed
 from app.tui.feed.frame import RANGES, Frame, Query
+from app.tui.feed.frame_reader import FrameReader
 from store.errors import LedgerUnusable
 from store.ledger.connection import Ledger
 from store.metrics.prices import PriceBook
@@ -128,3 +131,24 @@ def test_the_figures_stay_while_a_new_run_has_no_reading_yet(db: Path) -> None:
         feed.ask(Query())
         after = inbox.wait(lambda frame: frame.run is not None and frame.run.info.pid == 4343)
     assert after.metrics == before.metrics and after.until_ms == before.until_ms
+
+
+def test_what_nobody_had_thought_of_does_not_end_the_feed(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = FrameReader.read
+
+    def fail(*_: object, **__: object) -> Frame:
+        raise ZeroDivisionError
+
+    with running(db) as (feed, inbox):
+        inbox.wait(lambda frame: frame.series is not None)
+        monkeypatch.setattr(FrameReader, "read", fail)
+        feed.ask(Query())
+        broken = inbox.wait(lambda frame: frame.problem is not None)
+        assert "ZeroDivisionError" in str(broken.problem)
+        assert broken.metrics  # the last good figures stay
+        monkeypatch.setattr(FrameReader, "read", read)
+        inbox.frames.clear()
+        feed.ask(Query())
+        inbox.wait(lambda frame: frame.problem is None)

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +17,7 @@ from engines.devices.host_device import host_device
 from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics_page import Sample, read
+from engines.recording import wall_clock
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.held_devices import HeldDevices
 from engines.recording.ledger_writes import (
@@ -26,6 +28,7 @@ from engines.recording.ledger_writes import (
     store_reading,
 )
 from engines.recording.recorder import Recorder
+from engines.recording.sampler import Run
 from store.ledger.connection import Ledger
 from store.records import RunInfo
 from store.tables import events, readings, recorders, runs
@@ -224,8 +227,72 @@ def test_a_recorder_thins_what_is_old(
     monkeypatch.setattr("engines.recording.recorder.THIN_PAUSE_S", 0.01)
     recorder = Recorder(tmp_path / "ledger.db", [], 0.1)
     recorder.start()
+    time.sleep(0.5)
+    assert rows(tmp_path / "ledger.db") == 300  # the clock may be wrong: it has to show that first
+    recorder.stop()
+    monkeypatch.setattr(wall_clock, "STEADY_S", 0.1)
+    recorder = Recorder(tmp_path / "ledger.db", [], 0.1)
+    recorder.start()
     wait_until(lambda: rows(tmp_path / "ledger.db") < 20)
     recorder.stop()
+
+
+def test_a_clock_is_believed_once_it_has_gone_steadily(monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic = [0.0]
+    monkeypatch.setattr(wall_clock.time, "monotonic", lambda: monotonic[0])
+    clock = wall_clock.SteadyClock()
+
+    def believed(at_s: float, jump_ms: int = 0) -> bool:
+        monotonic[0] = at_s
+        return clock.is_believed(WALL + round(at_s * 1000) + jump_ms)
+
+    assert not believed(1.0)
+    assert believed(3600.0)
+    month_ms = 30 * 86_400_000
+    assert not believed(3660.0, month_ms)
+    assert not believed(3735.0, month_ms)
+    assert not believed(3740.0)  # set right again
+    assert believed(3740.0 + 3600.0)
+
+
+def test_a_run_whose_last_reading_lies_in_the_future_is_not_gone_on_with(
+    ledger: Ledger, engine_id: int, sample: Sample
+) -> None:
+    run_id = begin(ledger, engine_id, sample)
+    bounded = replace(INFO, bounds=sample.bounds)
+    again = begin_run(ledger, engine_id, bounded, sample, at_ms=WALL + 1_000, why="")
+    assert again.run_id == run_id
+    earlier = begin_run(ledger, engine_id, bounded, sample, at_ms=WALL - 3_600_000, why="")
+    assert earlier.run_id != run_id
+
+
+def test_what_breaks_the_recording_of_an_engine_is_told_and_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [True]
+
+    def fail(*words: object, **named: object) -> Run:
+        if broken[0]:
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        return begin_run(*words, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("engines.recording.ledger_writes.begin_run", fail)
+    monkeypatch.setattr("engines.recording.engine_recorder.FAULT_PAUSE_S", 0.05)
+    db = tmp_path / "ledger.db"
+    with serving(says(reply(REAL_PAGE))) as server:
+        recorder = Recorder(db, [EngineInfo(server.url, "engine")], 0.1)
+        recorder.start()
+        wait_until(lambda: "OverflowError" in reason_of(db, server.url))
+        broken[0] = False
+        wait_until(lambda: rows(db) > 2)
+        assert reason_of(db, server.url) == ""
+        recorder.stop()
+
+
+def reason_of(db: Path, url: str) -> str:
+    with Ledger.open(db, readonly=True) as ledger:
+        row = find_engine(ledger, url)
+        return "" if row is None else row.state_reason
 
 
 def rows(db: Path) -> int:

@@ -9,6 +9,7 @@ import pytest
 from engines.metrics_page import Sample
 from engines.recording.device_time import DeviceSample
 from engines.recording.sampler import PATIENCE, Run, Sampler, next_instant
+from store.clock import now_ms
 from store.reading_columns import DeviceReading, Reading
 from tests.servers import REAL_PAGE, Server, hangs, reply, says, serving
 
@@ -35,9 +36,11 @@ class Kept:
         self.reasons: list[str] = []
         self.held: list[DeviceSample] = []
         self.refuse = False
+        self.anew = False
 
-    async def open_run(self, sample: Sample, at_ms: int, why: str) -> Run:
+    async def open_run(self, sample: Sample, at_ms: int, why: str, *, anew: bool = False) -> Run:
         self.opened.append(why)
+        self.anew = anew
         return Run(len(self.opened))
 
     async def devices(self) -> Sequence[DeviceSample]:
@@ -152,3 +155,37 @@ async def test_the_loop_goes_on_while_a_server_hangs(server: Server, sink: Kept)
         turns += 1
     assert turns > 10
     assert sink.reasons == ["no whole answer within 2 s"]
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, 30 * 86_400.0, 3.0])
+async def test_a_clock_that_jumps_begins_a_run(
+    server: Server, sink: Kept, monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    offset_ms = [0]
+    monkeypatch.setattr("engines.recording.sampler.now_ms", lambda: now_ms() + offset_ms[0])
+    sampler = Sampler(server.url, sink)
+    await sampler.tick()
+    await sampler.tick()
+    offset_ms[0] = round(jump_s * 1000)
+    await sampler.tick()
+    await sampler.tick()
+    way = "forward" if jump_s > 0 else "back"
+    assert sink.opened == ["", f"the clock of this host went {way} by {abs(jump_s):.0f} s"]
+    assert sink.anew
+    assert [reading.run_id for reading in sink.readings] == [1, 1, 2, 2]
+    first, _, third, fourth = sink.readings
+    assert third.ts_ms - first.ts_ms == pytest.approx(jump_s * 1000, abs=1000)
+    assert fourth.ts_ms - third.ts_ms < 1000
+
+
+async def test_a_gauge_that_no_engine_has_is_not_stored(server: Server, sink: Kept) -> None:
+    sampler = Sampler(server.url, sink)
+    await sampler.tick()
+    absurd = re.sub(rb"(?m)^(vllm:num_requests_running\{[^}]*\}) .*$", rb"\1 9e18", page())
+    assert absurd != page()
+    server.now(says(reply(absurd)))
+    await sampler.tick()
+    server.now(says(reply(page())))
+    await sampler.tick()
+    assert sink.reasons == ["running is 9e+18, more than any engine has"]
+    assert len(sink.readings) == 2

@@ -16,7 +16,7 @@ from store.clock import now_ms
 from store.errors import LedgerUnusable
 from store.ledger.connection import Ledger
 from store.tables import engines, recorders
-from tests.servers import reply, says, serving
+from tests.servers import REAL_PAGE, reply, says, serving
 from tests.unit.app.cli.cli_runner import Cli
 
 NO_PAGE = b'{"version": "0.32.0", "data": [{"id": "m"}]}'
@@ -59,3 +59,17 @@ def test_a_killed_recorder_does_not_stand_in_the_way(cli: Cli) -> None:
         assert held_by(f"{os.getpid()}@{here}:1")
         assert held_by(f"{gone.pid}@elsewhere:1")
         assert not held_by(f"{gone.pid}@{here}:1")
+
+
+def test_a_status_line_that_cannot_be_read_ends_no_recording(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise LedgerUnusable("The ledger is truncated")
+
+    monkeypatch.setattr("app.text.status_line.status_line", fail)
+    monkeypatch.setattr(record, "STATUS_EVERY_S", 0.2)
+    with serving(says(reply(REAL_PAGE))) as server:
+        ran = cli("record", server.url, "--for", "2s")
+    assert ran.code == 0, ran.err
+    assert "The ledger is truncated" in ran.err
