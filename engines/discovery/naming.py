@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from engines.host.users import other_user
+from engines.serving.names import base_name
 from engines.serving.registry import list_serving
 from engines.web.address import host_and_port
 
@@ -15,7 +16,7 @@ _LONGEST = 60
 
 def given_name(pid: int) -> str | None:
     """The name under which trimtab started the engine with this PID."""
-    return next((serving.name for serving in list_serving() if serving.pid == pid), None)
+    return next((base_name(each.name) for each in list_serving() if each.pid == pid), None)
 
 
 def default_name(model: str | None, url: str) -> str:

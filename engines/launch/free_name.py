@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.serving.names import SWAPPING
+from engines.serving.names import base_name, check_given
 from engines.serving.registry import find_serving, list_serving
 from engines.supervisor_client.orphaned import is_orphaned
 from store.errors import BadInput
@@ -13,14 +13,10 @@ from store.errors import BadInput
 def free_name(asked: str | None, model: str) -> str:
     """The name asked for, or one made of the model's that no living engine has.
 
-    Raises `BadInput` for one that is taken or kept for engines in a swap.
+    Raises `BadInput` for one that is taken or cannot be one.
     """
     if asked is not None:
-        if asked.endswith(SWAPPING):
-            raise BadInput(
-                f"{asked} cannot be a name",
-                f"names that end in {' or '.join(SWAPPING)} are those of engines in a swap",
-            )
+        check_given(asked)
         running = find_serving(asked)
         if running is not None:
             lost = is_orphaned(running)
@@ -35,6 +31,5 @@ def free_name(asked: str | None, model: str) -> str:
     base = Path(model).name
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in base)
     stem = stem.lstrip("._-")[:50] or "engine"
-    stem = stem.replace(".next", "-next").replace(".other", "-other")
-    taken = {engine.name for engine in list_serving()}
+    taken = {base_name(engine.name) for engine in list_serving()}
     return next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 999))) if n not in taken)

@@ -17,7 +17,7 @@ from pathlib import Path
 from engines.host import lifetime
 from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
-from engines.serving.names import SWAPPING, check_name
+from engines.serving.names import check_name, is_in_swap
 from store.errors import NotAchieved
 from store.private_files import open_private
 
@@ -49,7 +49,7 @@ class Serving:
 
 def has_no_address(pid: int) -> bool:
     """Whether this engine is in a swap and does not serve its address, not yet or no more."""
-    return any(serving.pid == pid and serving.name.endswith(SWAPPING) for serving in list_serving())
+    return any(serving.pid == pid and is_in_swap(serving.name) for serving in list_serving())
 
 
 def save(serving: Serving) -> None:

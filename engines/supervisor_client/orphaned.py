@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from engines.control.api_front import front_path
-from engines.serving.names import base_name
+from engines.serving.names import is_in_swap
 from engines.serving.registry import Serving, list_serving
 from engines.supervisor_client.client import status
 
@@ -21,5 +21,5 @@ def list_orphaned() -> list[Serving]:
     return [
         serving
         for serving in list_serving()
-        if serving.name == base_name(serving.name) and is_orphaned(serving)
+        if not is_in_swap(serving.name) and is_orphaned(serving)
     ]

@@ -214,7 +214,7 @@ def test_a_key_does_not_reach_an_engine_that_another_has_taken_over_from(
         life, sockets = handle(engine).life, handle(engine).sockets
         ticks = lifetime.start_ticks(engine.pid)
         assert ticks is not None
-        registry.save(registry.Serving("m.old", engine.pid, ticks, engine.url, "m", "log"))
+        registry.save(registry.Serving("m@old", engine.pid, ticks, engine.url, "m", "log"))
         with pytest.raises(NotAchieved, match="does not serve"):
             LedgerActions(cli.db).set_knob(run_shown(life), CACHING, False)
         assert all(state.value == state.start for state in read_knobs(sockets))

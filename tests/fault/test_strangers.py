@@ -169,7 +169,7 @@ def test_the_screen_opens_the_engine_that_was_named_or_none(cli: Cli, tmp_path: 
         engines = find_engines()
         with pytest.raises(BadInput, match=f"No engine is called '{name}'"):
             _first_shown(name, engines, ledger)
-        serve_as(f"{name}.old", engine)  # in the midst of a swap
+        serve_as(f"{name}@old", engine)  # in the midst of a swap
         assert _first_shown(name, engines, ledger) == engine.url
         assert _first_shown(None, engines, ledger) == engines[0].url
 

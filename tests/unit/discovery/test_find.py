@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.discovery import naming
 from engines.discovery.find import find_engines, probe
 from engines.engine_info import EngineInfo
 from engines.host import lifetime
@@ -261,11 +262,11 @@ def test_an_engine_that_is_to_take_over_is_not_listed(tmp_path: Path) -> None:
     with fake_engine(tmp_path / "engine", "m") as engine:
         ticks = lifetime.start_ticks(engine.pid)
         assert ticks is not None
-        one = registry.Serving("chat.next", engine.pid, ticks, engine.url, "m", "log")
+        one = registry.Serving("chat@next", engine.pid, ticks, engine.url, "m", "log")
         assert engine.pid in {found.pid for found in find_engines()}
         registry.save(one)
         assert engine.pid not in {found.pid for found in find_engines()}
-        registry.rename("chat.next", "chat")
+        registry.rename("chat@next", "chat")
         assert "chat" in {found.name for found in find_engines()}
 
 
@@ -273,3 +274,27 @@ def test_no_orphans_among_living_engines(tmp_path: Path) -> None:
     with fake_engine(tmp_path, "m") as engine:
         family = {p.pid for p in descendants(engine.pid, processes())}
         assert not family & {p.pid for p in orphans()}
+
+
+def test_a_name_that_looks_like_a_swap_s_is_the_user_s_own(tmp_path: Path) -> None:
+    name = own("llama") + ".old"
+    with fake_engine(tmp_path / name, f"/models/{name}") as engine:
+        ticks = lifetime.start_ticks(engine.pid)
+        assert ticks is not None
+        registry.save(registry.Serving(name, engine.pid, ticks, engine.url, "m", "log"))
+        assert found(engine).name == name
+        registry.rename(name, f"{name}@old")  # now it is in a swap, and leaves
+        assert engine.pid not in pids()
+
+
+def test_an_engine_in_a_swap_is_never_called_by_its_name_there(tmp_path: Path) -> None:
+    """What is found before it is renamed may be named after it."""
+    with fake_engine(tmp_path, "m") as engine:
+        ticks = lifetime.start_ticks(engine.pid)
+        assert ticks is not None
+        for ending in ("", "@next", "@other", "@old"):
+            registry.save(
+                registry.Serving(f"chat{ending}", engine.pid, ticks, engine.url, "m", "log")
+            )
+            assert naming.given_name(engine.pid) == "chat"
+            registry.forget(f"chat{ending}")

@@ -220,7 +220,7 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
 ) -> None:
     """It was killed before it gave the new engine its name, in the midst of it, and after."""
     old, new = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
-    names = [("sup-h", "sup-h.next"), ("sup-h.old", "sup-h.next"), ("sup-h.old", "sup-h")][named]
+    names = [("sup-h", "sup-h@next"), ("sup-h@old", "sup-h@next"), ("sup-h@old", "sup-h")][named]
     for process, name in zip((old, new), names, strict=True):
         ticks = lifetime.start_ticks(process.pid) or 0
         registry.save(registry.Serving(name, process.pid, ticks, "http://127.0.0.1:1", "m", "/log"))
@@ -229,7 +229,7 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
     with socket.socket() as listener:
         recover(Life(memory, listener, lambda _: None), Recovering())
     found = {one.name: one.pid for one in registry.list_serving()}
-    assert found == {"sup-h": new.pid, "sup-h.old": old.pid}
+    assert found == {"sup-h": new.pid, "sup-h@old": old.pid}
     assert registry.has_no_address(old.pid)
     assert not registry.has_no_address(new.pid)
     for process in (old, new):
