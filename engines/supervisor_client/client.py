@@ -22,6 +22,7 @@ from store.reports.swap import SwapReport
 
 BEGIN_S = 20.0
 NOTICE_S = 2.0
+STOP_ASK_S = 10.0
 NOT_NOW, STALE = "not now", "stale"
 """The words of a supervisor that refuses: it may later, or never for this plan."""
 _POLL_S = 0.1
@@ -121,6 +122,15 @@ def begin_swap(name: str, order: Order) -> None:
             return
 
 
+def _silent(name: str) -> NotAchieved:
+    return NotAchieved(
+        f"the supervisor of {name} does not answer",
+        "it would start again what is ended without it",
+        f"let it go on (kill -CONT) or end it, then `trimtab stop {name}` again; "
+        f"its log is {log_file(f'{name}-supervisor')}",
+    )
+
+
 def _status_or_absence(name: str) -> SupervisorStatus | None:
     """What the supervisor says; None once there is none, or it has been silent for a while."""
     until = time.monotonic() + registry.LINGERS_S
@@ -149,15 +159,13 @@ def stop(
     names.check_name(name)
     supervisor = _status_or_absence(name)
     if supervisor is None and registry.is_held(name):
-        raise NotAchieved(
-            f"the supervisor of {name} does not answer",
-            "it would start again what is ended without it",
-            f"let it go on (kill -CONT) or end it, then `trimtab stop {name}` again; "
-            f"its log is {log_file(f'{name}-supervisor')}",
-        )
+        raise _silent(name)
     if supervisor is None:
         return stopping.stop(name, drain_s=drain_s, on_wait=on_wait)
-    Channel(socket_of(name)).ask({"op": "stop", "drain_s": drain_s})
+    try:
+        Channel(socket_of(name), STOP_ASK_S).ask({"op": "stop", "drain_s": drain_s})
+    except ControlLost:
+        raise _silent(name) from None
     until = time.monotonic() + drain_s + stopping.GRACE_S + BEGIN_S
     while time.monotonic() < until:
         now = status(name)

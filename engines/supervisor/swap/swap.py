@@ -6,6 +6,9 @@
 
 Whatever fails, the old engine serves on: in an overlap it never stopped, else it is started again
 with its own command. `Swap.run` gives the engine in force afterwards.
+
+The way back to what served before is the emergency exit: it is healthy or it is not, and neither
+checking its arguments nor measuring its quality comes before that.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ from store.records import KnobState
 from store.reports.engine_evidence import EngineEvidence
 from store.reports.outcomes import DONE
 from store.reports.step_line import StepLine
-from store.reports.swap import ROLLED_BACK, StartReport, SwapReport
+from store.reports.swap import ROLLED_BACK, StartReport, SwapEvidence, SwapReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +116,21 @@ class Swap:
         launch = as_candidate(
             self._target, self._launch, self._old.started.log_path, beside=strategy == "overlap"
         )
-        self._say("check", "asking vLLM whether it takes the arguments")
-        check_arguments(launch)
         old_evidence = evidence_of(
             self._launch.arguments, self._old.started.log_path, self._directory
         )
+        before = None if self._goes_back else self._checked(launch)
         knobs = read_knobs(self._old.knob_sockets())
-        self._say("measure", "the old engine's quality")
-        before = scores_of(self._ask(self._old), self.order, self._launch.model)
         self._go_on()
         if strategy == "stop-start":
             self._stop_old()
         try:
             new = self._start(launch, beside=strategy == "overlap")
             try:
-                self._verify(new, launch, old_evidence, before)
+                if self._goes_back:
+                    self._note(evidence=SwapEvidence(old_evidence, self._shown(new, launch), None))
+                else:
+                    self._verify(new, launch, old_evidence, before)
                 self._carry_over(new, knobs)
                 self._go_on()
                 self._take_over(new, launch)
@@ -146,6 +149,16 @@ class Swap:
             left = replace(self._old.started, name=names.leaving_name(name))
             Candidate(left).end(self.order.drain_s)
         return running
+
+    def _checked(self, launch: Launch) -> Scores | None:
+        """What the old engine makes of the texts, once vLLM has taken the new one's arguments."""
+        self._say("check", "asking vLLM whether it takes the arguments")
+        check_arguments(launch)
+        self._say("measure", "the old engine's quality")
+        return scores_of(self._ask(self._old), self.order, self._launch.model)
+
+    def _shown(self, new: Candidate, launch: Launch) -> EngineEvidence:
+        return evidence_of(launch.arguments, new.started.log_path, self._directory)
 
     def _strategy(self) -> Strategy:
         """How to swap; raises `NotAchieved` for a model that is not there or does not fit."""
@@ -202,7 +215,7 @@ class Swap:
             self.order,
             self._launch.model,
             old=old,
-            new=evidence_of(launch.arguments, new.started.log_path, self._directory),
+            new=self._shown(new, launch),
             before=before,
         )
         self._note(evidence=evidence)
@@ -211,9 +224,7 @@ class Swap:
         self._say("verify", f"quality {quality.outcome}: {'; '.join(quality.reasons) or 'as good'}")
         if not refused:
             return
-        if self._goes_back:
-            self._say("verify", f"it served before, so it is taken: {refused}")
-        elif self.order.keep:
+        if self.order.keep:
             self._say("verify", f"kept all the same, as asked: {refused}")
         else:
             raise NotAchieved(refused)
@@ -225,9 +236,13 @@ class Swap:
             if knob.kind != "live" or knob.value in (None, knob.start):
                 continue
             try:
-                set_knob(sockets, knob.name, knob.value, who=self.order.who or "swap")
+                change = set_knob(sockets, knob.name, knob.value, who=self.order.who or "swap")
             except TrimtabError as error:
                 self._say("take over", f"{knob.name} stays at its start value: {error.what}")
+                continue
+            if change.outcome != "applied":
+                why = f"{change.outcome}: {change.reason}"
+                self._say("take over", f"{knob.name} stays at its start value: {why}")
 
     def _take_over(self, new: Candidate, launch: Launch) -> None:
         self._say("take over", f"process {new.started.pid} takes connections")
@@ -245,8 +260,13 @@ class Swap:
             return
         self._say("roll back", "starting the old engine again")
         self._old = Candidate(spawn(self._launch, self._wiring.listener))
-        self._old.wait_healthy(self.order.start_s, lambda _: None)
+        self._old.wait_healthy(self.order.start_s, lambda _: self._leave_if_stopped())
         self._opened()
+
+    def _leave_if_stopped(self) -> None:
+        """On the way back only a stop counts; it need not wait until the engine is healthy."""
+        if self._wiring.interrupted() == "stop":
+            raise NotAchieved("the engine is to stop: it is not waited for")
 
     def _go_on(self) -> None:
         """Raises `NotAchieved` where the swap is not to go on."""

@@ -54,7 +54,9 @@ def plan_lines(offer: Offer, choices: Choices, width: int, *, armed: bool) -> li
     lines += _part("costs", waits, width, role="strong" if armed else "text", most=3)
     lines += _memory(offer, width)
     if offer.back:
-        lines += _part("verify", "it answers; it served before, so its quality is no bar", width)
+        lines += _part(
+            "verify", "it is healthy; it served before, so nothing is measured first", width
+        )
     else:
         lines.append(_keep(choices, armed=armed))
     lines += _part("back", _BACK.get(strategy, _BACK["auto"]), width)
