@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ from engines.adoption.plan import AdoptionPlan, plan_adoption
 from engines.engine_info import EngineInfo
 from engines.host import lifetime
 from engines.supervisor.adopting import restart
+from engines.supervisor.adopting.connections import look_at
 from engines.supervisor.adopting.sockets import (
     copy_of,
     open_beside,
@@ -313,3 +316,23 @@ def test_a_socket_of_another_process_is_the_very_socket(by_hand: Callable[..., B
         session.get(stub.url, timeout=0.5)  # connected, and waiting in our queue
     taken.listener.close()
     assert ask(stub.url)["pid"] == stub.pid
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+def test_a_first_request_that_nothing_was_answered_to_is_owed(pause_s: float) -> None:
+    """Sent at once, it is as old as the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for _ in range(20):
+            with socket.create_connection(listener.getsockname()) as client:
+                served, _ = listener.accept()
+                with served:
+                    assert not look_at(served).owed(0)  # nothing was asked yet
+                    time.sleep(pause_s)
+                    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                    wait_until(lambda served=served: look_at(served).unread)
+                    assert look_at(served).owed(0)
+                    served.recv(100)
+                    assert look_at(served).owed(0)
+                    assert not look_at(served).quiet
+                    served.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                    assert not look_at(served).unanswered

@@ -38,9 +38,11 @@ when all have run for longer, and at the end of the time all would be cut."""
 _POLL_S = 0.1
 _OPEN = frozenset({"01", "08"})  # ESTABLISHED, CLOSE_WAIT
 _LISTEN = "0A"
-_INFO_BYTES = 60
+_INFO_BYTES = 160
 _LAST = struct.Struct("=4I")  # last_data_sent, last_ack_sent, last_data_recv, last_ack_recv
 _LAST_AT = 44  # of struct tcp_info in linux/tcp.h
+_SEGMENTS = struct.Struct("=2I")  # data_segs_in, data_segs_out
+_SEGMENTS_AT = 152
 
 
 Places = Mapping[int, tuple[int, int]]
@@ -49,21 +51,26 @@ Places = Mapping[int, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One connection now: milliseconds since the server last sent and last received, and whether
-    bytes wait to be read."""
+    """One connection now: milliseconds since the server last sent and last received, whether bytes
+    wait to be read, and whether it is the first request that nothing was answered to yet. (Of a
+    server that has sent nothing `sent_ms` is the age of the connection, which that of a request
+    sent at once may equal.)"""
 
     sent_ms: int
     received_ms: int
     unread: bool
+    unanswered: bool = False
 
     def owed(self, since_ms: int) -> bool:
         """Whether the client spoke last, so long ago at least: it waits for an answer."""
-        return self.received_ms < self.sent_ms and self.received_ms >= since_ms
+        last = self.unanswered or self.received_ms < self.sent_ms
+        return last and self.received_ms >= since_ms
 
     @property
     def quiet(self) -> bool:
         """Whether the server spoke last, some time ago: no request, or a stream that pauses."""
-        return QUIET_MS <= self.sent_ms < self.received_ms and not self.unread
+        spoke_last = QUIET_MS <= self.sent_ms < self.received_ms
+        return spoke_last and not self.unread and not self.unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +84,12 @@ def look_at(connection: socket.socket) -> Look:
     """Look without taking anything; raises OSError."""
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
     sent, _, received, _ = _LAST.unpack_from(info, _LAST_AT)
+    came, went = _SEGMENTS.unpack_from(info, _SEGMENTS_AT)
     try:
         unread = bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except BlockingIOError:
         unread = False
-    return Look(sent, received, unread)
+    return Look(sent, received, unread, unanswered=came > 0 and went == 0)
 
 
 class Load:
