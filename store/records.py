@@ -91,7 +91,8 @@ class Change:
 
     `ts_ms` is when it took effect (or was refused), `took_ms` the engine's own time from received
     to applied (of a swap: all of it), `per_engine` the outcome in each EngineCore by its label,
-    `undoes` the change taken back.
+    `undoes` the change taken back. Changes of one command have the same `act`, which is '' for one
+    that was made alone.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Change:
     lease_s: float | None = None
     undoes: str | None = None
     per_engine: Mapping[str, str] = field(default_factory=dict)
+    act: str = ""
 
 
 @dataclass(frozen=True, slots=True)

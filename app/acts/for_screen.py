@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,9 +42,9 @@ class LedgerActions:
         with Ledger.open(self._db) as ledger:
             return set_one(ledger, engine, knob, value)
 
-    def undo(self, shown: RunRow) -> Change | None:
-        """Take back the last change of a knob; None where a swap was done after it. Raises
-        NotAchieved where there is nothing."""
+    def undo(self, shown: RunRow) -> Sequence[Change] | None:
+        """Take back the last change of a knob, with those of the same command; None where a swap
+        was done after it. Raises NotAchieved where there is nothing."""
         engine = handle_shown(shown.info)
         with Ledger.open(self._db) as ledger:
             last = last_standing(ledger, engine) if engine.sockets else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +38,10 @@ def set_knobs(
     for name, value in wanted:
         check_value(states, name, value)
     run_id = run_of(ledger, engine.life)
+    act = str(uuid.uuid4()) if len(wanted) > 1 else ""
     done: list[Change] = []
     for name, value in wanted:
-        change = set_one(ledger, engine, name, value, why=why, lease_s=lease_s)
+        change = set_one(ledger, engine, name, value, why=why, lease_s=lease_s, act=act)
         if change.outcome != "applied":
             _put_back(ledger, run_id, engine, done)
             raise _refused(change, put_back=bool(done))
@@ -54,12 +57,15 @@ def set_one(
     *,
     why: str = "",
     lease_s: float | None = None,
+    act: str = "",
 ) -> Change:
-    """Set one knob and keep its row; a refusal is the outcome of the change returned."""
+    """Set one knob and keep its row; a refusal is the outcome of the change returned. Those of one
+    command have the same `act`."""
     from engines.control.knobs import set_knob
 
     sockets = control_of(engine)
     change = set_knob(sockets, name, value, who=who(), why=why, lease_s=lease_s)
+    change = replace(change, act=act)
     keep(ledger, run_of(ledger, engine.life), engine, change)
     return change
 
@@ -79,12 +85,21 @@ def last_standing(ledger: Ledger, engine: KnobHandle) -> Change | None:
     return last_undoable(ledger, run_id)
 
 
-def take_back(ledger: Ledger, engine: KnobHandle, last: Change, why: str) -> Change:
-    """Give a knob the value that it had before `last`; raises NotAchieved where it is refused."""
-    change = _restore(ledger, run_of(ledger, engine.life), engine, last, why)
-    if change.outcome != "applied":
-        raise _refused(change, put_back=False)
-    return change
+def take_back(ledger: Ledger, engine: KnobHandle, last: Change, why: str) -> list[Change]:
+    """Give the knobs that were set together with `last` the values that they had before, as far as
+    they still stand; raises NotAchieved where one is refused."""
+    from store.tables.changes import undoable_with
+
+    run_id = run_of(ledger, engine.life)
+    standing = undoable_with(ledger, run_id, last)
+    act = str(uuid.uuid4()) if len(standing) > 1 else ""
+    done: list[Change] = []
+    for change in standing:
+        back = _restore(ledger, run_id, engine, change, why, act=act)
+        if back.outcome != "applied":
+            raise _refused(back, put_back=False)
+        done.append(back)
+    return done
 
 
 def control_of(engine: KnobHandle) -> Sequence[Path]:
@@ -99,7 +114,9 @@ def control_of(engine: KnobHandle) -> Sequence[Path]:
     )
 
 
-def _restore(ledger: Ledger, run_id: int, engine: KnobHandle, last: Change, why: str) -> Change:
+def _restore(
+    ledger: Ledger, run_id: int, engine: KnobHandle, last: Change, why: str, *, act: str = ""
+) -> Change:
     from engines.control.knobs import set_knob
 
     assert isinstance(last.from_value, int)  # True and False are, too
@@ -112,6 +129,7 @@ def _restore(ledger: Ledger, run_id: int, engine: KnobHandle, last: Change, why:
         cause="undo",
         undoes=last.id,
     )
+    change = replace(change, act=act)
     keep(ledger, run_id, engine, change)
     return change
 

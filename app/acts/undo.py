@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from app.acts.audit import who
 from app.acts.knobs import last_standing, take_back
 from engines.supervisor_client.client import call_off, follow_swap, status, supervised_as, swap
 from store.clock import now_ms
@@ -28,8 +29,9 @@ def undo(
     why: str = "",
     strategy: Strategy = "auto",
     on_step: Steps = lambda *_: None,
-) -> Change:
-    """Take back the last applied change that still stands; called again, the one before.
+) -> list[Change]:
+    """Take back the last applied change that still stands, with those of the same command; called
+    again, the one before.
 
     A swap that runs is called off (`put back`); one that is done is taken back by another swap,
     whose steps go to `on_step`. Raises `NotAchieved` where there is nothing to take back, or it did
@@ -40,12 +42,14 @@ def undo(
     if name is not None and supervisor is not None:
         running = supervisor.swap
         if running is not None and running.outcome == RUNNING:
-            return _call_off(name, supervisor.variant, running.id, on_step)
+            return [_call_off(name, supervisor.variant, running.id, on_step)]
     last = last_standing(ledger, engine) if engine.sockets else None
     if last is not None and last.knob != VARIANT:
+        if last.who not in ("", who()):
+            on_step("undo", f"this takes back what {last.who} did")
         return take_back(ledger, engine, last, why)
     if name is not None and supervisor is not None and supervisor.before is not None:
-        return _swap_back(ledger, name, supervisor, on_step, why=why, strategy=strategy)
+        return [_swap_back(ledger, name, supervisor, on_step, why=why, strategy=strategy)]
     if last is not None:
         raise NotAchieved(
             f"The swap {format_value(last.from_value)} -> {format_value(last.to_value)} cannot be "

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from operator import itemgetter
 from pathlib import Path
@@ -41,7 +42,7 @@ class NoActions:
         """Refuse."""
         raise NotAchieved(f"A picture of {shown.info.url} changes no {knob} to {value}")
 
-    def undo(self, shown: RunRow) -> Change:
+    def undo(self, shown: RunRow) -> Sequence[Change]:
         """Refuse."""
         raise NotAchieved(f"A picture of {shown.info.url} takes nothing back")
 

@@ -22,7 +22,7 @@ _FINALITY = ("failed", "refused", "applied", "put back")
 """Outcomes by how much is known: an asker that got no answer says failed, the engine then says what
 it did, and what was applied may still be put back."""
 
-_LAST_UNDOABLE = f"""
+_UNDOABLE = f"""
 SELECT {_COLUMNS} FROM changes AS made
 WHERE run_id = :run AND cause = 'set' AND outcome = 'applied' AND from_value <> 'null'
   AND NOT EXISTS (
@@ -33,8 +33,9 @@ WHERE run_id = :run AND cause = 'set' AND outcome = 'applied' AND from_value <> 
     SELECT to_value FROM changes AS latest
     WHERE latest.run_id = :run AND latest.knob = made.knob AND latest.outcome = 'applied'
     ORDER BY ts_ms DESC, rowid DESC LIMIT 1)
-ORDER BY ts_ms DESC, rowid DESC LIMIT 1
 """
+_LAST_UNDOABLE = f"{_UNDOABLE} ORDER BY ts_ms DESC, rowid DESC LIMIT 1"
+_UNDOABLE_OF_ACT = f"{_UNDOABLE} AND act = :act ORDER BY ts_ms DESC, rowid DESC"
 
 
 def record(ledger: Ledger, run_id: int, change: Change) -> bool:
@@ -96,6 +97,14 @@ def last_undoable(ledger: Ledger, run_id: int) -> Change | None:
     return _change(row) if row else None
 
 
+def undoable_with(ledger: Ledger, run_id: int, change: Change) -> list[Change]:
+    """This change and the others of its act that still stand, newest first."""
+    if not change.act:
+        return [change]
+    rows = ledger.conn.execute(_UNDOABLE_OF_ACT, {"run": run_id, "act": change.act})
+    return [_change(row) for row in rows]
+
+
 def _merge(known: Change, other: Change) -> Change:
     """What two tellings of one change say together."""
     better = _rank(other) > _rank(known)
@@ -115,6 +124,7 @@ def _merge(known: Change, other: Change) -> Change:
         lease_s=first.lease_s if first.lease_s is not None else second.lease_s,
         undoes=known.undoes or other.undoes,
         per_engine={**second.per_engine, **first.per_engine},
+        act=known.act or other.act,
     )
 
 

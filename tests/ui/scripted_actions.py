@@ -42,7 +42,7 @@ class RecordingActions:
             self.gate.wait(PATIENCE_S)
         return (self.answer or applied)(knob, value)
 
-    def undo(self, shown: RunRow) -> Change | None:
+    def undo(self, shown: RunRow) -> list[Change] | None:
         self.asked.append(("undo", shown.info.url))
         if self.swapped:
             return None

@@ -35,7 +35,8 @@ def command_(
     as_json: bool,
     db: Path | None,
 ) -> None:
-    """Take back the last change that still stands, of a knob or by a swap.
+    """Take back the last change that still stands, of a knob or by a swap; knobs that were set by
+    one command together.
 
     Called again, it takes back the one before. A swap that runs is called off; one that is done is
     taken back by another swap, to the exact command that served before.
@@ -46,7 +47,7 @@ def command_(
 
     chosen = engine_to_turn(engine, api_key)
     with open_ledger(db) as ledger:
-        change = undo(
+        changes = undo(
             ledger,
             chosen,
             why=why,
@@ -54,6 +55,8 @@ def command_(
             on_step=say_step,
         )
     if as_json:
-        print_json(change_json(change))
+        first, *others = map(change_json, changes)
+        print_json({**first, "with": others})
     else:
-        print_line(describe(change))
+        for change in changes:
+            print_line(describe(change))

@@ -45,11 +45,11 @@ class ActMaker:
         run = _run(frame)
 
         def work() -> str:
-            change = self._actions.undo(run)
-            if change is None:
+            changes = self._actions.undo(run)
+            if changes is None:
                 swapped()
                 return "the last thing done is a swap: going back is one, too"
-            return _outcome(change)
+            return "; ".join(map(_outcome, changes))
 
         return "undo requested …", work
 

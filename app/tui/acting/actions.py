@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from store.records import Change, KnobValue, RunRow
@@ -19,9 +20,10 @@ class Actions(Protocol):
         address by now; the change is in the ledger when this returns."""
         ...
 
-    def undo(self, shown: RunRow) -> Change | None:
-        """Take back the last change of a knob of that engine; NotAchieved where there is none, None
-        where a swap is newer, which costs time to take back and is asked for by `swap`."""
+    def undo(self, shown: RunRow) -> Sequence[Change] | None:
+        """Take back the last change of a knob of that engine, with those of the same command;
+        NotAchieved where there is none, None where a swap is newer, which costs time to take back
+        and is asked for by `swap`."""
         ...
 
     def mark(self, engine_url: str, name: str, from_ms: int, to_ms: int) -> None:

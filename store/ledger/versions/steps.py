@@ -14,7 +14,7 @@ To add a version, say with a counter `aborted_tokens`:
 
    A gauge's maximum goes into `reading_rows` and `peaks`.
 2. Name the column where the code lists its columns (`store.reading_columns`).
-3. Keep a ledger of the version before under `tests/store/ledgers`, whose README tells how.
+3. Keep a ledger of the version before under `tests/store/kept_ledgers`, whose README tells how.
 
 A changed view is a version, too, with a step that does nothing; the step of a view or trigger that
 is no more drops it.
@@ -50,7 +50,12 @@ def _drop_record_of_steps(db: Database) -> None:
     db.table("_sqlite_migrations").drop(ignore=True)
 
 
-STEPS: tuple[Step, ...] = (_create, _add_swaps, _add_starts, _drop_record_of_steps)
+def _add_acts(db: Database) -> None:
+    """Which changes were asked for by one command; '' for those of before, each alone."""
+    db.table("changes").add_column("act", str, not_null_default="")
+
+
+STEPS: tuple[Step, ...] = (_create, _add_swaps, _add_starts, _drop_record_of_steps, _add_acts)
 """What brings a ledger from each version to the next; the first one makes version 1."""
 
 SCHEMA_VERSION = len(STEPS)
