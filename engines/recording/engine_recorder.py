@@ -111,12 +111,14 @@ class EngineRecorder:
         self._engine_id = await self._write(
             lambda ledger: engines.upsert_engine(ledger, engine.url, engine.name)
         )
-        while True:
-            if await self._write(
-                lambda ledger: recorders.acquire(ledger, self._engine_id, owner, now_ms())
-            ):
-                return
+        waited = False
+        while not await self._write(
+            lambda ledger: recorders.acquire(ledger, self._engine_id, owner, now_ms())
+        ):
+            waited = True
             await asyncio.sleep(LEASE_RETRY_S)
+        if waited:  # while another recorded, it may have become another process
+            await self._find_again()
 
     async def _record(self) -> None:
         self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._key())

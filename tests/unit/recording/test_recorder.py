@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engines.devices.host_device import host_device
+from engines.discovery.find import probe
 from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics_page import Sample, read
@@ -29,10 +30,13 @@ from engines.recording.ledger_writes import (
 )
 from engines.recording.recorder import Recorder
 from engines.recording.sampler import Run
+from store.clock import now_ms
 from store.ledger.connection import Ledger
 from store.records import RunInfo
 from store.tables import events, readings, recorders, runs
 from store.tables.engines import find_engine, upsert_engine
+from tests.addresses import held_port
+from tests.fakes.engine_trees import fake_engine
 from tests.servers import REAL_PAGE, reply, says, serving
 from tests.waiting import wait_until
 
@@ -304,3 +308,27 @@ def rows(db: Path) -> int:
             return int(connection.execute("SELECT count(*) FROM reading_rows").fetchone()[0])
         except sqlite3.Error:
             return 0
+
+
+def test_who_takes_over_looks_the_engine_up(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another recorder had the lease the engine was swapped for another process."""
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("engines.recording.engine_recorder.LEASE_RETRY_S", 0.05)
+    db, metrics = tmp_path / "ledger.db", REAL_PAGE.decode()
+    with held_port() as port:
+        with fake_engine(tmp_path / "a", "m", at_port=port, metrics=metrics) as before:
+            found = probe(before.url)
+            engine_id = upsert_engine(ledger, found.url, found.name)
+            assert recorders.acquire(ledger, engine_id, "other@host:1", now_ms())
+            recorder = Recorder(db, [found], 0.1)
+            recorder.start()
+            time.sleep(0.3)
+        with fake_engine(tmp_path / "b", "m", at_port=port, metrics=metrics) as after:
+            recorders.release(ledger, engine_id, "other@host:1")
+            wait_until(lambda: runs.latest_run(ledger, engine_id) is not None)
+            latest = runs.latest_run(ledger, engine_id)
+            recorder.stop()
+            assert latest is not None
+            assert (latest.info.pid, before.pid != after.pid) == (after.pid, True)
