@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.command_line.flags import names_of
 from engines.control.inside_path import plugin_environment
+from engines.host.cores import BIND, binding
 from engines.provision.environment import find_environment
 from engines.provision.installed import installed_version
 from engines.provision.places import engine_kind, site_packages
@@ -138,18 +138,7 @@ def launch_environment(
     if vllm.is_cpu:
         defaults["VLLM_CPU_KVCACHE_SPACE"] = "1"
         if cores and not _PARALLEL_FLAGS & names_of(arguments):
-            defaults["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
+            defaults |= binding(cores) if BIND not in environ else {}
     inherited = {name: value for name, value in environ.items() if name not in ours}
     complete = defaults | inherited | dict(secrets)
     return complete | plugin_environment(complete)
-
-
-def choose_cores(available: Sequence[int], used: AbstractSet[int]) -> tuple[int, ...]:
-    """The cores to bind a CPU engine's worker to: half of them, the upper ones first.
-
-    A worker spins for a second after each step, so two engines on one core starve each other and
-    the host would have none left for anything else. A second engine gets the other half.
-    """
-    half = max(1, len(available) // 2)
-    upper, lower = available[-half:], available[:half]
-    return tuple(lower if used & set(upper) and not used & set(lower) else upper)

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 
 from engines.command_line.arguments import read_arguments
 from engines.command_line.flags import last_value
+from engines.host.cores import choose_cores
 from engines.launch.command import (
     LOCALHOST,
     Vllm,
-    choose_cores,
     complete_arguments,
     find_vllm,
     launch_environment,

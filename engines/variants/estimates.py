@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engines.command_line.arguments import read_arguments
 from engines.command_line.flags import last_value
 from engines.engine_info import EngineInfo
+from engines.host.cores import BIND, CHOSEN, why_not_beside
 from engines.host.processes import serve_arguments
 from engines.host.procfs import environment, working_directory
 from engines.variants.checkpoint.files import model_place
@@ -73,6 +75,8 @@ def estimate(
         why = f"it needs {wanted.devices} GPUs and the running engine holds {len(rooms)}"
         return _unknown(rooms[0].device, f"{why}: which others it would get is not known")
     each = [_on_device(wanted, room, on_host) for room in rooms[: wanted.devices]]
+    if on_host:
+        each = [_with_cores(estimated, variant, running.pid) for estimated in each]
     return max(
         each, key=lambda on_device: (_ORDER.index(on_device.verdict), -(on_device.free_bytes or 0))
     )
@@ -88,6 +92,24 @@ def running_variant(running: EngineInfo) -> Variant | None:
     """The engine as it is, as a variant; None where its command line does not tell its model."""
     model = read_arguments(serve_arguments(running.arguments) or ()).model
     return None if model is None else Variant(running.name, model, origin="start", note="running")
+
+
+def _with_cores(estimated: Estimate, variant: Variant, pid: int) -> Estimate:
+    """Memory for both is not enough where both would have the same cores."""
+    if estimated.verdict != "fits beside":
+        return estimated
+    inherited = environment(pid, (BIND, CHOSEN)) or {}
+    why = why_not_beside({**inherited, **variant.environment}, _affinity(pid))
+    if not why:
+        return estimated
+    return replace(estimated, verdict="fits after stop", reason=f"{estimated.reason}, but {why}")
+
+
+def _affinity(pid: int) -> list[int]:
+    try:
+        return sorted(os.sched_getaffinity(pid))
+    except OSError:
+        return sorted(os.sched_getaffinity(0))
 
 
 _ORDER: tuple[Verdict, ...] = ("fits beside", "fits after stop", "unknown", "does not fit")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from engines.command_line.arguments import read_arguments
 from engines.control.api_front import Front, front_path
 from engines.control.plugin_sockets import plugin_control
+from engines.host.cores import CHOSEN, binding, choose_cores
 from engines.host.processes import engine_trees
-from engines.launch.command import choose_cores, take_secrets
+from engines.launch.command import take_secrets
 from engines.launch.launch import Launch
 from engines.serving import names, stopping
 from engines.serving.causes import cause_in
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHECK_S = 180.0
-_BIND = "VLLM_CPU_OMP_THREADS_BIND"
 
 
 def launch_of(current: Launch, variant: Variant) -> Launch:
@@ -58,9 +58,9 @@ def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) ->
     """
     environ: Mapping[str, str] = launch.environ
     cores = launch.cores
-    if beside and {*cores} & {*current.cores} and environ.get(_BIND) == ",".join(map(str, cores)):
+    if beside and {*cores} & {*current.cores} and CHOSEN in environ:
         cores = choose_cores(sorted(os.sched_getaffinity(0)), {*current.cores})
-        environ = {**environ, _BIND: ",".join(map(str, cores))}
+        environ = {**environ, **binding(cores)}
     name = next(one for one in names.candidate_names(current.name) if one != log.stem)
     return replace(launch, name=name, environ=environ, cores=cores)
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from engines.host import lifetime, procfs
+from engines.host.cores import choose_cores
 from engines.host.priority import NICE, give_way
 from engines.launch.command import (
     Vllm,
-    choose_cores,
     complete_arguments,
     launch_environment,
     take_secrets,
