@@ -72,7 +72,9 @@ class Device:
 class KnobState:
     """A knob as the engine has it now. Bounds and start are None where it is not known.
 
-    `kind` says whether it can change live; `reason` why it cannot, or what to mind.
+    `kind` says whether it can change live; `reason` why it cannot, or what to mind. `lease_left_s`
+    are the seconds until it falls back, None without a lease; it goes on by itself, so two states
+    that differ in it alone are the same.
     """
 
     name: str
@@ -82,6 +84,7 @@ class KnobState:
     minimum: int | None
     maximum: int | None
     reason: str = ""
+    lease_left_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ def _knob_state(item: Mapping[str, Any]) -> KnobState:
         minimum=a_count(item.get("minimum")),
         maximum=a_count(item.get("maximum")),
         reason=text(item, "reason"),
+        lease_left_s=a_number(item.get("lease_left_s")),
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from store.ledger.connection import Ledger
-from store.records import Change
+from store.records import Change, KnobState
 
 SETTLE_MS = 3_000
 """So long after a change the engine still works off what it had: no window of what the change did
@@ -95,6 +95,28 @@ def last_undoable(ledger: Ledger, run_id: int) -> Change | None:
     """
     row = ledger.conn.execute(_LAST_UNDOABLE, {"run": run_id}).fetchone()
     return _change(row) if row else None
+
+
+def with_leases(
+    states: Iterable[KnobState], made: Iterable[Change], now_ms: int
+) -> tuple[KnobState, ...]:
+    """The states with what is left of their leases, as these changes tell, newest first.
+
+    The last change of a knob decides, while its value is the knob's and its time has not run out.
+    """
+    last: dict[str, Change] = {}
+    for change in made:
+        if change.outcome == "applied":
+            last.setdefault(change.knob, change)
+
+    def left_s(state: KnobState) -> float | None:
+        change = last.get(state.name)
+        if change is None or change.lease_s is None or change.to_value != state.value:
+            return None
+        left = (change.ts_ms - now_ms) / 1000 + change.lease_s
+        return left if left > 0 else None
+
+    return tuple(replace(state, lease_left_s=left_s(state)) for state in states)
 
 
 def undoable_with(ledger: Ledger, run_id: int, change: Change) -> list[Change]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.shared.options import api_key_option, command, common, engine_option
+from app.text.durations import format_duration
 from app.text.output import print_json, print_table, say
 from store.knobs.bounds import bounds_text
 from store.knobs.specs import spec_of
@@ -62,6 +63,8 @@ def _in_words(state: KnobState) -> str:
     """Label, unit and what to mind in one column: names are long, and terminals narrow."""
     spec = spec_of(state.name)
     label = f"{spec.label} ({spec.unit})" if spec.unit else spec.label
+    if state.lease_left_s is not None:
+        label += f", falls back in {format_duration(round(state.lease_left_s))}"
     return f"{label}: {state.reason}" if state.reason else label
 
 
@@ -76,6 +79,7 @@ def knob_json(state: KnobState) -> dict[str, object]:
         "minimum": state.minimum,
         "maximum": state.maximum,
         "reason": state.reason,
+        "lease_left_s": state.lease_left_s,
         "label": spec.label,
         "unit": spec.unit,
         "summary": spec.summary,

@@ -96,7 +96,9 @@ class FrameReader:
             series=series,
             marks=tuple(Mark(c.ts_ms, letters[c.id], short(c)) for c in applied),
             letters=letters,
-            knobs=() if run is None else in_order(knobs.current(ledger, run.id)),
+            knobs=()
+            if run is None
+            else changes.with_leases(in_order(knobs.current(ledger, run.id)), listed, now_ms),
             changes=listed,
             impact=impact,
             events=tuple(events.recent(ledger, engine.id, _EVENTS)),
@@ -139,9 +141,10 @@ def _prices(window: Window, prices: PriceBook) -> str:
 
 
 def _chosen(known: Sequence[EngineRow], wanted: int | str | None) -> EngineRow | None:
-    """The engine asked for, else the first that answers, else the first."""
-    for engine in known:
-        if wanted is not None and wanted in (engine.id, engine.name, engine.url):
-            return engine
+    """The engine asked for and no other, which keys would turn; the first that answers, or the
+    first, where none was."""
+    if wanted is not None:
+        fitting = (row for row in known if wanted in (row.id, row.name, row.url))
+        return next(fitting, None)
     alive = [engine for engine in known if engine.state == "ok"]
     return next(iter(alive or known), None)

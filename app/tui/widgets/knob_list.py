@@ -128,5 +128,12 @@ def _cells(knob: KnobState, bounds: str) -> list[str]:
         format_value(knob.value),
         format_value(knob.start),
         bounds,
-        knob.kind,
+        knob.kind if knob.lease_left_s is None else f"{_short(knob.lease_left_s)} left",
     ]
+
+
+def _short(seconds: float) -> str:
+    """Seconds as a lease is glanced at."""
+    if seconds < 120:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}m" if seconds < 7200 else f"{seconds / 3600:.0f}h"

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.records import Change
-from store.tables.changes import get_change, last_undoable, list_changes, record
+from store.records import Change, KnobState
+from store.tables.changes import (
+    get_change,
+    last_undoable,
+    list_changes,
+    record,
+    with_leases,
+)
 from tests.store.synthetic import Engine, make_engine
 
 BASE = Change("a", 1_000, "max_num_seqs", 8, 16, "applied", "set", "me")
@@ -176,3 +182,24 @@ def test_knobs_are_undone_each_for_itself(engine: Engine) -> None:
     )
     _record(engine, undo)
     assert _undoable(engine) == "a"
+
+
+def test_what_is_left_of_a_lease_is_the_last_change_s() -> None:
+    def state(name: str, value: int) -> KnobState:
+        return KnobState(name, "live", value, 32, 1, 64)
+
+    def made(knob: str, value: int, lease_s: float | None, ts_ms: int = 1_000) -> Change:
+        return Change("id", ts_ms, knob, 32, value, "applied", "set", "me", lease_s=lease_s)
+
+    states = [state("a", 8), state("b", 8), state("c", 32), state("d", 8), state("e", 8)]
+    newest_first = [
+        made("a", 8, 60.0, 2_000),
+        made("a", 16, None),
+        made("b", 8, None),  # renewed without a lease
+        made("b", 8, 60.0),
+        made("c", 8, 60.0),  # it has fallen back, or was set by somebody else
+        made("d", 8, 5.0),  # its time has run out
+    ]
+    shown = with_leases(states, newest_first, 12_000)
+    assert [each.lease_left_s for each in shown] == [50.0, None, None, None, None]
+    assert shown == tuple(states)  # time that goes by is no other state
