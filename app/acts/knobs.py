@@ -109,8 +109,8 @@ def control_of(engine: KnobHandle) -> Sequence[Path]:
     raise NotAchieved(
         f"{engine.life.name} cannot be changed live",
         engine.life.reason,
-        "trimtab serve MODEL starts an engine that can; trimtab doctor shows the line "
-        "that gives an existing one its knobs at the next start",
+        f"trimtab adopt {engine.life.name} starts it again with its knobs, and no connection is "
+        "refused meanwhile; trimtab doctor shows the line that gives it them at its next start",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engines.adoption.listener import listener_of
 from engines.adoption.plan import AdoptionPlan
+from engines.serving import registry
 from engines.supervisor.adopting.beginning import Beginning
 from engines.supervisor.adopting.restart import AdoptionOrder
 from engines.supervisor.life.states import Serving
@@ -67,6 +68,8 @@ def _as_it_runs(plan: AdoptionPlan) -> AdoptionReport:
     assert plan.serving is not None
     name = plan.launch.name
     with listener_of(plan.serving, plan.held) as listener:
+        if name != plan.serving.name:
+            registry.rename(plan.serving.name, name)
         beginning = Beginning(plan.origin.conditions, descriptor=listener.fileno())
         keeper = start_keeper(plan.launch, beginning.to_line(), listener.fileno())
     until = time.monotonic() + BEGIN_S

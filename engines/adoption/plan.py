@@ -72,7 +72,8 @@ def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> Adop
     pid = tree.root.pid
     serving = next((serving for serving in registry.list_serving() if serving.pid == pid), None)
     if serving is not None and is_orphaned(serving):
-        return _as_it_runs(serving, _held(tree), db)
+        called = serving.name if name in (None, serving.name) else free_name(name, engine.name)
+        return _as_it_runs(serving, called, _held(tree), db)
     reason = refusal(pid, tree.launch or (), read_environ(pid) or {})
     if reason is not None:
         raise Refused(reason)
@@ -93,12 +94,13 @@ def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> Adop
     return AdoptionPlan(launch, origin, held, True, why_not_beside(held), _script(tree.root))
 
 
-def _as_it_runs(serving: Serving, held: Held, db: Path | None) -> AdoptionPlan:
-    """The plan for an engine of ours that lost its keeper: its launch, read back from itself."""
+def _as_it_runs(serving: Serving, name: str, held: Held, db: Path | None) -> AdoptionPlan:
+    """The plan for an engine of ours that lost its keeper, to be called `name` from now on: its
+    launch, read back from itself."""
     origin = read_origin(serving.pid)
     nice = origin.conditions.nice
     launch = Launch(
-        name=serving.name,
+        name=name,
         model=serving.model,
         command=origin.command,
         environ=origin.environ,

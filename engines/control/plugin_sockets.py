@@ -25,7 +25,7 @@ from store.errors import TrimtabError
 from store.records import Control
 
 PACKAGE = "trimtab_inside"
-HOW = "start it with `trimtab serve` in place of `vllm serve` to change its knobs live"
+HOW = "`trimtab adopt` starts it again with its knobs, `trimtab serve` starts one with them"
 
 
 @dataclass(frozen=True, slots=True)

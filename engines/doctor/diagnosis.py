@@ -135,4 +135,7 @@ def _engines(deadline_s: float) -> Iterator[Check]:
         if engine.reason.startswith(SILENT):
             ok = False
         what = f"{engine.url}: {engine.control}, {engine.reason or 'no limits'}"
-        yield Check(f"engine {engine.name}", ok, what)
+        ours = engine.control == "observe" and engine.pid is not None and not engine.user
+        yield Check(
+            f"engine {engine.name}", ok, what, f"trimtab adopt {engine.name}" if ours else ""
+        )
