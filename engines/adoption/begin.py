@@ -40,7 +40,7 @@ def begin(
         start_s,
     )
     keeper = start_keeper(plan.launch, Beginning(origin.conditions, order=order).to_line())
-    shown = 0
+    steps_shown = 0
     silent_since = time.monotonic()
     while time.monotonic() - silent_since < BEGIN_S:
         supervisor = status(plan.launch.name)
@@ -54,9 +54,9 @@ def begin(
             time.sleep(_POLL_S)
             continue
         silent_since = time.monotonic()
-        for line in report.steps[shown:]:
+        for line in report.steps[steps_shown:]:
             on_step(line.step, line.text)
-        shown = len(report.steps)
+        steps_shown = len(report.steps)
         if report.outcome != RUNNING:
             return report
         time.sleep(_POLL_S)

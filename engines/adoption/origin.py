@@ -67,8 +67,8 @@ def read_environ(pid: int) -> dict[str, str] | None:
     return dict(entry.partition("=")[::2] for entry in entries if "=" in entry)
 
 
-def _not_again(pid: int, why: str) -> NotAchieved:
-    return NotAchieved(f"The command of PID {pid} cannot be run again", why)
+def _not_again(pid: int, reason: str) -> NotAchieved:
+    return NotAchieved(f"The command of PID {pid} cannot be run again", reason)
 
 
 def _entries(pid: int, name: str) -> list[str] | None:

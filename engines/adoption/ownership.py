@@ -74,15 +74,15 @@ def unit_in(cgroup: str) -> Unit | None:
     """The service that the text of /proc/PID/cgroup names; None for a login's or terminal's scope,
     which no manager starts again."""
     for line in cgroup.splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
+        number, _, controllers_and_path = line.partition(":")
+        controllers, _, path = controllers_and_path.partition(":")
         if number != "0" and controllers != "name=systemd":
             continue
         parts = path.split("/")
-        named = [part for part in parts if part.endswith((".service", ".scope"))]
-        if named and named[-1].endswith(".service") and not _USER_MANAGER.fullmatch(named[-1]):
+        units = [part for part in parts if part.endswith((".service", ".scope"))]
+        if units and units[-1].endswith(".service") and not _USER_MANAGER.fullmatch(units[-1]):
             user = any(_USER_MANAGER.fullmatch(part) for part in parts)
-            return Unit(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), named[-1]), user)
+            return Unit(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), units[-1]), user)
     return None
 
 
@@ -92,9 +92,9 @@ def job_in(cgroup: str) -> str | None:
     return f"Slurm job {match[1]}" if match else None
 
 
-def manager_among(above: Iterable[Process]) -> Process | None:
+def manager_among(processes: Iterable[Process]) -> Process | None:
     """A process that would start the engine again when it ends, among those above it."""
-    for process in above:
+    for process in processes:
         words = {Path(word).name for word in process.arguments[:2]}
         if process.comm in _MANAGERS or words & _MANAGERS or process.comm.startswith(_PM2):
             return process
@@ -106,17 +106,19 @@ def refusal(pid: int, arguments: Sequence[str], environ: Mapping[str, str]) -> R
 
     `arguments` are those after `vllm serve`, `environ` its variables, as far as they can be read.
     """
-    theirs = procfs.read_text(f"/proc/{pid}/cgroup") or ""
-    ours = procfs.read_text("/proc/self/cgroup") or ""
-    container = container_in(theirs)
-    if container is not None and container != container_in(ours):
+    cgroup = procfs.read_text(f"/proc/{pid}/cgroup") or ""
+    own_cgroup = procfs.read_text("/proc/self/cgroup") or ""
+    container = container_in(cgroup)
+    if container is not None and container != container_in(own_cgroup):
         return _in_container(pid, container, arguments)
-    if (unit := unit_in(theirs)) is not None and unit != unit_in(ours):
+    if (unit := unit_in(cgroup)) is not None and unit != unit_in(own_cgroup):
         return _in_service(pid, unit, arguments, environ)
-    if (job := job_in(theirs)) is not None and job != job_in(ours):
-        what = f"PID {pid} runs in {job}"
-        why = "outside of the job it would have neither its GPUs nor its limits"
-        return Refusal(what, why, _elsewhere("in the job's script", arguments, environ))
+    if (job := job_in(cgroup)) is not None and job != job_in(own_cgroup):
+        statement = f"PID {pid} runs in {job}"
+        reason = "outside of the job it would have neither its GPUs nor its limits"
+        return Refusal(
+            statement, reason, _advice_elsewhere("in the job's script", arguments, environ)
+        )
     for kind in ("mnt", "pid"):
         if not same_namespace(pid, kind):
             return _in_container(pid, "a container or sandbox", arguments)
@@ -126,10 +128,10 @@ def refusal(pid: int, arguments: Sequence[str], environ: Mapping[str, str]) -> R
 def same_namespace(pid: int, kind: str) -> bool:
     """Whether a process shares our namespace of this kind. True when unknown."""
     try:
-        there, here = (os.readlink(f"/proc/{process}/ns/{kind}") for process in (pid, "self"))  # noqa: PTH115
+        theirs, ours = (os.readlink(f"/proc/{process}/ns/{kind}") for process in (pid, "self"))  # noqa: PTH115
     except OSError:
         return True
-    return there == here
+    return theirs == ours
 
 
 def _in_container(pid: int, name: str, arguments: Sequence[str]) -> Refusal:
@@ -184,15 +186,17 @@ def _managed(pid: int, arguments: Sequence[str], environ: Mapping[str, str]) -> 
     return Refusal(
         f"{name} (PID {manager.pid}) started PID {pid}",
         "it would start it again",
-        _elsewhere(f"in the configuration of {name}", arguments, environ),
+        _advice_elsewhere(f"in the configuration of {name}", arguments, environ),
     )
 
 
-def _elsewhere(where: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
+def _advice_elsewhere(
+    place: str, arguments: Sequence[str], environ: Mapping[str, str]
+) -> tuple[str, ...]:
     words = " ".join(shlex.quote(word) for word in assignments(environ))
     return (
-        f"live knobs: {where} add the environment  {words}",
-        f"swaps: {where} let the command be  {serve_command(arguments)}",
+        f"live knobs: {place} add the environment  {words}",
+        f"swaps: {place} let the command be  {serve_command(arguments)}",
     )
 
 
@@ -200,8 +204,8 @@ def serve_command(arguments: Sequence[str], program: str = "trimtab") -> str:
     """How trimtab would serve the same, as typed in a shell; without secrets."""
     model = read_arguments(arguments).model
     options = arguments[1:] if arguments[:1] == (model,) else arguments
-    shown = redact_arguments(joined(without(cut(options), ["model"])))
-    words = (*((model,) if model else ()), *shown)
+    redacted = redact_arguments(joined(without(cut(options), ["model"])))
+    words = (*((model,) if model else ()), *redacted)
     return shlex.join([program, "serve", *(printable(word, 1000) for word in words)])
 
 

@@ -113,8 +113,8 @@ def _as_it_runs(serving: Serving, name: str, held: Held, db: Path | None) -> Ado
         directory=origin.directory,
     )
     # It gives way by itself, its supervisor must not.
-    own = os.getpriority(os.PRIO_PROCESS, 0) if nice == NICE else nice
-    conditions = replace(origin.conditions, nice=own)
+    supervisor_nice = os.getpriority(os.PRIO_PROCESS, 0) if nice == NICE else nice
+    conditions = replace(origin.conditions, nice=supervisor_nice)
     return AdoptionPlan(
         launch, replace(origin, conditions=conditions), held, False, serving=serving
     )
@@ -123,12 +123,14 @@ def _as_it_runs(serving: Serving, name: str, held: Held, db: Path | None) -> Ado
 def _tree(engine: EngineInfo) -> EngineTree:
     if engine.pid is None:
         raise NotAchieved(f"{engine.name} cannot be adopted", engine.reason)
-    for one in registry.list_serving():
-        if one.pid == engine.pid and status(one.name) is not None:
+    for serving in registry.list_serving():
+        if serving.pid == engine.pid and status(serving.name) is not None:
             raise NotAchieved(
-                f"{one.name} is under trimtab's supervisor already", "", "`trimtab swap` changes it"
+                f"{serving.name} is under trimtab's supervisor already",
+                "",
+                "`trimtab swap` changes it",
             )
-    tree = next((one for one in engine_trees() if one.root.pid == engine.pid), None)
+    tree = next((tree for tree in engine_trees() if tree.root.pid == engine.pid), None)
     if tree is None:
         raise NotAchieved(f"{engine.name} has ended")
     if tree.launch is None:
@@ -145,37 +147,37 @@ def _held(tree: EngineTree) -> Held:
     pid = tree.root.pid
     location = locate(tree)
     if location is None or not location.listeners:
-        why = location.problem if location is not None else "it serves no address by itself"
+        problem = location.problem if location is not None else "it serves no address by itself"
         raise NotAchieved(
-            f"PID {pid} cannot be adopted", why or "its listening socket cannot be seen"
+            f"PID {pid} cannot be adopted", problem or "its listening socket cannot be seen"
         )
     listener = location.listeners[0]
-    pids = (pid, *(one.pid for one in tree.api_servers))
+    pids = (pid, *(server.pid for server in tree.api_servers))
     return Held(pids, listener.inode, listener.address, listener.port)
 
 
 def _check_alone(origin: Origin, tree: EngineTree) -> None:
     """Raise `NotAchieved` for one part of a deployment that is more than this command."""
     names = {flag.name: flag.words for flag in cut(tree.launch or ())}
-    why = next((why for name, why in _PART_OF_MORE.items() if name in names), None)
+    reason = next((reason for name, reason in _PART_OF_MORE.items() if name in names), None)
     executors = (
         names.get("distributed-executor-backend", ()),
         names.get("data-parallel-backend", ()),
     )
     on_ray = any("ray" in " ".join(words).lower() for words in executors)
     if on_ray or any(name.startswith("RAY_JOB_") for name in origin.environ):
-        why = "Ray runs it: its workers are started, and ended, elsewhere"
-    if why is not None:
+        reason = "Ray runs it: its workers are started, and ended, elsewhere"
+    if reason is not None:
         raise NotAchieved(
-            f"PID {tree.root.pid} cannot be adopted", why, "restart the whole by `trimtab serve`"
+            f"PID {tree.root.pid} cannot be adopted", reason, "restart the whole by `trimtab serve`"
         )
 
 
 def _script(root: Process) -> Process | None:
     """The script that started it, as far as one can be told from a person's shell."""
-    above = list(ancestors(root.pid))[1:2]
-    if not above or above[0].pid == 1:
+    parents = list(ancestors(root.pid))[1:2]
+    if not parents or parents[0].pid == 1:
         return None
-    words = above[0].arguments
+    words = parents[0].arguments
     is_shell = bool(words) and Path(words[0]).name.lstrip("-") in _SHELLS
-    return above[0] if is_shell and any(word[:1] != "-" for word in words[1:]) else None
+    return parents[0] if is_shell and any(word[:1] != "-" for word in words[1:]) else None

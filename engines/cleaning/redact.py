@@ -82,11 +82,11 @@ def is_secret_name(name: str) -> bool:
     words = [word.lower() for word in _WORD_BREAK.split(name) if word]
     if not words:
         return False
-    plain = "-".join(words)
-    if len(plain) >= _SHORTEST_ABBREVIATION and any(full.startswith(plain) for full in _KNOWN):
+    dashed = "-".join(words)
+    if len(dashed) >= _SHORTEST_ABBREVIATION and any(full.startswith(dashed) for full in _KNOWN):
         return True
-    named = [bare for word in words if (bare := word.rstrip("0123456789"))]
-    if _SECRET_WORDS.intersection(words) or (named and named[-1] in _SECRET_ENDINGS):
+    bare_words = [bare for word in words if (bare := word.rstrip("0123456789"))]
+    if _SECRET_WORDS.intersection(words) or (bare_words and bare_words[-1] in _SECRET_ENDINGS):
         return True
     if any(map(_SECRET_PARTS.search, words)):
         return True
@@ -128,17 +128,17 @@ def _redact_json(value: object) -> object:
 
 def _hide_pairs(text: str) -> str:
     """Hide the values of secret names; a plain value is searched in turn, it may hold pairs."""
-    kept: list[str] = []
-    at = 0
-    while name := _NAME.search(text, at):
-        kept.append(text[at : name.end()])
-        at = name.end()
-        value = _VALUE.match(text, at) if is_secret_name(name["name"]) else None
+    pieces: list[str] = []
+    position = 0
+    while name := _NAME.search(text, position):
+        pieces.append(text[position : name.end()])
+        position = name.end()
+        value = _VALUE.match(text, position) if is_secret_name(name["name"]) else None
         if value is not None:
             mark = value["mark"] or value["double"] or value["single"] or ""
-            kept.append(f"{mark}{HIDDEN}{mark}")
-            at = value.end()
-    return "".join(kept) + text[at:]
+            pieces.append(f"{mark}{HIDDEN}{mark}")
+            position = value.end()
+    return "".join(pieces) + text[position:]
 
 
 def redact_arguments(arguments: Sequence[str]) -> tuple[str, ...]:

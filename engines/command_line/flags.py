@@ -71,10 +71,10 @@ def flag_name(word: str) -> str:
     """`--No_Foo=1`, `--foo` → `foo`; `-tp` → `tensor-parallel-size`; `--a-b.c_d` → `a-b.c_d`."""
     if not word.startswith("--"):
         short = "O" if _LEVEL.fullmatch(word) and word[2] != "." else word[1:].partition("=")[0]
-        head, dot, rest = short.partition(".")
-        return _SHORT.get(head, head) + dot + rest
-    head, dot, rest = word[2:].partition("=")[0].partition(".")
-    return head.replace("_", "-").lower().removeprefix("no-") + dot + rest
+        head, dot, tail = short.partition(".")
+        return _SHORT.get(head, head) + dot + tail
+    head, dot, tail = word[2:].partition("=")[0].partition(".")
+    return head.replace("_", "-").lower().removeprefix("no-") + dot + tail
 
 
 def without(flags: Iterable[Flag], names: Iterable[str]) -> list[Flag]:

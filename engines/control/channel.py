@@ -114,7 +114,7 @@ def _owner(directory: Path) -> int:
 
 def _arm(channel: socket.socket, until: float) -> None:
     """Let the next call take no longer than what is left of the deadline."""
-    left = until - time.monotonic()
-    if left <= 0:
+    remaining_s = until - time.monotonic()
+    if remaining_s <= 0:
         raise TimeoutError
-    channel.settimeout(left)
+    channel.settimeout(remaining_s)

@@ -47,17 +47,17 @@ def set_knob(
     if not sockets:
         return replace(change, reason="this engine has no control socket")
     clients = [PluginClient(path) for path in sockets]
-    held = [
+    hold_answers = [
         _attempt(change, client, lambda engine: engine.set(change, hold=True)) for client in clients
     ]
-    if not _all_applied(held):
-        return merge_changes(_give_up(change, clients, held))
-    stood = [
+    if not _all_applied(hold_answers):
+        return merge_changes(_give_up(change, clients, hold_answers))
+    confirm_answers = [
         _attempt(change, client, lambda engine: engine.confirm(change.id)) for client in clients
     ]
-    if not _all_applied(stood):
-        return merge_changes(_give_up(change, clients, stood))
-    return merge_changes(stood)
+    if not _all_applied(confirm_answers):
+        return merge_changes(_give_up(change, clients, confirm_answers))
+    return merge_changes(confirm_answers)
 
 
 def read_journal(sockets: Sequence[Path], since: MutableMapping[Path, int]) -> list[Change]:
@@ -89,11 +89,17 @@ def merge_changes(changes: Sequence[Change]) -> Change:
     return replace(
         changes[0],
         ts_ms=max(change.ts_ms for change in changes),
-        from_value=next((c.from_value for c in changes if c.from_value is not None), None),
+        from_value=next(
+            (change.from_value for change in changes if change.from_value is not None), None
+        ),
         outcome=_merge_outcomes({change.outcome for change in changes}),
         reason="; ".join(reasons),
-        took_ms=max((c.took_ms for c in changes if c.took_ms is not None), default=None),
-        per_engine={label: said for change in changes for label, said in change.per_engine.items()},
+        took_ms=max(
+            (change.took_ms for change in changes if change.took_ms is not None), default=None
+        ),
+        per_engine={
+            label: outcome for change in changes for label, outcome in change.per_engine.items()
+        },
     )
 
 
@@ -129,19 +135,19 @@ def _give_up(
     change: Change, clients: Sequence[PluginClient], answers: Sequence[Change]
 ) -> list[Change]:
     """Take the value back where it was taken, or may have been by one that did not answer."""
-    final = []
+    final_answers = []
     for client, answer in zip(clients, answers, strict=True):
         if answer.outcome == "refused" or (answer.outcome == "failed" and answer.took_ms):
-            final.append(answer)
+            final_answers.append(answer)
             continue
-        back = _attempt(
+        put_back = _attempt(
             change, client, lambda engine: engine.put_back(change.id, "not taken everywhere")
         )
-        if back.outcome == "put back":
-            final.append(back)
+        if put_back.outcome == "put back":
+            final_answers.append(put_back)
         elif answer.outcome == "failed":
-            final.append(answer)
+            final_answers.append(answer)
         else:
-            reason = f"{back.reason}; held values fall back by themselves in {HOLD_S:g} s"
-            final.append(replace(back, outcome="failed", reason=reason))
-    return final
+            reason = f"{put_back.reason}; held values fall back by themselves in {HOLD_S:g} s"
+            final_answers.append(replace(put_back, outcome="failed", reason=reason))
+    return final_answers

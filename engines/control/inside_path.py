@@ -20,11 +20,11 @@ def plugin_environment(environ: Mapping[str, str]) -> dict[str, str]:
     it is set, the plugin's name is appended; where it is not, vLLM loads every plugin it finds.
     """
     paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    others = [path for path in paths if path != str(INSIDE)]
-    added = {"PYTHONPATH": os.pathsep.join([str(INSIDE), *others])}
-    allowed = environ.get("VLLM_PLUGINS")
-    if allowed is not None:
-        names = [name for name in allowed.split(",") if name]
+    other_paths = [path for path in paths if path != str(INSIDE)]
+    added = {"PYTHONPATH": os.pathsep.join([str(INSIDE), *other_paths])}
+    allow_list = environ.get("VLLM_PLUGINS")
+    if allow_list is not None:
+        names = [name for name in allow_list.split(",") if name]
         added["VLLM_PLUGINS"] = ",".join(names if PLUGIN in names else [*names, PLUGIN])
     return added
 

@@ -59,11 +59,11 @@ def check_value(states: Iterable[KnobState], name: str, value: KnobValue) -> Non
         raise _needs_swap(name, state.reason if state else "this engine does not offer it")
     if isinstance(value, bool) or not violation(state, value):
         return
-    above = state.maximum is not None and value > state.maximum
+    above_maximum = state.maximum is not None and value > state.maximum
     raise BadInput(
         f"{name}={value} is out of bounds",
         f"it takes {bounds_with_unit(state)}",
-        "a swap to a variant with a higher limit could raise it" if above else "",
+        "a swap to a variant with a higher limit could raise it" if above_maximum else "",
     )
 
 
@@ -91,8 +91,8 @@ def _merge_states(states: Sequence[KnobState]) -> KnobState:
     return replace(
         first,
         kind="live" if all(state.kind == "live" for state in states) else "swap",
-        minimum=max((s.minimum for s in states if s.minimum is not None), default=None),
-        maximum=min((s.maximum for s in states if s.maximum is not None), default=None),
+        minimum=max((state.minimum for state in states if state.minimum is not None), default=None),
+        maximum=min((state.maximum for state in states if state.maximum is not None), default=None),
         reason="; ".join(reasons),
     )
 

@@ -43,18 +43,22 @@ def plugin_control(tree: EngineTree) -> PluginControl:
     if owner is None:
         return PluginControl("observe", "its process cannot be read")
     if os.geteuid() not in (0, owner):
-        who = user_name(owner)
-        return PluginControl("observe", f"runs as {who}: run trimtab as {who} to change its knobs")
+        owner_name = user_name(owner)
+        return PluginControl(
+            "observe", f"runs as {owner_name}: run trimtab as {owner_name} to change its knobs"
+        )
     # Without process titles any process of the tree may hold the scheduler.
     cores = tree.cores
-    found = {p.pid: find_socket(p, owner) for p in cores or (tree.root, *tree.members)}
-    sockets = tuple(path for path in found.values() if path is not None)
+    socket_by_pid = {
+        process.pid: find_socket(process, owner) for process in cores or (tree.root, *tree.members)
+    }
+    sockets = tuple(path for path in socket_by_pid.values() if path is not None)
     if not sockets:
         return PluginControl("observe", _why_no_socket(tree))
     if cores and len(sockets) < len(cores):
-        missing = ", ".join(str(pid) for pid, path in found.items() if path is None)
+        missing_pids = ", ".join(str(pid) for pid, path in socket_by_pid.items() if path is None)
         reason = f"{len(cores) - len(sockets)} of {len(cores)} EngineCores have no plugin socket"
-        return PluginControl("observe", f"{reason} (PID {missing}): see the engine's log")
+        return PluginControl("observe", f"{reason} (PID {missing_pids}): see the engine's log")
     return PluginControl("live", "trimtab's plugin is loaded", sockets)
 
 
@@ -74,22 +78,22 @@ def confirm(control: PluginControl, deadline_s: float) -> PluginControl:
 def find_socket(process: Process, owner: int) -> Path | None:
     """The plugin's socket of one process, or None where there is none that can be trusted."""
     name = f"{procfs.inner_pid(process.pid)}.sock"
-    places = (_trusted(process.pid, home / name, owner) for home in directories(owner))
-    return next((path for path in places if path is not None), None)
+    paths = (_trusted(process.pid, home / name, owner) for home in directories(owner))
+    return next((path for path in paths if path is not None), None)
 
 
-def _trusted(pid: int, outside: Path, owner: int) -> Path | None:
-    inside = Path(f"/proc/{pid}/root{outside}")
+def _trusted(pid: int, outside_path: Path, owner: int) -> Path | None:
+    inside_path = Path(f"/proc/{pid}/root{outside_path}")
     try:
         # A process with a /tmp of its own (a container, systemd's PrivateTmp) is met through /proc.
-        path = outside if _same_file(inside, outside) else inside
+        path = outside_path if _same_file(inside_path, outside_path) else inside_path
         status = path.lstat()
         private = status.st_uid == owner and not status.st_mode & 0o077
         if not (stat.S_ISSOCK(status.st_mode) and private) or directory_fault(path.parent, owner):
             return None
     except OSError:
         return None
-    return path if _listens(pid, str(outside)) else None
+    return path if _listens(pid, str(outside_path)) else None
 
 
 def directory_fault(path: Path, owner: int) -> str:
@@ -107,9 +111,9 @@ def directory_fault(path: Path, owner: int) -> str:
     return ""
 
 
-def _same_file(inside: Path, outside: Path) -> bool:
+def _same_file(inside_path: Path, outside_path: Path) -> bool:
     try:
-        return os.path.samestat(inside.lstat(), outside.lstat())
+        return os.path.samestat(inside_path.lstat(), outside_path.lstat())
     except PermissionError:
         return True  # /proc/PID/root is closed to us: the usual place is all there is
     except FileNotFoundError:
@@ -117,21 +121,22 @@ def _same_file(inside: Path, outside: Path) -> bool:
 
 
 def _listens(pid: int, path: str) -> bool:
-    held = listeners.socket_inodes(pid)
-    if held is None:
+    inodes = listeners.socket_inodes(pid)
+    if inodes is None:
         return True  # not ours to see; owner and mode have been checked
     return any(
-        inode in held and where == path for inode, where in listeners.unix_listeners(pid).items()
+        inode in inodes and bound_path == path
+        for inode, bound_path in listeners.unix_listeners(pid).items()
     )
 
 
 def _why_no_socket(tree: EngineTree) -> str:
     environment = procfs.environment(tree.root.pid, ("PYTHONPATH=", "VLLM_PLUGINS=")) or {}
-    allowed = environment.get("VLLM_PLUGINS")
+    allow_list = environment.get("VLLM_PLUGINS")
     path = environment.get("PYTHONPATH", "")
     if not _has_plugin(path.split(os.pathsep), tree.root.pid):
         return f"started without trimtab's plugin: {HOW}"
-    if allowed is not None and PLUGIN not in [name.strip() for name in allowed.split(",")]:
+    if allow_list is not None and PLUGIN not in [name.strip() for name in allow_list.split(",")]:
         return f"VLLM_PLUGINS leaves trimtab's plugin out: add {PLUGIN} to it and restart"
     return "trimtab's plugin is loaded but opened no socket: see the engine's log for `trimtab`"
 

@@ -16,5 +16,5 @@ def on_cpu(engine: EngineInfo) -> bool:
     """
     if "cpu" in (engine.vllm_version or ""):
         return True
-    unknown: list[Gpu] = []
-    return not engine.gpus and not gpus.within(NVML_DEADLINE_S, gpus.gpus, unknown)
+    no_gpus: list[Gpu] = []
+    return not engine.gpus and not gpus.within(NVML_DEADLINE_S, gpus.gpus, no_gpus)

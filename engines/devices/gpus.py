@@ -58,20 +58,20 @@ def devices_of(engine_pid: int) -> list[GpuHold]:
 
 def holds(engine_pids: Iterable[int]) -> dict[int, list[GpuHold]]:
     """The GPUs of several engines at once; every PID asked for is a key."""
-    found: dict[int, list[GpuHold]] = {pid: [] for pid in engine_pids}
-    for gpu in _nvml.gpus() if found else ():
-        memory = _memory_by_engine(_nvml.compute_processes(gpu), found)
-        for pid in memory.keys() & found.keys():
-            held = memory[pid]
-            found[pid].append(
+    holds_by_pid: dict[int, list[GpuHold]] = {pid: [] for pid in engine_pids}
+    for gpu in _nvml.gpus() if holds_by_pid else ():
+        memory = _memory_by_engine(_nvml.compute_processes(gpu), holds_by_pid)
+        for pid in memory.keys() & holds_by_pid.keys():
+            memory_bytes = memory[pid]
+            holds_by_pid[pid].append(
                 GpuHold(
                     Device("gpu", gpu.uuid, gpu.name),
                     gpu.part * _share(pid, memory),
-                    None if held is None else held // MIB,
+                    None if memory_bytes is None else memory_bytes // MIB,
                     gpu.index,
                 )
             )
-    return found
+    return holds_by_pid
 
 
 def _memory_by_engine(
@@ -83,38 +83,38 @@ def _memory_by_engine(
         engine = process.pid if process.pid in roots else engine_of(process.pid)
         if engine is None:
             continue
-        before = memory.get(engine, 0)
-        hidden = before is None or process.memory is None
-        memory[engine] = None if hidden else (before or 0) + (process.memory or 0)
+        bytes_before = memory.get(engine, 0)
+        is_hidden = bytes_before is None or process.memory is None
+        memory[engine] = None if is_hidden else (bytes_before or 0) + (process.memory or 0)
     return memory
 
 
 def _share(engine: int, memory: dict[int, int | None]) -> float:
-    known = [held for held in memory.values() if held is not None]
-    total = sum(known)
-    mine = memory[engine]
-    if len(known) < len(memory) or mine is None or total == 0:
+    known_sizes = [size for size in memory.values() if size is not None]
+    total = sum(known_sizes)
+    own_size = memory[engine]
+    if len(known_sizes) < len(memory) or own_size is None or total == 0:
         return 1 / len(memory)
-    return mine / total
+    return own_size / total
 
 
-def within(deadline_s: float, work: Callable[[], T], otherwise: T) -> T:
-    """The result of NVML `work`, or `otherwise` where it takes longer than `deadline_s`.
+def within(deadline_s: float, call: Callable[[], T], fallback: T) -> T:
+    """The result of NVML `call`, or `fallback` where it takes longer than `deadline_s`.
 
     A hung driver keeps one thread for ever, not one per call, and never the program from ending.
     """
     began = time.monotonic()
     if not _asking.acquire(timeout=deadline_s):
-        return otherwise
+        return fallback
     results: list[T] = []
 
     def run() -> None:
         try:
-            results.append(work())
+            results.append(call())
         finally:
             _asking.release()
 
     thread = threading.Thread(target=run, name="nvml", daemon=True)
     thread.start()
     thread.join(max(0.0, began + deadline_s - time.monotonic()))
-    return results[0] if results else otherwise
+    return results[0] if results else fallback

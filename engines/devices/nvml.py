@@ -111,10 +111,12 @@ class Nvml:
     def compute_processes(self, gpu: Gpu) -> list[GpuProcess]:
         """The processes that compute on a GPU. Never raises."""
         with self._lock:
-            listed = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v3")
-            if listed is None:  # drivers before 510
-                listed = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v2")
-            return [GpuProcess(int(p.pid), p.usedGpuMemory) for p in listed or ()]
+            processes = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v3")
+            if processes is None:  # drivers before 510
+                processes = self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses_v2")
+            return [
+                GpuProcess(int(process.pid), process.usedGpuMemory) for process in processes or ()
+            ]
 
     def _start(self) -> None:
         self._refused.clear()
@@ -144,10 +146,10 @@ class Nvml:
             if not slices:
                 yield self._describe(handle, str(index))
                 return
-            whole = nvml.nvmlDeviceGetMemoryInfo(handle).total
-            for place, piece in enumerate(slices):
-                part = nvml.nvmlDeviceGetMemoryInfo(piece).total / whole if whole else 1.0
-                yield self._describe(piece, f"{index}:{place}", part)
+            total = nvml.nvmlDeviceGetMemoryInfo(handle).total
+            for slice_index, slice_handle in enumerate(slices):
+                share = nvml.nvmlDeviceGetMemoryInfo(slice_handle).total / total if total else 1.0
+                yield self._describe(slice_handle, f"{index}:{slice_index}", share)
         except nvml.NVMLError as error:
             self.problem = f"GPU {index}: {printable(str(error))}"
 
@@ -163,9 +165,9 @@ class Nvml:
             count = nvml.nvmlDeviceGetMaxMigDeviceCount(handle) if enabled else 0
         except nvml.NVMLError:
             return  # no MIG on this GPU
-        for place in range(count):
+        for slice_index in range(count):
             try:
-                yield nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, place)
+                yield nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slice_index)
             except nvml.NVMLError:
                 continue  # a place without a slice
 

@@ -92,7 +92,7 @@ async def _first_vllm(
 ) -> Answer:
     """The first of several addresses of one process that is vLLM, else what the first one said."""
     answers = await asyncio.gather(
-        *(ask(u, api_key=api_key, deadline_s=deadline_s, want_model=want_model) for u in urls)
+        *(ask(url, api_key=api_key, deadline_s=deadline_s, want_model=want_model) for url in urls)
     )
     return next((answer for answer in answers if answer.kind == "vllm"), answers[0])
 
@@ -108,7 +108,7 @@ def ask_all(
     For a thread without a running event loop. Takes `deadline_s` at most.
     """
 
-    async def everybody() -> list[Answer]:
+    async def gather_answers() -> list[Answer]:
         return await asyncio.gather(
             *(
                 _first_vllm(urls, api_key=api_key, deadline_s=deadline_s, want_model=want_model)
@@ -116,13 +116,13 @@ def ask_all(
             )
         )
 
-    return _run(everybody())
+    return _run(gather_answers())
 
 
-def _run(work: Coroutine[Any, Any, list[Answer]]) -> list[Answer]:
+def _run(coroutine: Coroutine[Any, Any, list[Answer]]) -> list[Answer]:
     # Not asyncio.run: it would wait for a name server that hangs.
     loop = asyncio.new_event_loop()
     try:
-        return loop.run_until_complete(work)
+        return loop.run_until_complete(coroutine)
     finally:
         loop.close()

@@ -41,9 +41,9 @@ def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:
     locations = local_engines()
     if not locations:
         return []
-    described = _describe_all(locations, deadline_s)
-    names = naming.make_unique([(engine.name, engine.url, engine.pid or 0) for engine in described])
-    return [replace(engine, name=name) for engine, name in zip(described, names, strict=True)]
+    engines = _describe_all(locations, deadline_s)
+    names = naming.make_unique([(engine.name, engine.url, engine.pid or 0) for engine in engines])
+    return [replace(engine, name=name) for engine, name in zip(engines, names, strict=True)]
 
 
 def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> EngineInfo:
@@ -60,9 +60,9 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
     if answer.kind == "silent":
         raise EngineUnreachable(f"No engine answers at {shown(base)}: {answer.problem}", "", _SERVE)
     if answer.kind == "other":
-        why = f" ({answer.problem})" if answer.problem else ""
+        problem = f" ({answer.problem})" if answer.problem else ""
         raise EngineUnreachable(
-            f"{shown(base)} answers, but is not a vLLM engine{why}",
+            f"{shown(base)} answers, but is not a vLLM engine{problem}",
             "",
             "Give the address that `vllm serve` prints when it starts",
         )
@@ -76,43 +76,54 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
             reason=_why_only_observed(base),
         )
     answer.url = known_url(location, base)
-    left = max(0.2, until - time.monotonic())
-    return _describe(location, answer, *_insides([location], left)[0])
+    remaining_s = max(0.2, until - time.monotonic())
+    return _describe(location, answer, *_look_inside([location], remaining_s)[0])
 
 
 def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[EngineInfo]:
-    asked = [
-        place for place in locations if place.reachable and not other_user(place.tree.root.pid)
+    asked_locations = [
+        location
+        for location in locations
+        if location.reachable and not other_user(location.tree.root.pid)
     ]
-    questions = [(place.urls, place.launch.shown_model is None) for place in asked]
+    questions = [
+        (location.urls, location.launch.shown_model is None) for location in asked_locations
+    ]
     with ThreadPoolExecutor(1) as beside:
-        insides = beside.submit(_insides, locations, deadline_s)
+        insides = beside.submit(_look_inside, locations, deadline_s)
         answers = ask_all(questions, deadline_s=deadline_s) if questions else []
-    by_pid = {place.tree.root.pid: a for place, a in zip(asked, answers, strict=True)}
-    described = []
+    by_pid = {
+        location.tree.root.pid: answer
+        for location, answer in zip(asked_locations, answers, strict=True)
+    }
+    engines = []
     for location, inside in zip(locations, insides.result(), strict=True):
         unasked = Answer(location.urls[0], "unasked")
         answer = by_pid.get(location.tree.root.pid, unasked)
         # Something that has vLLM inside and a port of its own is not yet a vLLM server.
         if location.tree.launch is not None or answer.kind != "other":
-            described.append(_describe(location, answer, *inside))
-    return described
+            engines.append(_describe(location, answer, *inside))
+    return engines
 
 
-def _insides(
+def _look_inside(
     locations: Sequence[Location], deadline_s: float
 ) -> list[tuple[PluginControl, str | None, tuple[str, ...]]]:
     """What the plugin allows in each engine, its supervisor, and the GPUs each holds."""
     pids = [location.tree.root.pid for location in locations]
     with ThreadPoolExecutor(len(locations)) as beside:
         controls = beside.map(
-            lambda place: confirm(plugin_control(place.tree), min(1.0, deadline_s)), locations
+            lambda location: confirm(plugin_control(location.tree), min(1.0, deadline_s)), locations
         )
         supervisors = beside.map(supervised_as, pids)
-        unknown: dict[int, list[gpus.GpuHold]] = {pid: [] for pid in pids}
-        held = gpus.within(deadline_s, lambda: gpus.holds(pids), unknown)
+        no_holds: dict[int, list[gpus.GpuHold]] = {pid: [] for pid in pids}
+        holds_by_pid = gpus.within(deadline_s, lambda: gpus.holds(pids), no_holds)
         return [
-            (control, name, tuple(f"GPU {hold.index}: {hold.device.name}" for hold in held[pid]))
+            (
+                control,
+                name,
+                tuple(f"GPU {hold.index}: {hold.device.name}" for hold in holds_by_pid[pid]),
+            )
             for control, name, pid in zip(controls, supervisors, pids, strict=True)
         ]
 
@@ -120,14 +131,14 @@ def _insides(
 def _describe(
     location: Location,
     answer: Answer,
-    inside: PluginControl,
+    plugin: PluginControl,
     supervisor: str | None,
-    held: tuple[str, ...],
+    gpu_names: tuple[str, ...],
 ) -> EngineInfo:
     root = location.tree.root
     user = other_user(root.pid)
     model = answer.model or model_of(location)
-    control, reason, sockets = inside.control, inside.reason, inside.sockets
+    control, reason, sockets = plugin.control, plugin.reason, plugin.sockets
     if not location.reachable:
         control, reason, sockets = "observe", location.problem, ()
     elif answer.kind == "unasked":
@@ -144,7 +155,7 @@ def _describe(
         vllm_version=answer.version,
         control=control,
         reason=reason,
-        gpus=held,
+        gpus=gpu_names,
         started_ms=root.started_ms,
         arguments=arguments_of(location),
         sockets=sockets,
@@ -160,6 +171,6 @@ def _why_only_observed(url: str) -> str:
     for listener in listeners.tcp_listeners():
         if listener.port == port and (pid := listeners.owner_of(listener.inode)) is not None:
             process = read_process(pid)
-            who = f"{printable(process.comm)} (PID {pid})" if process else f"PID {pid}"
-            return f"the port belongs to {who}, which is not vLLM: the engine is elsewhere"
+            owner = f"{printable(process.comm)} (PID {pid})" if process else f"PID {pid}"
+            return f"the port belongs to {owner}, which is not vLLM: the engine is elsewhere"
     return "its process cannot be seen from here: another user's, or in a container"

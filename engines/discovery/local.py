@@ -31,52 +31,60 @@ CONFIRM_S = 2.0
 def local_engines() -> list[Location]:
     """Where the engines of this machine serve, oldest first; without those that start at an address
     where another one already serves."""
-    places = [place for tree in engine_trees() if (place := locate(tree)) is not None]
-    served = {url for place in places if place.reachable for url in place.urls}
-    return [place for place in places if place.reachable or not served.intersection(place.urls)]
+    locations = [location for tree in engine_trees() if (location := locate(tree)) is not None]
+    served_urls = {url for location in locations if location.reachable for url in location.urls}
+    return [
+        location
+        for location in locations
+        if location.reachable or not served_urls.intersection(location.urls)
+    ]
 
 
-def at_address(places: Sequence[Location], url: str) -> Location | None:
+def at_address(locations: Sequence[Location], url: str) -> Location | None:
     """The one of these engines that listens at a normalised address."""
     host, port = host_and_port(url)
-    for place in places:
-        if url in place.urls or any(port and host_and_port(u) == (host, port) for u in place.urls):
-            return place
+    for location in locations:
+        if url in location.urls or any(
+            port and host_and_port(served_url) == (host, port) for served_url in location.urls
+        ):
+            return location
     addresses = own_addresses(host)
-    for place in places:
-        for listener in place.listeners:
+    for location in locations:
+        for listener in location.listeners:
             if listener.port == port and addresses & {listener.address, host}:
-                return place
+                return location
             if listener.port == port and addresses and listener.accepts_any:
-                return place
+                return location
     return None
 
 
-def known_url(place: Location, url: str) -> str:
+def known_url(location: Location, url: str) -> str:
     """The address by which an engine met at `url` goes, so that it is one engine in the ledger."""
     if not url.startswith("http:"):
         return url
     port = host_and_port(url)[1]
-    return next((known for known in place.urls if host_and_port(known)[1] == port), url)
+    return next(
+        (served_url for served_url in location.urls if host_and_port(served_url)[1] == port), url
+    )
 
 
-def model_of(place: Location) -> str | None:
+def model_of(location: Location) -> str | None:
     """The model that the command line names, as the engine shows it."""
-    return printable(place.launch.shown_model or "") or None
+    return printable(location.launch.shown_model or "") or None
 
 
-def arguments_of(place: Location) -> tuple[str, ...]:
+def arguments_of(location: Location) -> tuple[str, ...]:
     """The whole command line without secrets."""
-    words = redact_arguments(place.tree.root.arguments)
+    words = redact_arguments(location.tree.root.arguments)
     return tuple(printable(word, LONGEST_ARGUMENT) for word in words)
 
 
 def handle_at(url: str) -> KnobHandle | None:
     """The engine of this machine that serves a normalised address; None where none is seen to."""
-    place = at_address(local_engines(), url)
-    if place is None:
+    location = at_address(local_engines(), url)
+    if location is None:
         return None
-    return _handle(place, known_url(place, url))
+    return _handle(location, known_url(location, url))
 
 
 def handle_of(name: str | None) -> KnobHandle | None:
@@ -84,54 +92,60 @@ def handle_of(name: str | None) -> KnobHandle | None:
 
     None where it takes HTTP to tell which that is, or several could be meant.
     """
-    places = local_engines()
-    if not all(place.tree.launch is not None and _first_is_its_own(place) for place in places):
+    locations = local_engines()
+    if not all(
+        location.tree.launch is not None and _first_is_its_own(location) for location in locations
+    ):
         return None
     if name is None:
-        own = [place for place in places if not other_user(place.tree.root.pid)]
-        return _handle(own[0], own[0].urls[0]) if len(own) == 1 else None
-    names = [_name(place) for place in places]
-    known = [
-        (own, place.urls[0], place.tree.root.pid)
-        for own, place in zip(names, places, strict=True)
-        if own is not None
+        own_locations = [
+            location for location in locations if not other_user(location.tree.root.pid)
+        ]
+        return (
+            _handle(own_locations[0], own_locations[0].urls[0]) if len(own_locations) == 1 else None
+        )
+    names = [_name(location) for location in locations]
+    known_engines = [
+        (own_name, location.urls[0], location.tree.root.pid)
+        for own_name, location in zip(names, locations, strict=True)
+        if own_name is not None
     ]
-    if len(known) < len(places):
+    if len(known_engines) < len(locations):
         return None
     fitting = [
-        place
-        for unique, place in zip(naming.make_unique(known), places, strict=True)
-        if unique == name
+        location
+        for unique_name, location in zip(naming.make_unique(known_engines), locations, strict=True)
+        if unique_name == name
     ]
     return _handle(fitting[0], fitting[0].urls[0], name) if len(fitting) == 1 else None
 
 
-def _handle(place: Location, url: str, name: str | None = None) -> KnobHandle:
-    root = place.tree.root
-    inside = PluginControl("observe", place.problem)
-    if place.reachable:
-        inside = confirm(plugin_control(place.tree), CONFIRM_S)
+def _handle(location: Location, url: str, name: str | None = None) -> KnobHandle:
+    root = location.tree.root
+    plugin = PluginControl("observe", location.problem)
+    if location.reachable:
+        plugin = confirm(plugin_control(location.tree), CONFIRM_S)
     life = RunInfo(
         url=url,
-        name=name or _name(place) or naming.default_name(None, url),
-        model=model_of(place),
+        name=name or _name(location) or naming.default_name(None, url),
+        model=model_of(location),
         pid=root.pid,
         started_ms=root.started_ms,
-        control=inside.control,
-        reason=inside.reason,
-        arguments=arguments_of(place),
+        control=plugin.control,
+        reason=plugin.reason,
+        arguments=arguments_of(location),
     )
-    return KnobHandle(life, inside.sockets)
+    return KnobHandle(life, plugin.sockets)
 
 
-def _name(place: Location) -> str | None:
+def _name(location: Location) -> str | None:
     """What the engine is called, where HTTP is not needed to tell."""
-    given = naming.given_name(place.tree.root.pid)
-    model = model_of(place)
-    return given or (naming.default_name(model, place.urls[0]) if model else None)
+    given = naming.given_name(location.tree.root.pid)
+    model = model_of(location)
+    return given or (naming.default_name(model, location.urls[0]) if model else None)
 
 
-def _first_is_its_own(place: Location) -> bool:
+def _first_is_its_own(location: Location) -> bool:
     """Whether the first address is the API server's, and no other socket of its process."""
-    expected = place.launch.port or DEFAULT_PORT
-    return len(place.urls) == 1 or host_and_port(place.urls[0])[1] == expected
+    expected_port = location.launch.port or DEFAULT_PORT
+    return len(location.urls) == 1 or host_and_port(location.urls[0])[1] == expected_port

@@ -48,33 +48,37 @@ def locate(tree: EngineTree) -> Location | None:
         path = _absolute(launch.unix_socket, tree.root.pid)
         problem = "serves on a Unix socket, which trimtab does not read: give it a --port"
         return Location(tree, launch, (f"unix://{printable(path)}",), problem)
-    own = _own_listeners(tree, launch)
-    if not own:
+    own_listeners = _own_listeners(tree, launch)
+    if not own_listeners:
         if tree.launch is None:
             return None
         scheme = "https" if launch.tls else "http"
         url = make_url(scheme, "127.0.0.1", launch.port or DEFAULT_PORT) + launch.root_path
         return Location(tree, launch, (url,), "is starting: it does not listen yet")
-    return _from_listeners(tree, launch, own)
+    return _from_listeners(tree, launch, own_listeners)
 
 
-def _from_listeners(tree: EngineTree, launch: LaunchArguments, own: list[TcpListener]) -> Location:
+def _from_listeners(
+    tree: EngineTree, launch: LaunchArguments, listeners: list[TcpListener]
+) -> Location:
     scheme = "https" if launch.tls else "http"
-    ours = same_network(tree.root.pid)
+    is_our_network = same_network(tree.root.pid)
     urls = []
-    for listener in own:
+    for listener in listeners:
         host: str | None = listener.address
         if listener.accepts_any:
             loopback = "::1" if ":" in listener.address else "127.0.0.1"
-            host = loopback if ours else _container_address(tree.root.pid)
-        elif not ours and (listener.address.startswith("127.") or listener.address == "::1"):
+            host = loopback if is_our_network else _container_address(tree.root.pid)
+        elif not is_our_network and (
+            listener.address.startswith("127.") or listener.address == "::1"
+        ):
             host = None
         if host is not None:
             urls.append(make_url(scheme, host, listener.port) + launch.root_path)
     if not urls:
         problem = "listens inside its container only: publish its port, or run trimtab in there"
-        return Location(tree, launch, (f"pid://{tree.root.pid}:{own[0].port}",), problem)
-    return Location(tree, launch, tuple(urls), "", tuple(own) if ours else ())
+        return Location(tree, launch, (f"pid://{tree.root.pid}:{listeners[0].port}",), problem)
+    return Location(tree, launch, tuple(urls), "", tuple(listeners) if is_our_network else ())
 
 
 def _own_listeners(tree: EngineTree, launch: LaunchArguments) -> list[TcpListener]:
@@ -84,17 +88,24 @@ def _own_listeners(tree: EngineTree, launch: LaunchArguments) -> list[TcpListene
     Where we may not see whose a socket is, its user and port must do.
     """
     listeners = tcp_listeners(tree.root.pid)
-    expected = launch.port or DEFAULT_PORT
+    expected_port = launch.port or DEFAULT_PORT
     inodes = socket_inodes(tree.root.pid)
     if inodes is None:
         owner = user_id(tree.root.pid)
-        return [li for li in listeners if li.port == expected and li.user_id == owner]
-    own = [li for li in listeners if li.inode in inodes]
-    if not own:
-        held: set[int] = set()
-        held.update(*(socket_inodes(server.pid) or () for server in tree.api_servers))
-        own = [li for li in listeners if li.inode in held]
-    return sorted(own, key=lambda li: (li.port != expected, li.port, li.address))
+        return [
+            listener
+            for listener in listeners
+            if listener.port == expected_port and listener.user_id == owner
+        ]
+    own_listeners = [listener for listener in listeners if listener.inode in inodes]
+    if not own_listeners:
+        server_inodes: set[int] = set()
+        server_inodes.update(*(socket_inodes(server.pid) or () for server in tree.api_servers))
+        own_listeners = [listener for listener in listeners if listener.inode in server_inodes]
+    return sorted(
+        own_listeners,
+        key=lambda listener: (listener.port != expected_port, listener.port, listener.address),
+    )
 
 
 def _container_address(pid: int) -> str | None:

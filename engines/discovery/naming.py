@@ -34,20 +34,22 @@ def make_unique(engines: Sequence[tuple[str, str, int]]) -> list[str]:
     Of several with one name the one keeps it that a person gave it to, else the oldest of our own
     user's; the others get their port. So no stranger's process takes a name from ours.
     """
-    given = {serving.pid for serving in list_serving()}
+    given_pids = {serving.pid for serving in list_serving()}
     names: dict[int, str] = {}
-    for at in sorted(range(len(engines)), key=lambda at: _rank(engines[at][2], given)):
-        own, url, pid = engines[at]
-        name = own
+    for index in sorted(
+        range(len(engines)), key=lambda index: _rank(engines[index][2], given_pids)
+    ):
+        own_name, url, pid = engines[index]
+        name = own_name
         if name in names.values():
             name = f"{name}-{host_and_port(url)[1] or pid}"
         if name in names.values():
-            name = f"{own}-{pid}"
-        names[at] = name
-    return [names[at] for at in range(len(engines))]
+            name = f"{own_name}-{pid}"
+        names[index] = name
+    return [names[index] for index in range(len(engines))]
 
 
-def _rank(pid: int, given: Collection[int]) -> int:
-    if pid in given:
+def _rank(pid: int, given_pids: Collection[int]) -> int:
+    if pid in given_pids:
         return 0
     return 2 if other_user(pid) else 1

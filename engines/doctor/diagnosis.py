@@ -65,24 +65,26 @@ def _guarded(checks: Callable[[], Iterator[Check]]) -> list[Check]:
 def _environment() -> Iterator[Check]:
     environment = find_environment()
     if environment is None:
-        what = "no engine environment yet: `trimtab demo` and `trimtab serve` need one"
-        yield Check("engine environment", None, what, "trimtab provision")
+        finding = "no engine environment yet: `trimtab demo` and `trimtab serve` need one"
+        yield Check("engine environment", None, finding, "trimtab provision")
     else:
-        what = f"vLLM {environment.version} and models {', '.join(environment.models)}"
-        yield Check("engine environment", True, what)
+        finding = f"vLLM {environment.version} and models {', '.join(environment.models)}"
+        yield Check("engine environment", True, finding)
 
 
 def _gpus() -> Iterator[Check]:
-    present: list[Gpu] | None = gpus.within(GPU_DEADLINE_S, gpus.gpus, None)
-    if present is None:
-        what = f"the NVIDIA driver does not answer within {GPU_DEADLINE_S:g} s"
-        yield Check("GPUs", False, what, "look at dmesg and nvidia-smi; a reset or reboot may help")
-    elif not present:
+    devices: list[Gpu] | None = gpus.within(GPU_DEADLINE_S, gpus.gpus, None)
+    if devices is None:
+        finding = f"the NVIDIA driver does not answer within {GPU_DEADLINE_S:g} s"
+        yield Check(
+            "GPUs", False, finding, "look at dmesg and nvidia-smi; a reset or reboot may help"
+        )
+    elif not devices:
         on_driver = Path("/proc/driver/nvidia/version").exists()
         remedy = "mend the driver: nvidia-smi says more" if on_driver else ""
         yield Check("GPUs", False if on_driver else None, f"none: {gpus.why_none()}", remedy)
     else:
-        for gpu in present:
+        for gpu in devices:
             sample = _sample(gpu.uuid)
             problem = "does not answer" if sample is None else sample.problem
             remark = problem or _missing_fields(sample)
@@ -101,10 +103,10 @@ def _missing_fields(sample: GpuSample | None) -> str:
 
 def _plugin_directory() -> Iterator[Check]:
     user = os.geteuid()
-    path, other = directories(user)
+    path, other_path = directories(user)
     fault = directory_fault(path, user)
-    if fault and other.parent.is_dir() and not directory_fault(other, user):
-        yield Check("plugin directory", True, f"{other}, as {fault}")
+    if fault and other_path.parent.is_dir() and not directory_fault(other_path, user):
+        yield Check("plugin directory", True, f"{other_path}, as {fault}")
     elif fault:
         yield Check("plugin directory", False, fault, f"remove it: rm -r {path}")
     elif path.exists():
@@ -115,15 +117,15 @@ def _plugin_directory() -> Iterator[Check]:
 
 def _orphans() -> Iterator[Check]:
     for orphan in find_orphans():
-        held = "memory" if orphan.memory_bytes is None else format_bytes(orphan.memory_bytes)
-        what = f"PID {orphan.pid} ({printable(orphan.title)}) outlived its API server"
-        yield Check("orphan", False, f"{what}: it holds {held} and serves nobody", REMEDY)
+        held_memory = "memory" if orphan.memory_bytes is None else format_bytes(orphan.memory_bytes)
+        finding = f"PID {orphan.pid} ({printable(orphan.title)}) outlived its API server"
+        yield Check("orphan", False, f"{finding}: it holds {held_memory} and serves nobody", REMEDY)
 
 
 def _supervisors() -> Iterator[Check]:
     for engine in list_orphaned():
-        what = f"{engine.name} has lost its supervisor: nobody starts it again if it ends"
-        yield Check("supervisor", False, what, f"trimtab adopt {engine.name}")
+        finding = f"{engine.name} has lost its supervisor: nobody starts it again if it ends"
+        yield Check("supervisor", False, finding, f"trimtab adopt {engine.name}")
 
 
 def _engines(deadline_s: float) -> Iterator[Check]:
@@ -134,8 +136,7 @@ def _engines(deadline_s: float) -> Iterator[Check]:
         ok = True if engine.control != "observe" else None
         if engine.reason.startswith(SILENT):
             ok = False
-        what = f"{engine.url}: {engine.control}, {engine.reason or 'no limits'}"
+        finding = f"{engine.url}: {engine.control}, {engine.reason or 'no limits'}"
         ours = engine.control == "observe" and engine.pid is not None and not engine.user
-        yield Check(
-            f"engine {engine.name}", ok, what, f"trimtab adopt {engine.name}" if ours else ""
-        )
+        remedy = f"trimtab adopt {engine.name}" if ours else ""
+        yield Check(f"engine {engine.name}", ok, finding, remedy)

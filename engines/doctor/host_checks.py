@@ -35,8 +35,8 @@ def terminal() -> Iterator[Check]:
     """Whether the screen can be drawn: a terminal, its kind, its size, its character set."""
     encoding = (sys.stdout.encoding or "").lower()
     if encoding.replace("-", "") != "utf8":
-        what = f"text goes out as {encoding or 'nothing known'}"
-        yield Check("locale", False, what, "export LC_ALL=C.UTF-8")
+        finding = f"text goes out as {encoding or 'nothing known'}"
+        yield Check("locale", False, finding, "export LC_ALL=C.UTF-8")
     else:
         yield Check("locale", True, "UTF-8")
     kind = os.environ.get("TERM", "")
@@ -46,29 +46,31 @@ def terminal() -> Iterator[Check]:
         )
         return
     size = shutil.get_terminal_size()
-    shown = f"{kind or 'TERM is not set'}, {size.columns}x{size.lines}"
+    finding = f"{kind or 'TERM is not set'}, {size.columns}x{size.lines}"
     if kind in ("", "dumb"):
-        yield Check("terminal", False, shown, "export TERM=xterm-256color (in tmux: tmux-256color)")
+        yield Check(
+            "terminal", False, finding, "export TERM=xterm-256color (in tmux: tmux-256color)"
+        )
     elif size.columns < SMALLEST_TERMINAL[0] or size.lines < SMALLEST_TERMINAL[1]:
-        yield Check("terminal", False, shown, "make it 80x24 or larger")
+        yield Check("terminal", False, finding, "make it 80x24 or larger")
     else:
-        yield Check("terminal", True, shown)
+        yield Check("terminal", True, finding)
 
 
 def data_directory(path: Path) -> Iterator[Check]:
     """Whether the ledger's directory can be written, has room, and is on a disk of this machine."""
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not os.access(there, os.W_OK | os.X_OK) or not there.is_dir():
-        what = f"{there} cannot be written"
-        yield Check("data directory", False, what, "give yourself write permission, or use --db")
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not os.access(existing, os.W_OK | os.X_OK) or not existing.is_dir():
+        finding = f"{existing} cannot be written"
+        yield Check("data directory", False, finding, "give yourself write permission, or use --db")
         return
-    free = shutil.disk_usage(there).free
-    shown = f"{path}, {free / (1 << 30):.1f} GiB free"
-    yield Check("data directory", free >= LEAST_FREE_BYTES, shown, _room(free))
-    kind = file_system(there)
+    free = shutil.disk_usage(existing).free
+    finding = f"{path}, {free / (1 << 30):.1f} GiB free"
+    yield Check("data directory", free >= LEAST_FREE_BYTES, finding, _room(free))
+    kind = file_system(existing)
     if kind in _NETWORK_FILE_SYSTEMS:
-        what = f"{path} is on {kind}: SQLite's write-ahead log is not safe across a network"
-        yield Check("data directory", False, what, "use --db with a file on a local disk")
+        finding = f"{path} is on {kind}: SQLite's write-ahead log is not safe across a network"
+        yield Check("data directory", False, finding, "use --db with a file on a local disk")
 
 
 def _room(free: int) -> str:
@@ -77,13 +79,13 @@ def _room(free: int) -> str:
 
 def file_system(path: Path) -> str:
     """The type of the file system that holds a path, '' if unknown."""
-    best, kind = "", ""
+    longest_mount, kind = "", ""
     resolved = f"{path.resolve()}/"
     for line in (read_text("/proc/self/mounts") or "").splitlines():
         fields = line.split()
         mount = f"{fields[1].rstrip('/')}/" if len(fields) > 2 else ""
-        if mount and resolved.startswith(mount) and len(mount) >= len(best):
-            best, kind = mount, fields[2]
+        if mount and resolved.startswith(mount) and len(mount) >= len(longest_mount):
+            longest_mount, kind = mount, fields[2]
     return kind
 
 
@@ -107,21 +109,21 @@ def ledger(path: Path) -> Iterator[Check]:
 
 def process_visibility() -> Iterator[Check]:
     """Whether other users' processes can be seen and looked into."""
-    hidden = proc_hidepid()
-    if hidden and os.geteuid() != 0:
-        what = f"/proc is mounted with hidepid={hidden}: other users' engines cannot be found"
-        yield Check("processes", None, what, "run trimtab as the engine's user, or as root")
+    hidepid = proc_hidepid()
+    if hidepid and os.geteuid() != 0:
+        finding = f"/proc is mounted with hidepid={hidepid}: other users' engines cannot be found"
+        yield Check("processes", None, finding, "run trimtab as the engine's user, or as root")
         return
-    others = any(
+    has_others = any(
         user_id(pid) != os.geteuid()
         for pid in process_ids()
         if (process := read_process(pid)) is not None and process.arguments
     )
-    if os.geteuid() == 0 or not others:
+    if os.geteuid() == 0 or not has_others:
         yield Check("processes", True, "every process can be looked into")
     else:
-        what = "other users' engines can be found and observed, not changed"
-        yield Check("processes", True, what, "run trimtab as their user to change knobs")
+        finding = "other users' engines can be found and observed, not changed"
+        yield Check("processes", True, finding, "run trimtab as their user to change knobs")
 
 
 def proc_hidepid() -> str:
@@ -145,7 +147,7 @@ def clock() -> Iterator[Check]:
     if state < 0:
         yield Check("clock", None, "whether it is synchronised cannot be read")
     elif state == _UNSYNCHRONISED:
-        what = "not synchronised: times in the ledger may not fit other machines' logs"
-        yield Check("clock", None, what, "run chrony or systemd-timesyncd")
+        finding = "not synchronised: times in the ledger may not fit other machines' logs"
+        yield Check("clock", None, finding, "run chrony or systemd-timesyncd")
     else:
         yield Check("clock", True, "synchronised")

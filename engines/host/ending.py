@@ -25,8 +25,8 @@ def end_processes(
     """
     for pid, ticks in members.items():
         lifetime.send(pid, ticks, signal.SIGTERM)
-    left = _outlast(living, grace_s)
-    killed = [pid for pid, ticks in left.items() if lifetime.send(pid, ticks, signal.SIGKILL)]
+    remaining = _outlast(living, grace_s)
+    killed = [pid for pid, ticks in remaining.items() if lifetime.send(pid, ticks, signal.SIGKILL)]
     _outlast(living, gone_s)
     return tuple(sorted(killed))
 
@@ -39,6 +39,6 @@ def those_alive(members: Members) -> dict[int, int]:
 def _outlast(living: Callable[[], Members], seconds: float) -> Members:
     """Wait for processes to go; those left after `seconds`."""
     deadline = time.monotonic() + seconds
-    while (left := living()) and time.monotonic() < deadline:
+    while (remaining := living()) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-    return left
+    return remaining

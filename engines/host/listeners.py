@@ -31,7 +31,7 @@ class TcpListener:
 
 def _decode_address(text: str) -> str:
     """The kernel prints an address as 32-bit words in the machine's own byte order."""
-    words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
+    words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
     raw = struct.pack(f"={len(words)}I", *words)
     if len(raw) == 4:
         return socket.inet_ntop(socket.AF_INET, raw)
@@ -68,8 +68,8 @@ def unix_listeners(pid: int | None = None) -> dict[int, str]:
 
 def socket_inodes(pid: int) -> set[int] | None:
     """Inodes of the sockets a process holds, or None where we may not look."""
-    held = socket_descriptors(pid)
-    return None if held is None else set(held)
+    descriptors = socket_descriptors(pid)
+    return None if descriptors is None else set(descriptors)
 
 
 def socket_descriptors(pid: int) -> dict[int, int] | None:
@@ -79,15 +79,15 @@ def socket_descriptors(pid: int) -> dict[int, int] | None:
         names = os.listdir(directory)  # noqa: PTH208 - hundreds of entries, paths cost
     except OSError:
         return None
-    held = {}
+    descriptors = {}
     for name in names:
         try:
             target = os.readlink(f"{directory}/{name}")  # noqa: PTH115
         except OSError:
             continue
         if target.startswith("socket:["):
-            held[int(target[8:-1])] = int(name)
-    return held
+            descriptors[int(target[8:-1])] = int(name)
+    return descriptors
 
 
 def owner_of(inode: int) -> int | None:

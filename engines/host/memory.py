@@ -29,17 +29,17 @@ def host_memory(pid: int, mount: Path = _MOUNT) -> HostMemory:
     versions) leave: their limit less what is used, page cache that can go not counted."""
     fields = _fields("/proc/meminfo")
     total, available = fields.get("MemTotal"), fields.get("MemAvailable")
-    known = HostMemory(
+    memory = HostMemory(
         None if total is None else total * _KIB, None if available is None else available * _KIB
     )
     for limit, used in _group_limits(pid, mount):
-        known = HostMemory(
-            limit if known.total is None else min(known.total, limit),
+        memory = HostMemory(
+            limit if memory.total is None else min(memory.total, limit),
             max(0, limit - used)
-            if known.available is None
-            else max(0, min(known.available, limit - used)),
+            if memory.available is None
+            else max(0, min(memory.available, limit - used)),
         )
-    return known
+    return memory
 
 
 def private_bytes(root: int) -> int | None:

@@ -32,14 +32,14 @@ def find_orphans() -> list[Orphan]:
 def end_orphans() -> list[Orphan]:
     """End the orphans that are ours to end, with all below them; those that are gone now."""
     table = procfs.processes()
-    ours = [
+    own_orphans = [
         process for process in orphans(table) if os.geteuid() in (0, procfs.user_id(process.pid))
     ]
-    described = [_described(process) for process in ours]
-    families = {process.pid: _family(process, table) for process in ours}
+    descriptions = [_described(process) for process in own_orphans]
+    families = {process.pid: _family(process, table) for process in own_orphans}
     members = {pid: ticks for family in families.values() for pid, ticks in family.items()}
     end_processes(members, lambda: those_alive(members), grace_s=GRACE_S, gone_s=GRACE_S)
-    return [orphan for orphan in described if not those_alive(families[orphan.pid])]
+    return [orphan for orphan in descriptions if not those_alive(families[orphan.pid])]
 
 
 def _described(process: Process) -> Orphan:

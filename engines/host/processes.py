@@ -36,12 +36,12 @@ class EngineTree:
     @property
     def cores(self) -> tuple[Process, ...]:
         """The EngineCore processes, by PID; empty where this vLLM gives its processes no titles."""
-        return tuple(p for p in self.members if role(p) == "EngineCore")
+        return tuple(process for process in self.members if role(process) == "EngineCore")
 
     @property
     def api_servers(self) -> tuple[Process, ...]:
         """Extra API servers of `--api-server-count`; the root is one as well, or their parent."""
-        return tuple(p for p in self.members if role(p) == "APIServer")
+        return tuple(process for process in self.members if role(process) == "APIServer")
 
     @property
     def launch(self) -> tuple[str, ...] | None:
@@ -59,8 +59,10 @@ def role(process: Process) -> str | None:
             return title[1]
     # VLLM::EngineCore has 16 characters, one more than comm holds.
     if _CUT_TITLE.match(process.comm):
-        cut = process.comm.partition("::")[2]
-        return next((name for name in ("EngineCore", "DPCoordinator") if name.startswith(cut)), "")
+        cut_role = process.comm.partition("::")[2]
+        return next(
+            (name for name in ("EngineCore", "DPCoordinator") if name.startswith(cut_role)), ""
+        )
     return None
 
 
@@ -77,18 +79,18 @@ def serve_arguments(arguments: Sequence[str]) -> tuple[str, ...] | None:
         return tuple(arguments[2:]) if arguments[1:2] == ("serve",) else None
     if not _PYTHON.match(program):
         return None
-    at = 1
-    while at < len(arguments) and arguments[at].startswith("-"):
-        option = arguments[at]
+    index = 1
+    while index < len(arguments) and arguments[index].startswith("-"):
+        option = arguments[index]
         if option == "-m" or (option.startswith("-m") and not option.startswith("--")):
-            module = option[2:] or (arguments[at + 1] if at + 1 < len(arguments) else "")
-            return _after_program(module, arguments[at + (1 if option[2:] else 2) :])
+            module = option[2:] or (arguments[index + 1] if index + 1 < len(arguments) else "")
+            return _after_program(module, arguments[index + (1 if option[2:] else 2) :])
         if option == "-c":
             return None
-        at += 2 if option in _OPTIONS_WITH_VALUE else 1
-    if at >= len(arguments):
+        index += 2 if option in _OPTIONS_WITH_VALUE else 1
+    if index >= len(arguments):
         return None
-    return _after_program(arguments[at], arguments[at + 1 :])
+    return _after_program(arguments[index], arguments[index + 1 :])
 
 
 def _after_program(program: str, arguments: Sequence[str]) -> tuple[str, ...] | None:
@@ -101,12 +103,12 @@ def _after_program(program: str, arguments: Sequence[str]) -> tuple[str, ...] | 
 def engine_trees() -> list[EngineTree]:
     """Every engine on this machine that can be seen, oldest first."""
     table = processes()
-    parents = {p.ppid for p in table.values() if role(p) is not None}
+    parents = {process.ppid for process in table.values() if role(process) is not None}
     candidates = {
-        p.pid
-        for p in table.values()
-        if serve_arguments(p.arguments) is not None
-        or (p.pid in parents and role(p) is None and not _adopts_orphans(p))
+        process.pid
+        for process in table.values()
+        if serve_arguments(process.arguments) is not None
+        or (process.pid in parents and role(process) is None and not _adopts_orphans(process))
     }
     roots = [pid for pid in candidates if _topmost(pid, candidates, table) == pid]
     trees = [EngineTree(table[pid], tuple(descendants(pid, table))) for pid in roots]
@@ -122,7 +124,7 @@ def _adopts_orphans(process: Process) -> bool:
 
 
 def _topmost(pid: int, candidates: set[int], table: Mapping[int, Process]) -> int:
-    return [p.pid for p in ancestors(pid, table) if p.pid in candidates][-1]
+    return [process.pid for process in ancestors(pid, table) if process.pid in candidates][-1]
 
 
 def engine_of(pid: int) -> int | None:

@@ -69,16 +69,16 @@ def read_process(pid: int) -> Process | None:
         return None
     # comm stands in parentheses and may itself hold spaces and parentheses: the last one closes it.
     opening, closing = stat.find("("), stat.rfind(")")
-    rest = stat[closing + 1 :].split()
-    if opening < 0 or closing < opening or len(rest) < 20 or rest[0] in _ENDED:
+    fields = stat[closing + 1 :].split()
+    if opening < 0 or closing < opening or len(fields) < 20 or fields[0] in _ENDED:
         return None
     cmdline = read_text(f"/proc/{pid}/cmdline") or ""
     return Process(
         pid=pid,
-        ppid=int(rest[1]),
+        ppid=int(fields[1]),
         comm=stat[opening + 1 : closing],
         arguments=tuple(cmdline.rstrip("\0").split("\0")) if cmdline.strip("\0") else (),
-        started_ms=boot_ms() + int(rest[19]) * 1000 // CLOCK_TICKS,
+        started_ms=boot_ms() + int(fields[19]) * 1000 // CLOCK_TICKS,
     )
 
 
@@ -105,9 +105,9 @@ def ancestors(pid: int, table: Mapping[int, Process] | None = None) -> Iterator[
 
     `table` saves reading /proc again where the caller has one.
     """
-    seen: set[int] = set()
-    while pid > 0 and pid not in seen:
-        seen.add(pid)
+    seen_pids: set[int] = set()
+    while pid > 0 and pid not in seen_pids:
+        seen_pids.add(pid)
         process = table.get(pid) if table is not None else read_process(pid)
         if process is None:
             return
@@ -121,13 +121,18 @@ def descendants(root: int, table: Mapping[int, Process]) -> list[Process]:
     for process in table.values():
         children.setdefault(process.ppid, []).append(process)
     family: list[Process] = []
-    seen = {root}
-    level = [root]
-    while level:
-        below = [p for pid in level for p in children.get(pid, ()) if p.pid not in seen]
-        seen.update(p.pid for p in below)
-        family += below
-        level = [p.pid for p in below]
+    seen_pids = {root}
+    level_pids = [root]
+    while level_pids:
+        next_level = [
+            process
+            for pid in level_pids
+            for process in children.get(pid, ())
+            if process.pid not in seen_pids
+        ]
+        seen_pids.update(process.pid for process in next_level)
+        family += next_level
+        level_pids = [process.pid for process in next_level]
     return family
 
 
@@ -176,6 +181,8 @@ def environment(pid: int, prefixes: Iterable[str]) -> dict[str, str] | None:
     text = read_text(f"/proc/{pid}/environ")
     if not text or not text.strip("\0"):
         return None
-    wanted = tuple(prefixes)
-    pairs = (entry.partition("=") for entry in text.split("\0") if entry.startswith(wanted))
+    wanted_prefixes = tuple(prefixes)
+    pairs = (
+        entry.partition("=") for entry in text.split("\0") if entry.startswith(wanted_prefixes)
+    )
     return redact_environment({name: value for name, _, value in pairs})

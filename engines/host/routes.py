@@ -11,13 +11,13 @@ def is_on_link(address: str) -> bool:
     """Whether an IPv4 address is reached without a gateway, so that nothing sent there leaves the
     networks that this host is in itself. False where the routes cannot be read."""
     target = int(ipaddress.IPv4Address(address))
-    best = (-1, True)
+    best_route = (-1, True)
     for line in (read_text("/proc/net/route") or "").splitlines()[1:]:
         fields = line.split()
-        network, gateway, mask = (_address(fields[at]) for at in (1, 2, 7))
+        network, gateway, mask = (_address(fields[index]) for index in (1, 2, 7))
         if target & mask == network:
-            best = max(best, (mask.bit_count(), gateway != 0))
-    return not best[1]
+            best_route = max(best_route, (mask.bit_count(), gateway != 0))
+    return not best_route[1]
 
 
 def _address(field: str) -> int:
