@@ -84,16 +84,16 @@ def complete_arguments(
 
     With a `--config` file only host and port are added: an argument would overrule the file.
     """
-    given = names_of(arguments)
+    given_flags = names_of(arguments)
     added: list[str] = []
-    if "uds" not in given:
+    if "uds" not in given_flags:
         for flag, value in (("host", host), ("port", str(port))):
-            if flag not in given:
+            if flag not in given_flags:
                 added += [f"--{flag}", value]
-    if vllm.is_cpu and "config" not in given:
+    if vllm.is_cpu and "config" not in given_flags:
         dtype = ("dtype", _DEMO_DTYPES.get(model, _CPU_DTYPE))
         for flag, default in (dtype, *_CPU_DEFAULTS):
-            if flag not in given:
+            if flag not in given_flags:
                 added += [f"--{flag}"] if default is None else [f"--{flag}", default]
     return (*arguments, *added)
 
@@ -104,22 +104,22 @@ def take_secrets(arguments: Sequence[str]) -> tuple[tuple[str, ...], dict[str, s
     Everybody on the host can read a command line, only the owner an environment. Several API keys
     stay where they are: the variable holds one.
     """
-    kept: list[str] = []
+    kept_arguments: list[str] = []
     secrets: dict[str, str] = {}
-    at = 0
-    while at < len(arguments):
-        name, equals, value = arguments[at].partition("=")
+    index = 0
+    while index < len(arguments):
+        name, equals, value = arguments[index].partition("=")
         variable = _SECRET_FLAGS.get(name.removeprefix("--").replace("_", "-"))
-        end = at + 1
+        end = index + 1
         while variable and not equals and end < len(arguments) and arguments[end][:1] != "-":
             end += 1
-        values = [value] if equals else list(arguments[at + 1 : end])
+        values = [value] if equals else list(arguments[index + 1 : end])
         if variable and name.startswith("--") and len(values) == 1:
             secrets[variable] = values[0]
         else:
-            kept += arguments[at:end]
-        at = end
-    return tuple(kept), secrets
+            kept_arguments += arguments[index:end]
+        index = end
+    return tuple(kept_arguments), secrets
 
 
 def launch_environment(
@@ -133,12 +133,12 @@ def launch_environment(
 
     No model hub and no usage statistics, unless the user's own variables say otherwise.
     """
-    ours = ("PYTHONHOME", "VIRTUAL_ENV", "TRIMTAB_API_KEY")
+    own_names = ("PYTHONHOME", "VIRTUAL_ENV", "TRIMTAB_API_KEY")
     defaults = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
     if vllm.is_cpu:
         defaults["VLLM_CPU_KVCACHE_SPACE"] = "1"
         if cores and not _PARALLEL_FLAGS & names_of(arguments):
             defaults |= binding(cores) if BIND not in environ else {}
-    inherited = {name: value for name, value in environ.items() if name not in ours}
-    complete = defaults | inherited | dict(secrets)
-    return complete | plugin_environment(complete)
+    inherited = {name: value for name, value in environ.items() if name not in own_names}
+    variables = defaults | inherited | dict(secrets)
+    return variables | plugin_environment(variables)

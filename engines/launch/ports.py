@@ -14,17 +14,17 @@ BACKLOG = 4096
 _PORTS_TRIED = 100
 
 
-def take_port(host: str, asked: int | None) -> socket.socket:
+def take_port(host: str, asked_port: int | None) -> socket.socket:
     """A listening socket on the port asked for, else on the first free one from 8000 up.
 
     A port that was only found to be free may be another's a moment later. Raises `NotAchieved`
     where the port asked for, or every one that was tried, cannot be had.
     """
-    if asked is not None:
-        listener = _listening(host, asked)
+    if asked_port is not None:
+        listener = _listening(host, asked_port)
         if listener is None:
             raise NotAchieved(
-                f"port {asked} of {printable(host)} is taken or not ours to use",
+                f"port {asked_port} of {printable(host)} is taken or not ours to use",
                 "",
                 "leave out --port to get a free one",
             )

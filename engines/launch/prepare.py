@@ -43,21 +43,21 @@ def prepare(spec: LaunchSpec) -> Iterator[tuple[Launch, socket.socket]]:
     vllm = find_vllm(spec.python)
     name = free_name(spec.name, spec.model)
     arguments, secrets = take_secrets(spec.arguments)
-    given = read_arguments([model, *arguments])
+    parsed = read_arguments([model, *arguments])
     host = last_value(arguments, "host") or LOCALHOST
     cores = _cores(vllm)
-    if spec.model in MODEL_NAMES and given.served_name is None:
+    if spec.model in MODEL_NAMES and parsed.served_name is None:
         arguments = ("--served-model-name", spec.model, *arguments)
-    scheme = "https" if given.tls else "http"
-    reached = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
-    reached = f"[{reached}]" if ":" in reached else reached
-    with take_port(host, given.port) as listener:
+    scheme = "https" if parsed.tls else "http"
+    reached_host = LOCALHOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared
+    reached_host = f"[{reached_host}]" if ":" in reached_host else reached_host
+    with take_port(host, parsed.port) as listener:
         port = listener.getsockname()[1]
-        complete = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
+        all_arguments = complete_arguments(spec.model, arguments, host=host, port=port, vllm=vllm)
         launch = Launch(
             name=name,
-            model=given.served_name or spec.model,
-            command=(*vllm.command, "serve", model, *complete),
+            model=parsed.served_name or spec.model,
+            command=(*vllm.command, "serve", model, *all_arguments),
             environ=launch_environment(
                 spec.environ if spec.environ is not None else os.environ,
                 secrets,
@@ -66,9 +66,9 @@ def prepare(spec: LaunchSpec) -> Iterator[tuple[Launch, socket.socket]]:
                 arguments,
             ),
             address=(host, port),
-            url=f"{scheme}://{reached}:{port}{given.root_path}",
+            url=f"{scheme}://{reached_host}:{port}{parsed.root_path}",
             cores=cores,
-            log_only=given.tls or given.unix_socket is not None,
+            log_only=parsed.tls or parsed.unix_socket is not None,
             # Nobody's production, and its watchers share the host with it.
             gives_way=vllm.is_cpu and spec.model in MODEL_NAMES,
             db=None if spec.db is None else str(spec.db),
@@ -79,5 +79,5 @@ def prepare(spec: LaunchSpec) -> Iterator[tuple[Launch, socket.socket]]:
 def _cores(vllm: Vllm) -> tuple[int, ...]:
     if not vllm.is_cpu:
         return ()
-    used = {core for engine in registry.list_serving() for core in engine.cores}
-    return choose_cores(sorted(os.sched_getaffinity(0)), used)
+    used_cores = {core for engine in registry.list_serving() for core in engine.cores}
+    return choose_cores(sorted(os.sched_getaffinity(0)), used_cores)

@@ -37,7 +37,7 @@ def spawn(launch: Launch, listener: socket.socket, *, held: bool = False) -> Sta
     if launch.gives_way and not held:
         give_way(process.pid)
     ticks = lifetime.start_ticks(process.pid) or 0
-    known = registry.Serving(
+    serving = registry.Serving(
         name=launch.name,
         pid=process.pid,
         start_ticks=ticks,
@@ -51,7 +51,7 @@ def spawn(launch: Launch, listener: socket.socket, *, held: bool = False) -> Sta
         program=lifetime.program_of(process.pid),
     )
     try:
-        registry.save(known)
+        registry.save(serving)
     except OSError as error:
         # Nobody could find it again to stop it.
         lifetime.send(process.pid, ticks, signal.SIGKILL)

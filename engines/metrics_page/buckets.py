@@ -32,32 +32,33 @@ class HistogramLayout:
     """The finite bounds kept, and the indices of what is to be read.
 
     `ladders` has per series the indices of all its buckets in ascending order, +Inf last, and the
-    index of its count; `kept` has per kept bound the indices of its buckets over the series.
+    index of its count; `buckets` has per kept bound the indices of its buckets over the series.
     """
 
     name: str
     bounds: tuple[float, ...]
     ladders: tuple[tuple[tuple[int, ...], int], ...]
-    kept: tuple[tuple[int, ...], ...]
+    buckets: tuple[tuple[int, ...], ...]
     counts: tuple[int, ...]
     sums: tuple[int, ...]
 
     def read(self, values: Sequence[float]) -> Histogram:
         """The merged histogram; raises `NotMetrics` if a series contradicts itself."""
         for ladder, count in self.ladders:
-            below = 0.0
+            previous = 0.0
             for index in ladder:
-                if not values[index] >= below:
+                if not values[index] >= previous:
                     raise NotMetrics(f"{self.name}: buckets do not add up")
-                below = values[index]
-            if below != values[count]:
+                previous = values[index]
+            if previous != values[count]:
                 raise NotMetrics(f"{self.name}: count and buckets differ")
-        cumulative = [whole(values, indices, self.name) for indices in self.kept]
+        cumulative = [whole(values, indices, self.name) for indices in self.buckets]
         return Histogram(
             count=whole(values, self.counts, self.name),
             sum_us=microseconds(values, self.sums, self.name),
             buckets=tuple(
-                here - below for here, below in zip(cumulative, [0, *cumulative[:-1]], strict=True)
+                upper - lower
+                for upper, lower in zip(cumulative, [0, *cumulative[:-1]], strict=True)
             ),
         )
 
@@ -68,15 +69,15 @@ def layout_of(name: str, series: Sequence[Series]) -> HistogramLayout | None:
     for index, sample in enumerate(series):
         if not sample.name.startswith(name):
             continue
-        part = sample.name[len(name) :]
-        if part not in ("_bucket", "_sum", "_count"):
+        suffix = sample.name[len(name) :]
+        if suffix not in ("_bucket", "_sum", "_count"):
             continue
         labels = tuple(pair for pair in sample.labels if pair[0] != "le")
         parts = groups.setdefault(labels, _Parts())
-        if part == "_bucket":
+        if suffix == "_bucket":
             parts.buckets[_bound(sample, name)] = index
         else:
-            (parts.sums if part == "_sum" else parts.counts).append(index)
+            (parts.sums if suffix == "_sum" else parts.counts).append(index)
     if not groups:
         return None
     for parts in groups.values():
@@ -91,7 +92,7 @@ def layout_of(name: str, series: Sequence[Series]) -> HistogramLayout | None:
             (tuple(parts.buckets[bound] for bound in sorted(parts.buckets)), parts.counts[0])
             for parts in groups.values()
         ),
-        kept=tuple(tuple(parts.buckets[bound] for parts in groups.values()) for bound in bounds),
+        buckets=tuple(tuple(parts.buckets[bound] for parts in groups.values()) for bound in bounds),
         counts=tuple(parts.counts[0] for parts in groups.values()),
         sums=tuple(parts.sums[0] for parts in groups.values()),
     )

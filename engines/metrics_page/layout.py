@@ -90,8 +90,8 @@ def _first(candidates: Sequence[str], by_name: Mapping[str, list[int]]) -> Indic
 def _pick(
     table: Mapping[str, tuple[str, ...]], by_name: Mapping[str, list[int]]
 ) -> dict[str, Indices]:
-    found = ((ours, _first(candidates, by_name)) for ours, candidates in table.items())
-    return {ours: indices for ours, indices in found if indices}
+    pairs = ((name, _first(candidates, by_name)) for name, candidates in table.items())
+    return {name: indices for name, indices in pairs if indices}
 
 
 def _finished(series: Sequence[Series], by_name: Mapping[str, list[int]]) -> dict[str, Indices]:
@@ -106,7 +106,7 @@ def _finished(series: Sequence[Series], by_name: Mapping[str, list[int]]) -> dic
         counters[f"requests_{reason if reason in names.FINISHED_REASONS else 'other'}"].append(
             index
         )
-    return {ours: tuple(indices) for ours, indices in counters.items()}
+    return {name: tuple(indices) for name, indices in counters.items()}
 
 
 def _lazy(
@@ -132,19 +132,19 @@ def _announced(name: str, by_name: Mapping[str, list[int]], text: str) -> bool:
     """
     if name in by_name:
         return True
-    at = text.find(f"\n# TYPE {name} ")
-    return at >= 0 and text.find("\n", at + 1) < len(text.rstrip()) - 1
+    start = text.find(f"\n# TYPE {name} ")
+    return start >= 0 and text.find("\n", start + 1) < len(text.rstrip()) - 1
 
 
 def _histograms(series: Sequence[Series]) -> dict[str, HistogramLayout]:
-    found: dict[str, HistogramLayout] = {}
-    for ours, candidates in names.HISTOGRAMS.items():
+    layouts: dict[str, HistogramLayout] = {}
+    for name, candidates in names.HISTOGRAMS.items():
         for candidate in candidates:
             layout = layout_of(candidate, series)
             if layout is not None:
-                found[ours] = layout
+                layouts[name] = layout
                 break
-    return found
+    return layouts
 
 
 def _scale(
@@ -155,14 +155,14 @@ def _scale(
 ) -> dict[str, int | None]:
     """Tokens per unit of the counters whose HELP says that they count blocks."""
     scale: dict[str, int | None] = {}
-    for ours in names.PREFIX_COUNTERS:
-        if ours not in counters:
+    for counter in names.PREFIX_COUNTERS:
+        if counter not in counters:
             continue
-        start = text.find(f"# HELP {series[counters[ours][0]].name} ")
+        start = text.find(f"# HELP {series[counters[counter][0]].name} ")
         line = text[start : text.find("\n", start)] if start >= 0 else ""
         if "blocks" in line:
             size = config.get("block_size", "")
-            scale[ours] = int(size) if size.isascii() and size.isdigit() else None
+            scale[counter] = int(size) if size.isascii() and size.isdigit() else None
     return scale
 
 

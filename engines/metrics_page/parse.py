@@ -65,17 +65,17 @@ class Parser:
 
     def __init__(self, select: Collection[str] | None = None) -> None:
         self._select = None if select is None else frozenset(select)
-        self._known: dict[str, Series | None] = {}
+        self._series_by_head: dict[str, Series | None] = {}
 
     def parse(self, page: bytes | str) -> Samples:
         """The samples of a page; raises `NotMetrics` if a line of it is none."""
-        known = self._known
+        series_by_head = self._series_by_head
         samples = Samples()
         add_series, add_value = samples.series.append, samples.values.append
         for line in whole_lines(page):
             head, _, tail = line.rpartition(" ")
             try:
-                series = known[head]
+                series = series_by_head[head]
             except KeyError:
                 learned = self._learn(line, head)
                 if learned is None:
@@ -104,11 +104,11 @@ class Parser:
                 self._remember(head, None)
             return None
         match = _SERIES.match(bare)
-        rest = bare[match.end() :].split() if match else []
-        if match is None or not 1 <= len(rest) <= 2 or bare[match.end() - 1] not in "} \t":
+        words = bare[match.end() :].split() if match else []
+        if match is None or not 1 <= len(words) <= 2 or bare[match.end() - 1] not in "} \t":
             raise _not_a_sample(line)
         series = self._series(match, line)
-        return None if series is None else (series, rest[0])
+        return None if series is None else (series, words[0])
 
     def _series(self, match: re.Match[str], line: str) -> Series | None:
         name, labels = match.groups()
@@ -122,9 +122,9 @@ class Parser:
         return Series(name, tuple(pairs))
 
     def _remember(self, head: str, series: Series | None) -> None:
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[head] = series
+        if len(self._series_by_head) >= REMEMBERED:
+            self._series_by_head.clear()
+        self._series_by_head[head] = series
 
 
 def whole_lines(page: bytes | str) -> list[str]:

@@ -74,13 +74,13 @@ PREFIX_COUNTERS = ("prefix_queries", "prefix_hits")
 
 def wanted() -> frozenset[str]:
     """Every sample name that a reading needs."""
-    plain = (names for table in (COUNTERS, SECONDS) for names in table.values())
+    plain_names = (names for table in (COUNTERS, SECONDS) for names in table.values())
     single = (FINISHED, REJECTIONS, HTTP_REQUESTS, PROCESS_START, CACHE_CONFIG)
     parts = (
-        f"{name}_{part}"
+        f"{name}_{suffix}"
         for names in HISTOGRAMS.values()
         for name in names
-        for part in ("bucket", "sum", "count")
+        for suffix in ("bucket", "sum", "count")
     )
     gauges = (*RUNNING, *WAITING, *KV_USAGE)
-    return frozenset((*(name for names in plain for name in names), *single, *parts, *gauges))
+    return frozenset((*(name for names in plain_names for name in names), *single, *parts, *gauges))

@@ -41,8 +41,8 @@ def provision(report: Callable[[Progress], None], model: str | None = None) -> E
     is no matter of ours. `report` is called in this thread at every turn. Raises
     `ProvisionFailed`; what is done by then stays done.
     """
-    if (ready := _ready(model)) is not None:
-        return ready
+    if (environment := _ready(model)) is not None:
+        return environment
     began = time.monotonic()
 
     def waiting(_: float) -> None:
@@ -85,11 +85,11 @@ def _make(
         maker.finish(step, result)
         follow(1.0, "done")
     shutil.rmtree(temporary, ignore_errors=True)
-    ready = _ready(model)
-    if ready is None:
+    environment = _ready(model)
+    if environment is None:
         raise ProvisionFailed(
             "the engine environment is not whole",
             "something removed parts of it meanwhile",
             "run `trimtab provision` again",
         )
-    return ready
+    return environment

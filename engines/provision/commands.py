@@ -40,7 +40,7 @@ class Runner:
     def attempt(self, command: Sequence[str], on_line: OnLine | None = None) -> tuple[str, int]:
         """What the command printed and how it ended (negative: by that signal)."""
         private_directory(self._temporary)
-        kept: deque[str] = deque(maxlen=_KEPT_LINES)
+        last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         with (
             io.TextIOWrapper(open_log(self.log), encoding="utf-8", errors="replace") as log,
             subprocess.Popen(
@@ -58,14 +58,14 @@ class Runner:
             try:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    kept.append(line)
+                    last_lines.append(line)
                     log.write(redact_text(line))
                     if on_line is not None:
                         on_line(line.rstrip())
             except BaseException:
                 _end(process)
                 raise
-        return "".join(kept), process.returncode
+        return "".join(last_lines), process.returncode
 
     def _environment(self) -> dict[str, str]:
         """Ours, but nothing of our own virtual environment, and no model hub."""

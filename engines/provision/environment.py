@@ -78,19 +78,19 @@ def _digest(*parts: bytes) -> str:
 
 def made_models() -> dict[str, Path]:
     """The demo models that are there, by name. Those of one recipe are all there or none is."""
-    done = read_done(models_state_file())
-    tiny = _whole(TINY) if done.get("models") == recipe() else {}
-    return tiny | (_whole(SMOLLM2) if done.get("smollm2") == smollm2_recipe() else {})
+    done_steps = read_done(models_state_file())
+    tiny = _complete(TINY) if done_steps.get("models") == recipe() else {}
+    return tiny | (_complete(SMOLLM2) if done_steps.get("smollm2") == smollm2_recipe() else {})
 
 
-def _whole(names: Sequence[str]) -> dict[str, Path]:
+def _complete(names: Sequence[str]) -> dict[str, Path]:
     models = {name: models_dir() / name for name in names}
-    whole = all(
+    has_all_files = all(
         (path / file).is_file()
         for path in models.values()
         for file in ("config.json", "model.safetensors", "tokenizer.json")
     )
-    return models if whole else {}
+    return models if has_all_files else {}
 
 
 def find_environment(kind: Kind | None = None) -> Environment | None:

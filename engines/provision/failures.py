@@ -35,44 +35,44 @@ _NO_VENV = re.compile(r"ensurepip is not available|No module named '?(venv|ensur
 
 def explain(doing: str, output: str, status: int, log: Path) -> ProvisionFailed:
     """The failure of a command with its output and exit status (negative: ended by a signal)."""
-    what = f"{doing} failed"
+    failure = f"{doing} failed"
     if _NO_SPACE.search(output):
-        return ProvisionFailed(what, "no space is left on the disk", f"free some, {AGAIN}")
+        return ProvisionFailed(failure, "no space is left on the disk", f"free some, {AGAIN}")
     if _NO_VENV.search(output):
         return ProvisionFailed(
-            what,
+            failure,
             "this Python has no venv module",
             f"install it (Debian and Ubuntu: `apt install python3-venv`), {AGAIN}",
         )
     if _DAMAGED.search(output):
         return ProvisionFailed(
-            what, "a download is damaged", f"run `python3 -m pip cache purge`, {AGAIN}"
+            failure, "a download is damaged", f"run `python3 -m pip cache purge`, {AGAIN}"
         )
     if _NO_NETWORK.search(output):
         return ProvisionFailed(
-            what,
+            failure,
             "a package index cannot be reached",
             f"check the network, proxy and pip's index settings (`pip config list`), {AGAIN}",
         )
-    if refused := _REFUSED.search(output):
+    if refusal := _REFUSED.search(output):
         return ProvisionFailed(
-            what,
-            f"a package index refuses with HTTP {refused['status']}",
+            failure,
+            f"a package index refuses with HTTP {refusal['status']}",
             f"check pip's index settings (`pip config list`), {AGAIN}",
         )
-    if missing := _NO_MATCH.search(output):
-        requirement = printable(missing["what"], 80)
+    if no_match := _NO_MATCH.search(output):
+        requirement = printable(no_match["what"], 80)
         remedy = _PLATFORMS if requirement.startswith(_BUILT) else _ANYWHERE
-        return ProvisionFailed(what, _no_wheel(requirement, output), remedy)
+        return ProvisionFailed(failure, _no_wheel(requirement, output), remedy)
     if _FORBIDDEN.search(output):
         return ProvisionFailed(
-            what, "a file may not be written", f"check who owns {log.parent.parent}, {AGAIN}"
+            failure, "a file may not be written", f"check who owns {log.parent.parent}, {AGAIN}"
         )
     if status < 0:
         return ProvisionFailed(
-            what, f"it was ended by signal {-status} (9: often out of memory)", f"see {log}"
+            failure, f"it was ended by signal {-status} (9: often out of memory)", f"see {log}"
         )
-    return ProvisionFailed(what, _last_error(output), f"see {log}")
+    return ProvisionFailed(failure, _last_error(output), f"see {log}")
 
 
 _PLATFORMS = (
@@ -89,18 +89,18 @@ _BUILT = ("torch", "vllm")
 
 
 def _no_wheel(requirement: str, output: str) -> str:
-    here = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    host = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if _OTHER_PYTHON.search(output):
-        return f"{requirement} is not made for this Python ({here})"
-    return f"the package indexes have no {requirement} for this host ({here})"
+        return f"{requirement} is not made for this Python ({host})"
+    return f"the package indexes have no {requirement} for this host ({host})"
 
 
 def _last_error(output: str) -> str:
     """The last line that says what is wrong, else the last line at all."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"(?i)error\b|\w*(Error|Exception)\b", line)]
-    chosen = (telling or lines or ["it said nothing"])[-1]
-    return clean_line(chosen)
+    error_line = (telling or lines or ["it said nothing"])[-1]
+    return clean_line(error_line)
 
 
 def require_space(directory: Path, needed_bytes: int) -> None:

@@ -18,9 +18,9 @@ then importing them fails and takes vLLM's start with it."""
 
 def installed_version(packages: Path, name: str) -> str | None:
     """The version of a wholly installed package (normalised name with underscores), or None."""
-    for info in sorted(packages.glob(f"{name}-*.dist-info")):
-        if (info / "RECORD").is_file() and (info / "METADATA").is_file():
-            return info.name.removeprefix(f"{name}-").removesuffix(".dist-info")
+    for dist_info in sorted(packages.glob(f"{name}-*.dist-info")):
+        if (dist_info / "RECORD").is_file() and (dist_info / "METADATA").is_file():
+            return dist_info.name.removeprefix(f"{name}-").removesuffix(".dist-info")
     return None
 
 
@@ -71,8 +71,8 @@ def mend(packages: Path) -> None:
 
     The `+cpu` in it is how vLLM chooses the CPU platform.
     """
-    name, _, rest = mend_name().partition("-")
-    version = rest.removesuffix(".dist-info")
+    name, _, version_and_suffix = mend_name().partition("-")
+    version = version_and_suffix.removesuffix(".dist-info")
     directory = packages / mend_name()
     directory.mkdir(parents=True, exist_ok=True)
     draft = directory / ".METADATA"

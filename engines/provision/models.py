@@ -19,11 +19,11 @@ def resolve_model(name_or_path: str) -> str:
     if name_or_path in MODEL_NAMES and not Path(name_or_path).is_dir():
         models = made_models()
         if name_or_path not in models:
-            asking = " --model smollm2" if name_or_path in SMOLLM2 else ""
+            option = " --model smollm2" if name_or_path in SMOLLM2 else ""
             raise NotAchieved(
                 f"the demo model {name_or_path} is not made yet",
                 "",
-                f"run `trimtab provision{asking}`",
+                f"run `trimtab provision{option}`",
             )
         return str(models[name_or_path])
     path = Path(name_or_path).expanduser()
@@ -41,8 +41,8 @@ def resolve_model(name_or_path: str) -> str:
 
 
 def _looks_like_hub_name(name: str) -> bool:
-    owner, slash, rest = name.partition("/")
-    return bool(owner and slash and rest) and "/" not in rest and owner not in (".", "..", "~")
+    owner, slash, model = name.partition("/")
+    return bool(owner and slash and model) and "/" not in model and owner not in (".", "..", "~")
 
 
 def hub_cache() -> Path:

@@ -46,12 +46,12 @@ class Pip:
         `indexes` are asked besides the configured ones; `expected` is about how many packages come.
         With `aside` they alone are put in this directory, and the environment stays as it is.
         """
-        extra = [part for index in indexes for part in ("--extra-index-url", index)]
+        options = [word for index in indexes for word in ("--extra-index-url", index)]
         if aside is not None:
-            extra += ["--no-deps", "--target", str(aside)]
+            options += ["--no-deps", "--target", str(aside)]
         self._runner.run(
             doing,
-            [*self._command("install"), *self._progress_flags(), *extra, *requirements],
+            [*self._command("install"), *self._progress_flags(), *options, *requirements],
             PipProgress(expected, follow),
         )
 
@@ -84,10 +84,10 @@ class Pip:
         self, requirement: str, indexes: Sequence[str], report: Path
     ) -> tuple[list[tuple[str, str]] | None, str, int]:
         """(name, version) of what would be installed, or None with pip's output and status."""
-        extra = [part for index in indexes for part in ("--extra-index-url", index)]
+        options = [word for index in indexes for word in ("--extra-index-url", index)]
         report.unlink(missing_ok=True)
         command = [*self._command("install"), "--dry-run", "--quiet", "--report", str(report)]
-        output, status = self._runner.attempt([*command, *extra, requirement])
+        output, status = self._runner.attempt([*command, *options, requirement])
         if status:
             return None, output, status
         return read_report(report.read_text("utf-8")), output, 0
@@ -101,8 +101,8 @@ class Pip:
         return ["--progress-bar", style]
 
     def _version(self) -> tuple[int, int]:
-        major, _, rest = (installed_version(self._packages, "pip") or "0").partition(".")
-        minor = rest.partition(".")[0]
+        major, _, minor_and_patch = (installed_version(self._packages, "pip") or "0").partition(".")
+        minor = minor_and_patch.partition(".")[0]
         return (int(major), int(minor or 0)) if major.isdecimal() else (0, 0)
 
 
@@ -110,7 +110,10 @@ def read_report(text: str) -> list[tuple[str, str]]:
     """(name, version) of each package in an installation report of pip."""
     try:
         content: Any = json.loads(text)
-        return [(p["metadata"]["name"], p["metadata"]["version"]) for p in content["install"]]
+        return [
+            (package["metadata"]["name"], package["metadata"]["version"])
+            for package in content["install"]
+        ]
     except (ValueError, KeyError, TypeError):
         return []
 
@@ -152,8 +155,8 @@ class PipProgress:
             count = line.count(",") + 1
             self._follow(_SHARE_BEFORE_INSTALLING, f"installing {count} packages")
 
-    def _tell(self, message: str, part: float = 0.0) -> None:
-        share = (max(self._collected, 1) + part) / self._expected
+    def _tell(self, message: str, fraction: float = 0.0) -> None:
+        share = (max(self._collected, 1) + fraction) / self._expected
         self._follow(min(share, 1.0) * _SHARE_BEFORE_INSTALLING, message)
 
 

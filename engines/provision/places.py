@@ -35,10 +35,10 @@ def engine_kind() -> Kind:
 
     $TRIMTAB_ENGINE_KIND (`cpu` or `gpu`) overrules what is found.
     """
-    wanted = os.environ.get("TRIMTAB_ENGINE_KIND")
-    if wanted == "cpu":
+    kind = os.environ.get("TRIMTAB_ENGINE_KIND")
+    if kind == "cpu":
         return "cpu"
-    return "gpu" if wanted == "gpu" or any(Path(sign).exists() for sign in _GPU_SIGNS) else "cpu"
+    return "gpu" if kind == "gpu" or any(Path(sign).exists() for sign in _GPU_SIGNS) else "cpu"
 
 
 def environment_dir(kind: Kind) -> Path:

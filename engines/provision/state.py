@@ -29,8 +29,8 @@ def read_done(path: Path) -> dict[str, str]:
 
 def mark_done(path: Path, step: str, result: str) -> None:
     """Add a finished step. A kill leaves the old file or the new one, never half of one."""
-    done = read_done(path) | {step: result}
-    write_atomically(path, json.dumps({"format": _FORMAT, "done": done}, indent=2) + "\n")
+    done_steps = read_done(path) | {step: result}
+    write_atomically(path, json.dumps({"format": _FORMAT, "done": done_steps}, indent=2) + "\n")
 
 
 def write_atomically(path: Path, text: str) -> None:

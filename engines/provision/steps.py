@@ -117,18 +117,18 @@ class Maker:
         if packages is not None:
             installed.clear_torn(packages)
         if packages is None or not _has_everything(packages, self.kind):
-            halfway = packages is not None and installed.has_release(
+            has_torch = packages is not None and installed.has_release(
                 packages, "torch", TORCH_VERSION
             )
-            require_space(self.root, (_SPACE_REST if halfway else _SPACE_ALL)[self.kind])
-        whole = packages is not None and installed.installed_version(packages, "pip") is not None
-        if not (whole and python.exists()):
+            require_space(self.root, (_SPACE_REST if has_torch else _SPACE_ALL)[self.kind])
+        has_pip = packages is not None and installed.installed_version(packages, "pip") is not None
+        if not (has_pip and python.exists()):
             follow(None, "making a virtual environment")
             # A Python that has gone leaves links that point nowhere, and packages for another one.
-            clear = ["--clear"] if python.is_symlink() and not python.exists() else []
+            clear_options = ["--clear"] if python.is_symlink() and not python.exists() else []
             self._runner.run(
                 "making a virtual environment",
-                [sys.executable, "-m", "venv", *clear, str(self.root)],
+                [sys.executable, "-m", "venv", *clear_options, str(self.root)],
             )
             self._pip().upgrade_itself()
         return sys.version.split()[0]
@@ -172,8 +172,8 @@ class Maker:
         follow(None, "removing packages that text models do not use")
         if installed.unwanted_left(packages):
             self._pip().uninstall(installed.UNWANTED)
-        for left in installed.unwanted_left(packages):
-            shutil.rmtree(left)
+        for directory in installed.unwanted_left(packages):
+            shutil.rmtree(directory)
         installed.mend(packages)
         return installed.mend_name()
 
@@ -185,10 +185,10 @@ class Maker:
             (line for line in output.splitlines() if line.startswith("trimtab-check")), ""
         )
         device = answer.split()[-1] if answer else "unknown"
-        wanted = "cpu" if self.kind == "cpu" else "cuda"
-        if device != wanted:
+        expected_device = "cpu" if self.kind == "cpu" else "cuda"
+        if device != expected_device:
             raise ProvisionFailed(
-                f"vLLM takes this host for {device!r}, not {wanted!r}",
+                f"vLLM takes this host for {device!r}, not {expected_device!r}",
                 "its device detection failed",
                 f"see {self._runner.log}; TRIMTAB_ENGINE_KIND=cpu chooses the CPU build",
             )

@@ -14,9 +14,9 @@ def same_top(old: Mapping[int, float], new: Mapping[int, float]) -> bool:
     return not _tops(old).isdisjoint(_tops(new))
 
 
-def _tops(listed: Mapping[int, float]) -> set[int]:
-    most = max(listed.values())
-    return {token for token, value in listed.items() if value == most}
+def _tops(logprobs: Mapping[int, float]) -> set[int]:
+    highest = max(logprobs.values())
+    return {token for token, value in logprobs.items() if value == highest}
 
 
 def least_kl(old: Mapping[int, float], new: Mapping[int, float]) -> float:
@@ -32,12 +32,12 @@ def least_kl(old: Mapping[int, float], new: Mapping[int, float]) -> float:
     inequality; Cover and Thomas, Elements of Information Theory, 2.8), and q is the most
     favourable. It equals it when the lists hold the same tokens and leave no probability over.
     """
-    both = [token for token in old if token in new]
-    known = sum(math.exp(old[token]) * (old[token] - new[token]) for token in both)
+    shared = [token for token in old if token in new]
+    shared_kl = sum(math.exp(old[token]) * (old[token] - new[token]) for token in shared)
     missing = [math.exp(value) for token, value in old.items() if token not in new]
-    rest = max(0.0, 1.0 - sum(math.exp(value) for value in old.values()))
-    room = max(0.0, 1.0 - sum(math.exp(new[token]) for token in both))
-    return max(0.0, known + _least_over(missing, rest, room, _cap(new)))
+    rest_mass = max(0.0, 1.0 - sum(math.exp(value) for value in old.values()))
+    room = max(0.0, 1.0 - sum(math.exp(new[token]) for token in shared))
+    return max(0.0, shared_kl + _least_over(missing, rest_mass, room, _cap(new)))
 
 
 def _cap(new: Mapping[int, float]) -> float:
@@ -50,18 +50,18 @@ def _cap(new: Mapping[int, float]) -> float:
     return math.exp(values[1] if len(values) > 1 else values[0])
 
 
-def _least_over(missing: list[float], rest: float, room: float, cap: float) -> float:
+def _least_over(missing: list[float], rest_mass: float, room: float, cap: float) -> float:
     """min Σ p ln(p/q) over the missing tokens (q ≤ cap) and the rest, all q summing to `room`.
 
     Without caps q is proportional to p; the likeliest that this would lift over the cap stay at it,
     and the others share what is left.
     """
-    mass, least = sum(missing) + rest, 0.0
+    mass, minimum = sum(missing) + rest_mass, 0.0
     for p in sorted(missing, reverse=True):
         q = cap if p * room > cap * mass else p * room / mass
-        least += _term(p, q)
+        minimum += _term(p, q)
         mass, room = mass - p, room - q
-    return least + _term(rest, room)
+    return minimum + _term(rest_mass, room)
 
 
 def _term(p: float, q: float) -> float:

@@ -60,9 +60,9 @@ def _gain(pair: Pair) -> float:
     return sum(b - a for a, b in zip(old.logprobs, new.logprobs, strict=True))
 
 
-def _sum(pair: Pair, of: Callable[[Listed, Listed], float]) -> float:
+def _sum(pair: Pair, term: Callable[[Listed, Listed], float]) -> float:
     old, new = pair
-    return float(sum(of(a, b) for a, b in zip(old.top, new.top, strict=True)))
+    return float(sum(term(a, b) for a, b in zip(old.top, new.top, strict=True)))
 
 
 def _by_register(pairs: Sequence[Pair]) -> dict[str, float]:
@@ -76,9 +76,9 @@ def _by_register(pairs: Sequence[Pair]) -> dict[str, float]:
 
 
 def _figure(
-    sums: Sequence[float], tokens: Sequence[int], possible: Interval = (-math.inf, math.inf)
+    sums: Sequence[float], tokens: Sequence[int], limits: Interval = (-math.inf, math.inf)
 ) -> Figure:
-    """Σ sums ÷ Σ tokens, with an interval that stays in `possible`.
+    """Σ sums ÷ Σ tokens, with an interval that stays in `limits`.
 
     Whole texts are drawn, as the tokens of one text are not independent. The deviations are
     stretched by sqrt(n/(n-1)) and Student's t over the normal quantile, for the plain percentile
@@ -90,11 +90,11 @@ def _figure(
 
     n = len(tokens)
     counts = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    drawn = Resamples(counts.astype(np.float64), run_length=1)
+    resamples = Resamples(counts.astype(np.float64), run_length=1)
     value = sum(sums) / sum(tokens)
-    spread = ratios(drawn, np.array(sums, dtype=np.float64), np.array(tokens, dtype=np.float64))
+    spread = ratios(resamples, np.array(sums, dtype=np.float64), np.array(tokens, dtype=np.float64))
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    widening = drawn.stretch * student_975(n - 1) / student_975(float("inf"))
+    widening = resamples.stretch * student_975(n - 1) / student_975(float("inf"))
     low, high = np.quantile(spread - value, tails) * widening
-    least, most = possible
-    return Figure(value, (max(least, value + float(low)), min(most, value + float(high))))
+    lowest, highest = limits
+    return Figure(value, (max(lowest, value + float(low)), min(highest, value + float(high))))

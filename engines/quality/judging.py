@@ -55,7 +55,7 @@ def _compared(
     figures = measure(pairs)
     findings = _findings(figures, thresholds)
     outside = [finding.outside for finding in findings]
-    matched = [(a.matched, b.matched) for a, b in pairs if None not in (a.matched, b.matched)]
+    matches = [(a.matched, b.matched) for a, b in pairs if None not in (a.matched, b.matched)]
     return replace(
         verdict,
         outcome="fail" if True in outside else "abstain" if None in outside else "pass",
@@ -68,9 +68,9 @@ def _compared(
         top1_interval=figures.top1_agreement.interval,
         kl=figures.kl.value,
         kl_interval=figures.kl.interval,
-        exact_matches_old=sum(a is True for a, _ in matched),
-        exact_matches_new=sum(b is True for _, b in matched),
-        pairs=len(matched),
+        exact_matches_old=sum(a is True for a, _ in matches),
+        exact_matches_new=sum(b is True for _, b in matches),
+        pairs=len(matches),
         identical=figures.identical,
         by_register=figures.by_register,
     )
@@ -86,25 +86,27 @@ def _pairs(old: Scores | None, new: Scores) -> list[Pair]:
 
 
 def _broken(old: Scores | None, new: Scores) -> tuple[str, ...]:
-    already = {score.id for score in (old.texts if old else ()) if score.broken}
-    broken = [score for score in new.texts if score.broken and score.id not in already]
-    return (_failures("the new engine breaks on", broken, new),) if broken else ()
+    broken_before = {score.id for score in (old.texts if old else ()) if score.broken}
+    newly_broken = [score for score in new.texts if score.broken and score.id not in broken_before]
+    return (_failures("the new engine breaks on", newly_broken, new),) if newly_broken else ()
 
 
 def _left_out(old: Scores | None, new: Scores) -> tuple[str, ...]:
     sentences = []
-    for who, scores in (("old", old), ("new", new)):
+    for label, scores in (("old", old), ("new", new)):
         failed = [score for score in (scores.texts if scores else ()) if score.failure]
         if scores and failed:
             sentences.append(
-                _failures(f"left out, as the {who} engine did not score them,", failed, scores)
+                _failures(f"left out, as the {label} engine did not score them,", failed, scores)
             )
     return tuple(sentences)
 
 
-def _failures(what: str, failed: Sequence[TextScore], scores: Scores) -> str:
+def _failures(summary: str, failed: Sequence[TextScore], scores: Scores) -> str:
     first = failed[0]
-    return f"{what} {len(failed)} of {len(scores.texts)} texts, first {first.id}: {first.failure}"
+    return (
+        f"{summary} {len(failed)} of {len(scores.texts)} texts, first {first.id}: {first.failure}"
+    )
 
 
 def _lacking(

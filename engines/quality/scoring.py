@@ -56,8 +56,8 @@ class Scores:
 
 
 class _Unusable(Exception):
-    def __init__(self, why: str, *, broken: bool) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, *, broken: bool) -> None:
+        super().__init__(reason)
         self.broken = broken
 
 
@@ -73,7 +73,7 @@ def _score_text(ask: Asker, text: Text, model: str) -> TextScore:
     body = {"model": model, "prompt": text.whole, "max_tokens": 1, "temperature": 0}
     try:
         reply = ask(PATH, body | {"prompt_logprobs": TOP, "return_token_ids": True})
-        tokens, listed = _positions(_choice(reply))
+        tokens, tops = _positions(_choice(reply))
         matched = _answers(ask, text, model)
     except _Unusable as error:
         return TextScore(text.id, text.register, failure=str(error), broken=error.broken)
@@ -82,8 +82,8 @@ def _score_text(ask: Asker, text: Text, model: str) -> TextScore:
             raise
         broken = error.status >= 500
         return TextScore(text.id, text.register, failure=error.what, broken=broken)
-    logprobs = tuple(at[token] for token, at in zip(tokens, listed, strict=True))
-    return TextScore(text.id, text.register, tokens, logprobs, listed, matched)
+    logprobs = tuple(top[token] for token, top in zip(tokens, tops, strict=True))
+    return TextScore(text.id, text.register, tokens, logprobs, tops, matched)
 
 
 def _answers(ask: Asker, text: Text, model: str) -> bool | None:
@@ -112,14 +112,14 @@ def _positions(
     choice: Mapping[str, Any],
 ) -> tuple[tuple[int, ...], tuple[Mapping[int, float], ...]]:
     """The token at each position but the first, and the log probabilities listed there."""
-    listed = choice.get("prompt_logprobs")
-    if not isinstance(listed, list):
+    entries = choice.get("prompt_logprobs")
+    if not isinstance(entries, list):
         raise _Unusable("the engine tells no log probabilities of a prompt", broken=False)
-    tops = tuple(_listed(at) for at in listed[1:])
+    tops = tuple(_listed(entry) for entry in entries[1:])
     if not tops:
         raise _Unusable("too short: no token has one before it", broken=False)
     ids = choice.get("prompt_token_ids")
-    if isinstance(ids, list) and len(ids) == len(listed):
+    if isinstance(ids, list) and len(ids) == len(entries):
         tokens = tuple(ids[1:])
     else:  # engines before 0.10.2 do not tell them; the prompt's own token is listed first
         tokens = tuple(next(iter(top)) for top in tops)
@@ -128,9 +128,9 @@ def _positions(
     return tokens, tops
 
 
-def _listed(at: Any) -> Mapping[int, float]:
+def _listed(position: Any) -> Mapping[int, float]:
     try:
-        logprobs = {int(token): float(entry["logprob"]) for token, entry in at.items()}
+        logprobs = {int(token): float(entry["logprob"]) for token, entry in position.items()}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _Unusable("log probabilities of an unknown shape", broken=False) from None
     if not logprobs:

@@ -49,10 +49,10 @@ def read_texts(path: Path) -> tuple[Text, ...]:
         if line.strip():
             text = _read_line(line, number, path)
             if text.id in texts:
-                raise _bad(path, number, f"the id {text.id} is there already")
+                raise _bad_line(path, number, f"the id {text.id} is there already")
             texts[text.id] = text
         if len(texts) > MAX_TEXTS:
-            raise _bad(path, number, f"more than {MAX_TEXTS} texts")
+            raise _bad_line(path, number, f"more than {MAX_TEXTS} texts")
     if not texts:
         raise BadInput(f"{path} has no texts", remedy='a line is {"prompt": "..."}')
     return tuple(texts.values())
@@ -75,15 +75,17 @@ def _read_line(line: str, number: int, path: Path) -> Text:
     try:
         fields: Any = json.loads(line)
     except (ValueError, RecursionError):
-        raise _bad(path, number, "not JSON") from None
+        raise _bad_line(path, number, "not JSON") from None
     if not isinstance(fields, dict):
-        raise _bad(path, number, "not an object")
-    unknown = fields.keys() - {"prompt", "expected", "id", "register"}
-    if unknown:
-        raise _bad(path, number, f"unknown key {printable(min(unknown), 40)}")
-    wrong = [key for key, value in fields.items() if not isinstance(value, str) or not value]
-    if wrong or "prompt" not in fields:
-        raise _bad(path, number, f"`{wrong[0] if wrong else 'prompt'}` is not a text")
+        raise _bad_line(path, number, "not an object")
+    unknown_keys = fields.keys() - {"prompt", "expected", "id", "register"}
+    if unknown_keys:
+        raise _bad_line(path, number, f"unknown key {printable(min(unknown_keys), 40)}")
+    wrong_keys = [key for key, value in fields.items() if not isinstance(value, str) or not value]
+    if wrong_keys or "prompt" not in fields:
+        raise _bad_line(
+            path, number, f"`{wrong_keys[0] if wrong_keys else 'prompt'}` is not a text"
+        )
     text = Text(
         id=printable(fields.get("id", f"line {number}"), 60),
         register=printable(fields.get("register", "given"), 60),
@@ -93,14 +95,14 @@ def _read_line(line: str, number: int, path: Path) -> Text:
     try:
         size = len(text.whole.encode())
     except UnicodeEncodeError:
-        raise _bad(path, number, "half a surrogate pair is no character") from None
+        raise _bad_line(path, number, "half a surrogate pair is no character") from None
     if size > MAX_TEXT_BYTES:
-        raise _bad(path, number, f"longer than {MAX_TEXT_BYTES} bytes")
+        raise _bad_line(path, number, f"longer than {MAX_TEXT_BYTES} bytes")
     return text
 
 
-def _bad(path: Path, number: int, what: str) -> BadInput:
+def _bad_line(path: Path, number: int, problem: str) -> BadInput:
     return BadInput(
-        f"{path}, line {number}: {what}",
+        f"{path}, line {number}: {problem}",
         remedy='A line is {"prompt": "..."} or {"prompt": "...", "expected": "..."}',
     )

@@ -26,7 +26,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr(sockets, "ROOT", tmp_path)
     places = (tmp_path / f"trimtab-{os.geteuid()}", tmp_path / "missing" / "trimtab")
     monkeypatch.setattr(sockets, "directories", lambda _: places)
-    monkeypatch.setattr(log, "_said", set())
+    monkeypatch.setattr(log, "_said_subjects", set())
     yield tmp_path
     for running in server._current.values():
         running.stop()

@@ -113,7 +113,7 @@ def test_memory_is_bounded() -> None:
     for start in range(0, 20_000, 1_000):
         text = "".join(f'x{{i="{i}"}} {i}\n' for i in range(start, start + 1_000))
         assert ours(parser, text)[-1][2] == start + 999
-    assert len(parser._known) <= REMEMBERED
+    assert len(parser._series_by_head) <= REMEMBERED
 
 
 def test_a_timestamp_is_not_the_value() -> None:

@@ -24,9 +24,9 @@ class FrontDesk:
 
     def answer(self, line: bytes, _received: float) -> tuple[bytes, tuple[int, ...]]:
         """The answer to one line, and the descriptors that go with it."""
-        given: list[int] = []
-        reply = reply_to(line, self._identity, lambda message: self._do(message, given))
-        return reply, tuple(given)
+        descriptors: list[int] = []
+        reply = reply_to(line, self._identity, lambda message: self._handle(message, descriptors))
+        return reply, tuple(descriptors)
 
     def tick(self) -> float | None:
         """Nothing is ever due."""
@@ -35,7 +35,7 @@ class FrontDesk:
     def release(self) -> None:
         """There is nothing to give back."""
 
-    def _do(self, message: dict[str, Any], given: list[int]) -> dict[str, Any]:
+    def _handle(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         op = message.get("op")
         if op == "hello":
             return {}
@@ -46,6 +46,6 @@ class FrontDesk:
         if op == "close":
             return self._front.close()
         if op == "listener":
-            given.append(self._front.listener.fileno())
+            descriptors.append(self._front.listener.fileno())
             return {}
         raise BadRequest("op", "ops are hello, state, open, close, listener")

@@ -35,7 +35,7 @@ class Front:
         self._answer = answer
         self._server: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._public: list[Any] = []
+        self._public_servers: list[Any] = []
         self._http: socket.socket | None = None
 
     def patch_maker(self, module: ModuleType) -> None:
@@ -48,8 +48,8 @@ class Front:
         def create_server_socket(address: Any, *args: Any, **kwargs: Any) -> socket.socket:
             if address[1] == self.listener.getsockname()[1]:
                 return self.listener.dup()
-            made: socket.socket = create(address, *args, **kwargs)
-            return made
+            created: socket.socket = create(address, *args, **kwargs)
+            return created
 
         create_server_socket.trimtab = True  # type: ignore[attr-defined]
         module.create_server_socket = create_server_socket  # type: ignore[attr-defined, unused-ignore]
@@ -93,10 +93,10 @@ class Front:
         if server is not self._server:
             return
         self._loop = asyncio.get_running_loop()
-        self._public = [
+        self._public_servers = [
             listening
             for listening in server.servers
-            if all(each.family != socket.AF_UNIX for each in listening.sockets)
+            if all(sock.family != socket.AF_UNIX for sock in listening.sockets)
         ]
         self._answer(self)
 
@@ -117,26 +117,28 @@ class Front:
         """Accept no more; what runs goes on, and is told to come back by a new connection."""
         return self._on_loop(self._close())
 
-    def _on_loop(self, work: Any) -> dict[str, Any]:
+    def _on_loop(self, coroutine: Any) -> dict[str, Any]:
         assert self._loop is not None
-        done: dict[str, Any] = asyncio.run_coroutine_threadsafe(work, self._loop).result(_ANSWER_S)
-        return done
+        state: dict[str, Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(
+            _ANSWER_S
+        )
+        return state
 
     async def _count(self) -> dict[str, Any]:
-        public = [
+        public_connections = [
             connection
             for connection in self._server.server_state.connections
             if _is_public(connection)
         ]
         return {
-            "accepting": bool(self._public),
-            "connections": len(public),
-            "in_flight": sum(_is_busy(connection) for connection in public),
+            "accepting": bool(self._public_servers),
+            "connections": len(public_connections),
+            "in_flight": sum(_is_busy(connection) for connection in public_connections),
         }
 
     async def _open(self) -> dict[str, Any]:
         server, loop = self._server, asyncio.get_running_loop()
-        if not self._public:
+        if not self._public_servers:
             state, config = server.server_state, server.config
             make = functools.partial(
                 config.http_protocol_class,
@@ -144,25 +146,25 @@ class Front:
                 server_state=state,
                 app_state=server.lifespan.state,
             )
-            opened = await loop.create_server(
+            public_server = await loop.create_server(
                 make, sock=self.listener.dup(), ssl=config.ssl, backlog=config.backlog
             )
-            server.servers.append(opened)
-            self._public.append(opened)
+            server.servers.append(public_server)
+            self._public_servers.append(public_server)
             for headers in (state.default_headers, config.encoded_headers):
                 headers[:] = [header for header in headers if header != _RETURN]
         return await self._count()
 
     async def _close(self) -> dict[str, Any]:
         server = self._server
-        for listening in self._public:
+        for listening in self._public_servers:
             listening.close()
             server.servers.remove(listening)
-        if self._public:
+        if self._public_servers:
             # uvicorn makes the first list anew from the second, once a second.
             for headers in (server.server_state.default_headers, server.config.encoded_headers):
                 headers.append(_RETURN)
-        self._public.clear()
+        self._public_servers.clear()
         return await self._count()
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 
 _logger = logging.getLogger("vllm.trimtab")
-_said: set[str] = set()
+_said_subjects: set[str] = set()
 
 
-def say_once(what: str, error: BaseException | None = None) -> None:
+def say_once(subject: str, error: BaseException | None = None) -> None:
     """Tell the engine's log, once per subject, that it goes on without a part of this plugin."""
-    if what in _said:
+    if subject in _said_subjects:
         return
-    _said.add(what)
-    why = f": {type(error).__name__}: {error}" if error is not None else ""
-    _logger.warning("trimtab %s%s. The engine serves on as stock vLLM.", what, why)
+    _said_subjects.add(subject)
+    cause = f": {type(error).__name__}: {error}" if error is not None else ""
+    _logger.warning("trimtab %s%s. The engine serves on as stock vLLM.", subject, cause)
 
 
 def say(text: str) -> None:

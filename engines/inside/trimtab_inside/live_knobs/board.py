@@ -107,23 +107,23 @@ class Board:
         """
         knob = self._knobs[request.knob]
         standing = self._standing[knob.name]
-        known = standing.entry
-        if known is None or known["id"] != request.id:
-            known = self.journal.find(request.id)
-        if known is not None:
-            return known
+        known_entry = standing.entry
+        if known_entry is None or known_entry["id"] != request.id:
+            known_entry = self.journal.find(request.id)
+        if known_entry is not None:
+            return known_entry
         entry = self._entry(request, knob.read())
-        refused = knob.refusal(request.value)
+        refusal = knob.refusal(request.value)
         if standing.held is not None:
-            refused = "another change of this knob is being made"
-        if refused:
-            return self.journal.add({**entry, "outcome": "refused", "reason": refused})
-        failed = self._write(knob, request.value)
+            refusal = "another change of this knob is being made"
+        if refusal:
+            return self.journal.add({**entry, "outcome": "refused", "reason": refusal})
+        failure = self._write(knob, request.value)
         now = self._clock()
         entry["ts_ms"] = int(self._wall() * 1000)
         entry["took_ms"] = (now - received) * 1000
-        if failed:
-            return self.journal.add({**entry, "outcome": "failed", "reason": failed})
+        if failure:
+            return self.journal.add({**entry, "outcome": "failed", "reason": failure})
         if not request.hold:
             entry = self.journal.add(entry)
         self._standing[knob.name] = Standing(
@@ -141,10 +141,10 @@ class Board:
                 entry = self.journal.add(standing.entry)
                 self._standing[name] = replace(standing, entry=entry, held=None)
                 return entry
-        known = self.journal.find(change_id)
-        if known is None or known["outcome"] != "applied":
+        known_entry = self.journal.find(change_id)
+        if known_entry is None or known_entry["outcome"] != "applied":
             raise KeyError(change_id)
-        return known
+        return known_entry
 
     def put_back(self, change_id: str, reason: str) -> dict[str, Any]:
         """Undo a change as if it had not been. Raises KeyError if the knob was changed since."""
@@ -152,9 +152,9 @@ class Board:
             entry, before = standing.entry, standing.before
             if entry is None or entry["id"] != change_id or before is None:
                 continue
-            failed = self._write(self._knobs[name], entry["from"])
-            if failed:
-                return {**entry, "outcome": "failed", "reason": failed}
+            failure = self._write(self._knobs[name], entry["from"])
+            if failure:
+                return {**entry, "outcome": "failed", "reason": failure}
             self._standing[name] = before
             return self.journal.add({**entry, "outcome": "put back", "reason": reason})
         raise KeyError(change_id)
@@ -192,9 +192,9 @@ class Board:
             ),
             knob.read(),
         )
-        failed = self._write(knob, lease.back_to)
-        if failed:
-            say_once(f"cannot end a lease yet ({failed})")
+        failure = self._write(knob, lease.back_to)
+        if failure:
+            say_once(f"cannot end a lease yet ({failure})")
             return
         now = self._clock()
         entry["took_ms"] = (now - lease.ends) * 1000
@@ -228,19 +228,19 @@ class Board:
 
 
 def _apply(knob: Knob, value: Any) -> str:
-    previous: Any = knob.read()
+    previous_value: Any = knob.read()
     try:
         knob.write(value)
         if knob.read() == value:
             return ""
-        failed = "the engine did not take the value"
+        failure = "the engine did not take the value"
     except Exception as error:
-        failed = f"{type(error).__name__}: {error}"
+        failure = f"{type(error).__name__}: {error}"
     try:
-        knob.write(previous)
+        knob.write(previous_value)
     except Exception as error:
-        failed += f"; nor could the value before be put back ({type(error).__name__})"
-    return failed
+        failure += f"; nor could the value before be put back ({type(error).__name__})"
+    return failure
 
 
 def _lease(

@@ -26,7 +26,9 @@ class KnobDesk:
 
     def answer(self, line: bytes, received: float) -> tuple[bytes, tuple[int, ...]]:
         """The answer to one line, newline included, and no descriptors."""
-        reply = reply_to(line, self._identity, lambda message: _do(message, self._board, received))
+        reply = reply_to(
+            line, self._identity, lambda message: _handle(message, self._board, received)
+        )
         return reply, ()
 
     def tick(self) -> float | None:
@@ -38,14 +40,17 @@ class KnobDesk:
         self._board.release()
 
 
-def _do(message: dict[str, Any], board: Board, received: float) -> dict[str, Any]:
+def _handle(message: dict[str, Any], board: Board, received: float) -> dict[str, Any]:
     op = message.get("op")
     if op == "hello":
         return {"seq": board.journal.seq}
     if op == "knobs":
         return {"knobs": board.describe()}
     if op == "journal":
-        return {"seq": board.journal.seq, "entries": board.journal.since(_whole(message, "since"))}
+        return {
+            "seq": board.journal.seq,
+            "entries": board.journal.since(_whole_number(message, "since")),
+        }
     if op == "set":
         return {"change": _set(message, board, received)}
     if op == "confirm":
@@ -99,7 +104,7 @@ def _text(message: dict[str, Any], field: str, default: str | None = None) -> st
     return text
 
 
-def _whole(message: dict[str, Any], field: str) -> int:
+def _whole_number(message: dict[str, Any], field: str) -> int:
     number = message.get(field, 0)
     if isinstance(number, bool) or not isinstance(number, int):
         raise BadRequest(field, f"{field} is a whole number")

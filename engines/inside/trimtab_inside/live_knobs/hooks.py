@@ -57,8 +57,8 @@ def attach(scheduler: Any) -> None:
         prepare = next(filter(None, (getattr(knob, attribute) for knob in knobs)), None)
         guard(scheduler, method, lock, prepare)
     server.start()
-    live = [knob.name for knob in knobs if knob.kind == "live"]
-    say(f"live knobs on {server.path}: {', '.join(live) or 'none'}")
+    live_names = [knob.name for knob in knobs if knob.kind == "live"]
+    say(f"live knobs on {server.path}: {', '.join(live_names) or 'none'}")
 
 
 def guard(scheduler: Any, method: str, lock: Any, prepare: Callable[..., None] | None) -> None:
@@ -67,20 +67,20 @@ def guard(scheduler: Any, method: str, lock: Any, prepare: Callable[..., None] |
     The instance is wrapped, not the class, so that overrides in subclasses are covered too. The
     lock is reentrant because a method may call another guarded one.
     """
-    original = getattr(scheduler, method)
+    original_method = getattr(scheduler, method)
 
-    @functools.wraps(original)
+    @functools.wraps(original_method)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         with lock:
-            return original(*args, **kwargs)
+            return original_method(*args, **kwargs)
 
-    @functools.wraps(original)
+    @functools.wraps(original_method)
     def prepared(*args: Any, **kwargs: Any) -> Any:
         with lock:
             try:
                 prepare(*args, **kwargs)  # type: ignore[misc]
             except Exception as error:
                 say_once(f"cannot prepare {method}", error)
-            return original(*args, **kwargs)
+            return original_method(*args, **kwargs)
 
     setattr(scheduler, method, guarded if prepare is None else prepared)

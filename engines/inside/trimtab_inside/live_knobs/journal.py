@@ -11,8 +11,8 @@ KEPT = 256
 class Journal:
     """A bounded list of finished changes. Each has a sequence number that only grows."""
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._entries: deque[dict[str, Any]] = deque(maxlen=kept)
+    def __init__(self, max_entries: int = KEPT) -> None:
+        self._entries: deque[dict[str, Any]] = deque(maxlen=max_entries)
         self.seq = 0
 
     def add(self, entry: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ class Journal:
 
     def find(self, change_id: str) -> dict[str, Any] | None:
         """The latest entry of a change."""
-        return next((e for e in reversed(self._entries) if e["id"] == change_id), None)
+        return next((entry for entry in reversed(self._entries) if entry["id"] == change_id), None)
 
     def since(self, seq: int) -> list[dict[str, Any]]:
         """Entries after `seq`, oldest first. A number from before a restart brings all of them."""

@@ -98,10 +98,10 @@ class LongPrefillThreshold(Attribute):
 
     def refusal(self, value: object) -> str:
         """Why `value` may not be set, or nothing."""
-        refused = super().refusal(value)
-        if not refused and 0 < int(value) < self._smallest:  # type: ignore[call-overload]
+        reason = super().refusal(value)
+        if not reason and 0 < int(value) < self._smallest:  # type: ignore[call-overload]
             return f"{value} is below {self._smallest}, the smallest piece a prompt is cut into"
-        return refused
+        return reason
 
 
 class RunningCap(Knob):

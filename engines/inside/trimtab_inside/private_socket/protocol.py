@@ -25,9 +25,9 @@ class BadRequest(Exception):
 
 
 def reply_to(
-    line: bytes, identity: dict[str, Any], do: Callable[[dict[str, Any]], dict[str, Any]]
+    line: bytes, identity: dict[str, Any], handle: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> bytes:
-    """What `do` answers to a message, as one line. Raises nothing a client could provoke."""
+    """What `handle` answers to a message, as one line. Raises nothing a client could provoke."""
     try:
         message = _decode(line)
         if message.get("op") == "hello":
@@ -36,7 +36,7 @@ def reply_to(
             facts = {}
         else:
             raise BadRequest("version", f"this engine speaks version {PROTOCOL}")
-        reply = {"ok": True, "engine": identity["engine"], **facts, **do(message)}
+        reply = {"ok": True, "engine": identity["engine"], **facts, **handle(message)}
     except BadRequest as error:
         reply = failure(error.code, str(error))
     except Exception as error:

@@ -153,9 +153,9 @@ class Server:
         """Seconds until a lease, a held change or a silent connection runs out."""
         waits = [self._desk.tick()]
         now = time.monotonic()
-        waits += [c.heard + SILENCE_S - now for c in self._connections.values()]
-        known = [wait for wait in waits if wait is not None]
-        return max(0.0, min(known)) + 0.001 if known else None
+        waits += [connection.heard + SILENCE_S - now for connection in self._connections.values()]
+        known_waits = [wait for wait in waits if wait is not None]
+        return max(0.0, min(known_waits)) + 0.001 if known_waits else None
 
     def _accept(self) -> None:
         try:
@@ -193,8 +193,8 @@ class Server:
         if connection.ending and not connection.outbox:
             self._drop(connection)
             return
-        wanted = selectors.EVENT_WRITE if connection.outbox else selectors.EVENT_READ
-        self._selector.modify(connection.channel, wanted, connection)
+        events = selectors.EVENT_WRITE if connection.outbox else selectors.EVENT_READ
+        self._selector.modify(connection.channel, events, connection)
 
     def _read(self, connection: _Connection, received: float) -> None:
         data = connection.channel.recv(LONGEST_LINE)
@@ -207,16 +207,16 @@ class Server:
 
     def _answer(self, connection: _Connection, received: float) -> None:
         while connection.inbox and not connection.outbox:
-            line, newline, rest = connection.inbox.partition(b"\n")
+            line, newline, unread = connection.inbox.partition(b"\n")
             if len(line) > LONGEST_LINE:
                 text = f"a line has at most {LONGEST_LINE} bytes"
-                connection.outbox, rest = encode(failure("long", text)), b""
+                connection.outbox, unread = encode(failure("long", text)), b""
                 connection.ending = True
             elif newline:
                 connection.outbox, connection.descriptors = self._desk.answer(line, received)
             else:
                 return
-            connection.inbox = rest
+            connection.inbox = unread
             self._write(connection)
 
     def _write(self, connection: _Connection) -> None:

@@ -24,15 +24,17 @@ def directories(uid: int) -> tuple[Path, ...]:
     Anybody can take the name in /tmp. Nobody else can below /run, but that is not there for every
     user, and goes with their last session where it is: so it is the second choice.
     """
-    ours = RUN if uid == 0 else RUN / "user" / str(uid)
-    return (ROOT / f"trimtab-{uid}", ours / "trimtab")
+    runtime_home = RUN if uid == 0 else RUN / "user" / str(uid)
+    return (ROOT / f"trimtab-{uid}", runtime_home / "trimtab")
 
 
 def place_of(name: str, uid: int) -> Path:
     """Where the socket `name` of a user's is, or would first be put."""
-    usual, *others = (home / name for home in directories(uid))
-    there = (path for path in (usual, *others) if _is_private(path.parent, uid) and path.exists())
-    return next(there, usual)
+    usual, *other_paths = (home / name for home in directories(uid))
+    existing = (
+        path for path in (usual, *other_paths) if _is_private(path.parent, uid) and path.exists()
+    )
+    return next(existing, usual)
 
 
 def own_directory() -> Path:
