@@ -19,14 +19,14 @@ def binding(cores: Sequence[int]) -> dict[str, str]:
     return {BIND: ",".join(map(str, cores)), CHOSEN: "1"}
 
 
-def choose_cores(available: Sequence[int], used: AbstractSet[int]) -> tuple[int, ...]:
+def choose_cores(available: Sequence[int], used_cores: AbstractSet[int]) -> tuple[int, ...]:
     """The cores to bind a CPU engine's worker to: half of them, the upper ones first.
 
     The host would have none left for anything else. A second engine gets the other half.
     """
-    half = max(1, len(available) // 2)
-    upper, lower = available[-half:], available[:half]
-    return tuple(lower if used & set(upper) and not used & set(lower) else upper)
+    half_count = max(1, len(available) // 2)
+    upper, lower = available[-half_count:], available[:half_count]
+    return tuple(lower if used_cores & set(upper) and not used_cores & set(lower) else upper)
 
 
 def why_not_beside(environ: Mapping[str, str], available: Sequence[int]) -> str:

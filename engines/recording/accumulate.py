@@ -109,10 +109,12 @@ class Accumulator:
         _trapezoid(self._running, before.running, after.running, interval_us)
         _trapezoid(self._waiting, before.waiting, after.waiting, interval_us)
         _trapezoid(self._kv_usage, _ppm(before.kv_usage), _ppm(after.kv_usage), interval_us)
-        was, now = _in_flight(before), _in_flight(after)
-        if was is not None and now is not None:
+        in_flight_before, in_flight_after = _in_flight(before), _in_flight(after)
+        if in_flight_before is not None and in_flight_after is not None:
             latencies = before.histograms["e2e"], after.histograms["e2e"]
-            self._active.add(self._activity.between(was, now, latencies, interval_us))
+            self._active.add(
+                self._activity.between(in_flight_before, in_flight_after, latencies, interval_us)
+            )
 
     def _begin(self, sample: Sample) -> None:
         for integral, gauge in (

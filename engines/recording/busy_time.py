@@ -47,8 +47,8 @@ class ActiveTime:
             return interval_us
         latency_us = interval_us if self.latency_us is None else self.latency_us
         inside_us = max(0, finished_us - before * latency_us)
-        ends = bool(before) + bool(after)
-        return min(interval_us, inside_us + ends * min(latency_us, interval_us) // 2)
+        busy_ends = bool(before) + bool(after)
+        return min(interval_us, inside_us + busy_ends * min(latency_us, interval_us) // 2)
 
 
 def _finished(before: Histogram | None, after: Histogram | None) -> tuple[int, int]:

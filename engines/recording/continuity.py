@@ -55,8 +55,10 @@ def same_start(one_ms: int | None, other_ms: int | None) -> bool:
 
 
 def _rebucketed(before: Bounds, after: Bounds) -> bool:
-    was, now = before.by_histogram, after.by_histogram
-    return any(was[name] != now[name] for name in was.keys() & now.keys())
+    old_bounds, new_bounds = before.by_histogram, after.by_histogram
+    return any(
+        old_bounds[name] != new_bounds[name] for name in old_bounds.keys() & new_bounds.keys()
+    )
 
 
 def _fallen(
@@ -64,15 +66,15 @@ def _fallen(
     histograms: Mapping[str, Histogram | None],
     after: Sample,
 ) -> str | None:
-    for name, was in counters.items():
-        now = after.counters[name]
-        if was is not None and now is not None and now < was:
-            return f"{name} fell from {was} to {now}"
+    for name, old in counters.items():
+        new = after.counters[name]
+        if old is not None and new is not None and new < old:
+            return f"{name} fell from {old} to {new}"
     for name, histogram in histograms.items():
-        later = after.histograms[name]
-        if histogram is None or later is None:
+        new_histogram = after.histograms[name]
+        if histogram is None or new_histogram is None:
             continue
-        if any(now < was for was, now in _numbers(histogram, later)):
+        if any(new < old for old, new in _numbers(histogram, new_histogram)):
             return f"{name} fell"
     return None
 

@@ -13,8 +13,8 @@ from store.tables.runs import latest_run, open_run
 def run_of(ledger: Ledger, life: RunInfo) -> int:
     """The run that this life of the engine is, opened if no recorder has seen it."""
     with ledger.transaction():
-        known = find_engine(ledger, life.url)
-        engine_id = known.id if known else upsert_engine(ledger, life.url, life.name)
+        engine = find_engine(ledger, life.url)
+        engine_id = engine.id if engine else upsert_engine(ledger, life.url, life.name)
         latest = latest_run(ledger, engine_id)
         if latest is not None and is_life(latest.info, life):
             return latest.id

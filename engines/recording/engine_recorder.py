@@ -51,7 +51,7 @@ class EngineRecorder:
         engine: EngineInfo,
         writer: LedgerWriter,
         threads: Executor,
-        hosted: set[str],
+        hosted_urls: set[str],
         *,
         owner: str,
         every_s: float,
@@ -61,15 +61,15 @@ class EngineRecorder:
         self.problem: LedgerUnusable | None = None
         self._writer = writer
         self._threads = threads
-        self._hosted = hosted
+        self._hosted_urls = hosted_urls
         self._owner = owner
         self._every_s = every_s
         self._keys = keys
         self._engine_id = 0
         self._run_id: int | None = None
         self._device_ids: dict[Device, int] = {}
-        self._devices = HeldDevices(threads, hosted)
-        self._said: tuple[EngineState, str] | None = None
+        self._devices = HeldDevices(threads, hosted_urls)
+        self._said_state: tuple[EngineState, str] | None = None
         self._sampler: Sampler | None = None
         self._search: asyncio.Task[None] | None = None
         self._searched_at = time.monotonic()
@@ -83,14 +83,14 @@ class EngineRecorder:
                     await self._record()
                 except LeaseLost:
                     # Also when the ledger was deleted: a new one knows none of the old ids.
-                    self._run_id = self._said = None
+                    self._run_id = self._said_state = None
                     self._device_ids.clear()
                 except LedgerUnusable:
                     await asyncio.sleep(LEASE_RETRY_S)
                 except Exception as error:  # whatever it is, this engine is recorded on
                     await self._tell_fault(error)
         finally:
-            self._hosted.discard(self.engine.url)
+            self._hosted_urls.discard(self.engine.url)
             if self._search is not None:
                 self._search.cancel()
             self._writer.submit(
@@ -122,13 +122,13 @@ class EngineRecorder:
 
     async def _record(self) -> None:
         self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._key())
-        watching = asyncio.create_task(self._watch_knobs())
+        knob_watch = asyncio.create_task(self._watch_knobs())
         try:
             await self._sampler.run()
         finally:
-            watching.cancel()
+            knob_watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await watching
+                await knob_watch
 
     async def open_run(self, sample: Sample, at_ms: int, why: str, *, anew: bool = False) -> Run:
         """The run in the ledger that this sample belongs to."""
@@ -184,7 +184,7 @@ class EngineRecorder:
             return run_of(ledger, engine.run_info()) if turnable else self._run_id
 
         if gone:
-            self._hosted.discard(engine.url)
+            self._hosted_urls.discard(engine.url)
         with contextlib.suppress(LedgerUnusable):
             self._run_id = await self._write(write)
         due = time.monotonic() - self._searched_at >= REDISCOVER_EVERY_S
@@ -193,9 +193,9 @@ class EngineRecorder:
 
     def _say(self, ledger: Ledger, state: EngineState, reason: str, at_ms: int) -> None:
         """In the writer's thread: set the engine's state unless it was the last said."""
-        if self._said != (state, reason):
+        if self._said_state != (state, reason):
             ledger_writes.say_state(ledger, self._engine_id, state, reason, at_ms)
-            self._said = (state, reason)
+            self._said_state = (state, reason)
 
     async def _find_again(self) -> None:
         """Ask anew what serves at the engine's address: it may be another process by now."""
@@ -206,10 +206,12 @@ class EngineRecorder:
             engine = await loop.run_in_executor(self._threads, lambda: probe(url, key))
         except TrimtabError:
             return
-        before = self.engine
-        same = engine.pid == before.pid and same_start(engine.started_ms, before.started_ms)
+        engine_before = self.engine
+        is_same = engine.pid == engine_before.pid and same_start(
+            engine.started_ms, engine_before.started_ms
+        )
         self.engine = replace(engine, url=url, name=self.engine.name)
-        if self._sampler is not None and not same:
+        if self._sampler is not None and not is_same:
             await self._sampler.begin_again(self._key())
 
     def _key(self) -> str | None:
@@ -218,16 +220,16 @@ class EngineRecorder:
     async def _watch_knobs(self) -> None:
         """Copy knob states and the plugin's journal into the ledger while there is a run."""
         loop = asyncio.get_running_loop()
-        watch, told = KnobWatch(self._writer), ""
+        watch, told_problem = KnobWatch(self._writer), ""
         while True:
             sockets, run_id = self.engine.sockets, self._run_id
             if sockets and run_id is not None:
                 await loop.run_in_executor(
                     self._threads, watch.copy, sockets, self._engine_id, run_id
                 )
-                if watch.problem != told:
-                    told = watch.problem
-                    await self._tell_knobs(told)
+                if watch.problem != told_problem:
+                    told_problem = watch.problem
+                    await self._tell_knobs(told_problem)
             await asyncio.sleep(KNOBS_EVERY_S if run_id is not None else self._every_s / 4)
 
     async def _tell_knobs(self, problem: str) -> None:
@@ -254,7 +256,7 @@ class EngineRecorder:
         try:
             result = await asyncio.wrap_future(self._writer.submit(write))
         except LedgerUnusable as error:
-            self.problem, self._said = error, None
+            self.problem, self._said_state = error, None
             raise
         self.problem = None
         return result

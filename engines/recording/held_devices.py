@@ -24,12 +24,12 @@ HOLDS_EVERY_S = 5.0
 class HeldDevices:
     """Samples what one engine holds.
 
-    `hosted` has the URLs of all engines that compute on this host's CPU: they share it equally.
+    `hosted_urls` are those of all engines that compute on this host's CPU: they share it equally.
     """
 
-    def __init__(self, threads: Executor, hosted: set[str]) -> None:
+    def __init__(self, threads: Executor, hosted_urls: set[str]) -> None:
         self._threads = threads
-        self._hosted = hosted
+        self._hosted_urls = hosted_urls
         self._host = host_device()
         self._on_cpu: dict[tuple[int, str | None], bool] = {}
         self._holds: list[gpus.GpuHold] = []
@@ -46,10 +46,10 @@ class HeldDevices:
             on_host = await loop.run_in_executor(self._threads, on_cpu, engine)
             self._on_cpu = {key: on_host}
         if not self._on_cpu[key]:
-            self._hosted.discard(engine.url)
+            self._hosted_urls.discard(engine.url)
             return await loop.run_in_executor(self._threads, self._sample_gpus, engine.pid)
-        self._hosted.add(engine.url)
-        return [(self._host, DeviceSample(0, share_ppm=WHOLE // len(self._hosted)))]
+        self._hosted_urls.add(engine.url)
+        return [(self._host, DeviceSample(0, share_ppm=WHOLE // len(self._hosted_urls)))]
 
     def _sample_gpus(self, pid: int) -> list[tuple[Device, DeviceSample]]:
         now = time.monotonic()
@@ -57,9 +57,9 @@ class HeldDevices:
             self._pid, self._asked_at = pid, now
             self._holds = gpus.within(NVML_DEADLINE_S, lambda: gpus.devices_of(pid), self._holds)
         uuids = [hold.device.uuid for hold in self._holds]
-        nothing: list[GpuSample] = []
+        no_samples: list[GpuSample] = []
         samples = gpus.within(
-            NVML_DEADLINE_S, lambda: [gpus.sample(uuid) for uuid in uuids], nothing
+            NVML_DEADLINE_S, lambda: [gpus.sample(uuid) for uuid in uuids], no_samples
         )
         return [
             (hold.device, _sample(hold, sample))

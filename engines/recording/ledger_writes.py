@@ -55,10 +55,10 @@ def begin_run(
 
 def same_life(run: RunRow, info: RunInfo) -> bool:
     """Whether a stored run may be of the process that `info` tells of; the counters decide then."""
-    known = run.info
-    if known.pid is not None and info.pid is not None and known.pid != info.pid:
+    stored = run.info
+    if stored.pid is not None and info.pid is not None and stored.pid != info.pid:
         return False
-    return same_start(known.started_ms, info.started_ms)
+    return same_start(stored.started_ms, info.started_ms)
 
 
 def store_reading(ledger: Ledger, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
@@ -72,16 +72,16 @@ def store_reading(ledger: Ledger, reading: Reading, devices: Sequence[DeviceRead
 
 def say_state(ledger: Ledger, engine_id: int, state: EngineState, reason: str, at_ms: int) -> None:
     """Set the engine's state; a line in the event log where it went from one state to another."""
-    known = next(row for row in engines.list_engines(ledger) if row.id == engine_id)
+    engine_row = next(row for row in engines.list_engines(ledger) if row.id == engine_id)
     engines.set_status(ledger, engine_id, state, reason, at_ms)
-    if known.state != state:
+    if engine_row.state != state:
         text = f"{state}: {reason}" if reason else state
         events.add(ledger, engine_id, Event(at_ms, "status", text))
 
 
-def record_changes(ledger: Ledger, engine_id: int, run_id: int, found: Sequence[Change]) -> None:
+def record_changes(ledger: Ledger, engine_id: int, run_id: int, journal: Sequence[Change]) -> None:
     """Copy the engine's journal; a line in the event log for each change not known before."""
-    for change in found:
+    for change in journal:
         if changes.record(ledger, run_id, change):
             text = (
                 f"{change.knob}: {format_value(change.from_value)} -> "

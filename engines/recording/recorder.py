@@ -55,7 +55,7 @@ class Recorder:
         keys: ApiKeys = NO_KEY,
     ) -> None:
         self._find: Find | None = engines if callable(engines) else None
-        self._given: Sequence[EngineInfo] = () if callable(engines) else tuple(engines)
+        self._given_engines: Sequence[EngineInfo] = () if callable(engines) else tuple(engines)
         self._every_s = every_s
         self._keys = keys
         self._owner = new_owner()
@@ -65,7 +65,7 @@ class Recorder:
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
         self._recorders: dict[str, EngineRecorder] = {}
-        self._hosted: set[str] = set()
+        self._hosted_urls: set[str] = set()
 
     @property
     def problem(self) -> LedgerUnusable | None:
@@ -98,21 +98,21 @@ class Recorder:
 
     async def _record(self) -> None:
         tasks: dict[str, asyncio.Task[None]] = {}
-        stopping = asyncio.create_task(self._stopping.wait())
-        looking = asyncio.create_task(self._look(tasks))
-        thinning = asyncio.create_task(self._thin())
-        await asyncio.wait({stopping, looking}, return_when=asyncio.FIRST_COMPLETED)
-        everything = [stopping, looking, thinning, *tasks.values()]
-        for task in everything:
+        stop_task = asyncio.create_task(self._stopping.wait())
+        look_task = asyncio.create_task(self._look(tasks))
+        thin_task = asyncio.create_task(self._thin())
+        await asyncio.wait({stop_task, look_task}, return_when=asyncio.FIRST_COMPLETED)
+        all_tasks = [stop_task, look_task, thin_task, *tasks.values()]
+        for task in all_tasks:
             task.cancel()
-        await asyncio.wait(everything, timeout=STOP_S / 4)
+        await asyncio.wait(all_tasks, timeout=STOP_S / 4)
 
     async def _look(self, tasks: dict[str, asyncio.Task[None]]) -> None:
         """Begin to record each engine not yet recorded; look for more where we may."""
-        engines = self._given
+        engines = self._given_engines
         while True:
             if self._find is not None:
-                engines = await self._found(self._find)
+                engines = await self._find_engines(self._find)
             for engine in engines:
                 if engine.url not in tasks:
                     recorder = self._recorder(engine)
@@ -124,7 +124,7 @@ class Recorder:
                 return
             await asyncio.sleep(FIND_EVERY_S if tasks else FIND_FIRST_EVERY_S)
 
-    async def _found(self, find: Find) -> Sequence[EngineInfo]:
+    async def _find_engines(self, find: Find) -> Sequence[EngineInfo]:
         """What runs now; nothing new where looking broke, which the next look may not."""
         try:
             return await self._loop.run_in_executor(self._threads, find)
@@ -134,14 +134,14 @@ class Recorder:
 
     async def _thin(self) -> None:
         """Thin old readings, a chunk at a time so that new ones need not wait."""
-        more, clock = False, SteadyClock()
+        has_more, clock = False, SteadyClock()
         while True:
-            await asyncio.sleep(THIN_PAUSE_S if more else THIN_EVERY_S)
-            more = False
+            await asyncio.sleep(THIN_PAUSE_S if has_more else THIN_EVERY_S)
+            has_more = False
             if not clock.is_believed(now_ms()):
                 continue  # what is thinned is gone for good
             try:
-                more = await asyncio.wrap_future(
+                has_more = await asyncio.wrap_future(
                     self._writer.submit(lambda ledger: retention.tidy(ledger, now_ms()))
                 )
             except TrimtabError:
@@ -154,7 +154,7 @@ class Recorder:
             engine,
             self._writer,
             self._threads,
-            self._hosted,
+            self._hosted_urls,
             owner=self._owner,
             every_s=self._every_s,
             keys=self._keys,

@@ -18,7 +18,7 @@ from engines.metrics_page import NotMetrics, PageReader, Sample
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.continuity import lost, restarted
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
-from engines.recording.wall_clock import WallClock, told
+from engines.recording.wall_clock import WallClock, jump_text
 from engines.web.http import Fetcher, ReadFailed
 from store.clock import now_ms
 from store.reading_columns import DeviceReading, Reading
@@ -112,7 +112,7 @@ class Sampler:
             return
         life = self._life if why is None and not jump_s else None
         if life is None:
-            why = why or (told(jump_s) if jump_s else "")
+            why = why or (jump_text(jump_s) if jump_s else "")
             life = await self._begin(scrape, why, anew=bool(jump_s))
         life.last = scrape.sample
         reading = life.accumulator.add(scrape)

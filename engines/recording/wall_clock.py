@@ -48,7 +48,7 @@ class SteadyClock:
         return now - self._since >= STEADY_S
 
 
-def told(jump_s: float) -> str:
+def jump_text(jump_s: float) -> str:
     """A jump in words."""
-    way = "forward" if jump_s > 0 else "back"
-    return f"the clock of this host went {way} by {abs(jump_s):.0f} s"
+    direction = "forward" if jump_s > 0 else "back"
+    return f"the clock of this host went {direction} by {abs(jump_s):.0f} s"

@@ -34,15 +34,15 @@ def why_it_ended(log: Path) -> str:
 def cause_in(text: str) -> str:
     """The root cause in what a vLLM has printed, as `why_it_ended` gives it."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
-    chosen = _first_exception(lines) or next((x for x in reversed(lines) if x.strip()), "")
-    return clean_line(chosen)
+    cause = _first_exception(lines) or next((line for line in reversed(lines) if line.strip()), "")
+    return clean_line(cause)
 
 
 def _first_exception(lines: list[str]) -> str | None:
-    for at, line in enumerate(lines):
+    for index, line in enumerate(lines):
         if _EXCEPTION.match(line) and not _GENERIC.search(line):
             if "validation error" in line:  # pydantic says what it is on a line after
-                return _first_value_error(lines[at + 1 : at + 4]) or line
+                return _first_value_error(lines[index + 1 : index + 4]) or line
             return line
     return None
 

@@ -39,12 +39,12 @@ class LogPhases:
                 text = file.read(_MAX_READ)
         except OSError:
             return self._index
-        whole, newline, _ = text.rpartition(b"\n")
+        whole_lines, newline, _ = text.rpartition(b"\n")
         if not newline and len(text) < _MAX_READ:
             return self._index
-        self._offset += len(whole) + len(newline) if newline else len(text)
-        content = whole.decode("utf-8", "replace")
-        for index, (piece, _) in enumerate(PHASES, 1):
-            if index > self._index and piece in content:
+        self._offset += len(whole_lines) + len(newline) if newline else len(text)
+        content = whole_lines.decode("utf-8", "replace")
+        for index, (phrase, _) in enumerate(PHASES, 1):
+            if index > self._index and phrase in content:
                 self._index = index
         return self._index

@@ -148,8 +148,8 @@ def list_serving() -> list[Serving]:
         paths = sorted(_directory().glob("*.json"))
     except OSError:
         return []
-    written = (_read(path) for path in paths)
-    return [serving for serving in written if serving is not None and _is_alive(serving)]
+    entries = (_read(path) for path in paths)
+    return [serving for serving in entries if serving is not None and _is_alive(serving)]
 
 
 def recorded(name: str) -> Serving | None:

@@ -66,9 +66,9 @@ def wait_healthy(
 
 def _ended(started: Started) -> StartFailed:
     status = lifetime.exit_status(started.pid, wait_s=2.0)
-    how = "the engine ended while starting"
+    ending = "the engine ended while starting"
     if status is not None and status < 0:
-        how += f" by signal {-status}" + (" (often out of memory)" if status == -9 else "")
+        ending += f" by signal {-status}" + (" (often out of memory)" if status == -9 else "")
     elif status is not None:
-        how += f" with exit code {status}"
-    return StartFailed(how, why_it_ended(started.log_path), f"see {started.log_path}")
+        ending += f" with exit code {status}"
+    return StartFailed(ending, why_it_ended(started.log_path), f"see {started.log_path}")

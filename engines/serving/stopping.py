@@ -70,9 +70,9 @@ def stop(
     if not has_served(Path(serving.log)):
         grace_s = min(grace_s, STARTING_GRACE_S)
     killed = _end(serving, grace_s)
-    left = family_of(serving)
-    if left:
-        pids = ", ".join(map(str, sorted(left)))
+    remaining = family_of(serving)
+    if remaining:
+        pids = ", ".join(map(str, sorted(remaining)))
         raise NotAchieved(
             f"{name} will not go: PID {pids}", "the kernel holds it", f"see {serving.log}"
         )

@@ -42,17 +42,17 @@ def main() -> int:
         return 1
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     backoff = Backoff()
-    asked = StopAsked()
+    stop_asked = StopAsked()
     while True:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reader)
-            asked.leave_to_child()
+            stop_asked.leave_to_child()
             os._exit(_supervise(Life(memory, listener, partial(write_memory, writer), adoption)))
         os.close(writer)
         began = time.monotonic()
-        asked.pass_on(child)
+        stop_asked.pass_on(child)
         # The pipe ends with the supervisor, perhaps in the midst of a line.
         with os.fdopen(reader, encoding="utf-8") as lines:
             for line in lines:
@@ -60,22 +60,22 @@ def main() -> int:
                     memory = from_line(line)
                     adoption = None  # it has come to its end
         _, status = os.waitpid(child, 0)
-        asked.child_ended()
+        stop_asked.child_ended()
         code = os.waitstatus_to_exitcode(status)
         if code >= 0 and code != BROKEN:
             return code
-        how = "broke" if code == BROKEN else f"was killed by signal {-code}"
+        ending = "broke" if code == BROKEN else f"was killed by signal {-code}"
         pause = backoff.crashed(time.monotonic() - began)
         if pause is None:
             name = memory.launch.name
             sys.stderr.write(
-                f"the supervisor {how}, again and again: GIVEN UP. The engine serves on\n"
+                f"the supervisor {ending}, again and again: GIVEN UP. The engine serves on\n"
             )
             sys.stderr.write(f"without one; `trimtab adopt {name}` gives it another\n")
             return BROKEN
-        sys.stderr.write(f"the supervisor {how}; another one in {pause:g} s\n")
+        sys.stderr.write(f"the supervisor {ending}; another one in {pause:g} s\n")
         sys.stderr.flush()
-        if asked.wait(pause):
+        if stop_asked.wait(pause):
             memory = replace(memory, stopping_s=DRAIN_S)
 
 

@@ -20,7 +20,7 @@ class SupervisorDesk:
 
     def answer(self, line: bytes, _received: float) -> tuple[bytes, tuple[int, ...]]:
         """The answer to one line; no descriptors."""
-        return reply_to(line, self._identity, self._do), ()
+        return reply_to(line, self._identity, self._handle), ()
 
     def tick(self) -> float | None:
         """Nothing is ever due."""
@@ -29,7 +29,7 @@ class SupervisorDesk:
     def release(self) -> None:
         """There is nothing to give back."""
 
-    def _do(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _handle(self, message: dict[str, Any]) -> dict[str, Any]:
         op = message.get("op")
         if op == "hello":
             return {}

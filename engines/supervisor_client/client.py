@@ -72,18 +72,18 @@ def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> SwapRe
 
 def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) -> SwapReport:
     """Follow a swap that has begun to its end. Raises as `swap` does."""
-    shown, silent = 0, 0
-    while silent < _SILENT:
+    steps_shown, silent_turns = 0, 0
+    while silent_turns < _SILENT:
         time.sleep(_POLL_S)
-        known = status(name)
-        report = None if known is None else known.swap
+        supervisor = status(name)
+        report = None if supervisor is None else supervisor.swap
         if report is None or report.id != swap_id:
-            silent += 1
+            silent_turns += 1
             continue
-        silent = 0
-        for line in report.steps[shown:]:
+        silent_turns = 0
+        for line in report.steps[steps_shown:]:
             on_step(line.step, line.text)
-            shown += 1
+            steps_shown += 1
         if report.outcome != RUNNING:
             return report
     raise NotAchieved(
@@ -168,13 +168,13 @@ def stop(
         raise _silent(name) from None
     until = time.monotonic() + drain_s + stopping.GRACE_S + BEGIN_S
     while time.monotonic() < until:
-        now = status(name)
-        if now is None:
+        current = status(name)
+        if current is None:
             break
-        if now.stopped is not None:
-            return replace(now.stopped, name=name, pid=supervisor.pid or 0)
+        if current.stopped is not None:
+            return replace(current.stopped, name=name, pid=supervisor.pid or 0)
         if on_wait is not None:
-            on_wait(now.state)
+            on_wait(current.state)
         time.sleep(_POLL_S)
     raise NotAchieved(
         f"{name}'s supervisor did not say how it ended",

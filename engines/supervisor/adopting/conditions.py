@@ -21,9 +21,9 @@ class Conditions:
 
     def apply(self) -> None:
         """Take them on, as far as we may."""
-        for name, both in self.limits.items():
+        for name, limit in self.limits.items():
             with contextlib.suppress(OSError, ValueError):
-                resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), both)
+                resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), limit)
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, self.cores)
         with contextlib.suppress(OSError):

@@ -82,9 +82,9 @@ class Drained:
 
 def look_at(connection: socket.socket) -> Look:
     """Look without taking anything; raises OSError."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
-    sent, _, received, _ = _LAST.unpack_from(info, _LAST_AT)
-    came, went = _SEGMENTS.unpack_from(info, _SEGMENTS_AT)
+    tcp_info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+    sent, _, received, _ = _LAST.unpack_from(tcp_info, _LAST_AT)
+    came, went = _SEGMENTS.unpack_from(tcp_info, _SEGMENTS_AT)
     try:
         unread = bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except BlockingIOError:
@@ -143,26 +143,28 @@ def drain(
     idle_since: float | None = None
     while alive():
         places = socket_places(held.pids)
-        open_ones, waiting = _connections(held, places)
-        looks = {inode: look for inode in open_ones if (look := _look(inode, places)) is not None}
+        open_inodes, queued = _connections(held, places)
+        look_by_inode = {
+            inode: look for inode in open_inodes if (look := _look(inode, places)) is not None
+        }
         in_flight = load.in_flight()
         now = time.monotonic()
         since_ms = QUIET_MS if now < deadline - seconds / 2 else HASTY_MS
-        owed = sum(look.owed(since_ms) for look in looks.values())
-        nobody = not open_ones and not waiting
-        if nobody or (in_flight == 0 and not owed and not waiting):
+        owed = sum(look.owed(since_ms) for look in look_by_inode.values())
+        no_connections = not open_inodes and not queued
+        if no_connections or (in_flight == 0 and not owed and not queued):
             idle_since = idle_since or now
-            if now - idle_since >= (SETTLE_S if nobody else REST_S):
+            if now - idle_since >= (SETTLE_S if no_connections else REST_S):
                 return Drained(0)
         else:
             idle_since = None
         if now >= deadline:
-            return Drained(in_flight if in_flight is not None else owed if looks else None)
+            return Drained(in_flight if in_flight is not None else owed if look_by_inode else None)
         if in_flight is not None and in_flight <= owed:
             # Every request is one of those that wait for their first byte: no stream is under way.
-            for inode in (inode for inode, look in looks.items() if look.quiet):
+            for inode in (inode for inode, look in look_by_inode.items() if look.quiet):
                 _close_if_quiet(inode, places)
-        tell(f"waiting for {len(open_ones)} connections")
+        tell(f"waiting for {len(open_inodes)} connections")
         time.sleep(_POLL_S)
     return Drained(0)
 
@@ -184,17 +186,17 @@ def _close_if_quiet(inode: int, places: Places) -> None:
 def _connections(held: Held, places: Places) -> tuple[list[int], int]:
     """Inodes of the engine's connections but ours, and how many wait to be accepted."""
     rows = list(_rows(held))
-    ours = socket_inodes(os.getpid()) or set()
-    our_ports = {local for local, _, _, inode, _ in rows if inode in ours}
-    served, waiting = [], 0
+    own_inodes = socket_inodes(os.getpid()) or set()
+    own_ports = {local for local, _, _, inode, _ in rows if inode in own_inodes}
+    open_inodes, queued = [], 0
     for local, remote, state, inode, queue in rows:
         if local != held.port:
             continue
         if state == _LISTEN and inode == held.inode:
-            waiting = queue
-        elif state in _OPEN and inode in places and remote not in our_ports:
-            served.append(inode)
-    return served, waiting
+            queued = queue
+        elif state in _OPEN and inode in places and remote not in own_ports:
+            open_inodes.append(inode)
+    return open_inodes, queued
 
 
 def _rows(held: Held) -> Iterable[tuple[int, int, str, int, int]]:
@@ -205,7 +207,7 @@ def _rows(held: Held) -> Iterable[tuple[int, int, str, int, int]]:
             fields = line.split()
             if len(fields) < 10:
                 continue
-            local, remote = (int(fields[at].rpartition(":")[2], 16) for at in (1, 2))
+            local, remote = (int(fields[index].rpartition(":")[2], 16) for index in (1, 2))
             if held.port in (local, remote):
                 queue = int(fields[4].rpartition(":")[2], 16)
                 yield local, remote, fields[3], int(fields[9]), queue

@@ -113,7 +113,9 @@ class Adoption:
                 self._say("drain", f"process {order.pid} finishes what it has; others wait")
             else:
                 self._say("drain", f"process {order.pid} still takes connections while it finishes")
-            drained = drain(order.held, load, order.drain_s, alive=self._old_lives, tell=_nobody)
+            drained = drain(
+                order.held, load, order.drain_s, alive=self._old_lives, tell=_tell_nobody
+            )
         self._tell(cut=drained.cut)
         if drained.cut != 0:
             count = "what had not ended" if drained.cut is None else f"{drained.cut} requests"
@@ -128,8 +130,8 @@ class Adoption:
         try:
             open_beside(self._taken.listener)
         except OSError as error:
-            why = error.strerror or ""
-            raise NotAchieved("connections cannot be kept from the engine", why) from None
+            reason = error.strerror or ""
+            raise NotAchieved("connections cannot be kept from the engine", reason) from None
 
     def _listen_after(self) -> None:
         until = time.monotonic() + GRACE_S
@@ -139,8 +141,8 @@ class Adoption:
                 open_after(self._taken.listener, self.order.held)
             except OSError as error:
                 if time.monotonic() >= until:
-                    why = error.strerror or ""
-                    raise NotAchieved("the address is not free", why) from None
+                    reason = error.strerror or ""
+                    raise NotAchieved("the address is not free", reason) from None
                 time.sleep(_POLL_S)
             else:
                 return
@@ -175,8 +177,8 @@ class Adoption:
         try:
             pid = _run_alone(launch, self.order.environ, log)
         except OSError as error:
-            why = f"{reason}; and the old command could not be started: {error.strerror}"
-            self._finish(LOST, why)
+            both_reasons = f"{reason}; and the old command could not be started: {error.strerror}"
+            self._finish(LOST, both_reasons)
             return
         self._tell(pid=pid)
         self._say("go back", f"process {pid}, its log is {log}")
@@ -216,7 +218,7 @@ class Adoption:
         self.report = replace(self.report, **changed)
 
 
-def _nobody(_: str) -> None:
+def _tell_nobody(_: str) -> None:
     pass
 
 
@@ -225,8 +227,8 @@ def _end(pid: int, ticks: int) -> None:
 
     It may share its session with the shell that started it, so only what is below it is ended.
     """
-    below = [process.pid for process in procfs.descendants(pid, procfs.processes())]
-    starts = ((child, lifetime.start_ticks(child)) for child in below)
+    child_pids = [process.pid for process in procfs.descendants(pid, procfs.processes())]
+    starts = ((child, lifetime.start_ticks(child)) for child in child_pids)
     members = {child: began for child, began in starts if began is not None}
     members[pid] = ticks
     end_processes({pid: ticks}, lambda: those_alive(members), grace_s=GRACE_S, gone_s=GRACE_S)

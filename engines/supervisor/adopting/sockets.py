@@ -105,11 +105,11 @@ def take(held: Held) -> Taken:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        with copy_of(held.inode, socket_places(held.pids)) as theirs:
-            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with copy_of(held.inode, socket_places(held.pids)) as engine_socket:
+            engine_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if held.family == socket.AF_INET6:
-                only = theirs.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+                ipv6_only = engine_socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, ipv6_only)
         listener.bind((held.host, held.port))
     except OSError as error:
         return Taken(listener, "after", error.strerror or str(error))
@@ -119,12 +119,13 @@ def take(held: Held) -> Taken:
 def open_beside(listener: socket.socket) -> None:
     """Listen, and have every new connection from now on."""
     host, port = listener.getsockname()[:2]
-    own = os.fstat(listener.fileno()).st_ino  # it may listen already, for a killed supervisor
-    others = sum(
-        (one.address, one.port) == (host, port) and one.inode != own for one in tcp_listeners()
+    own_inode = os.fstat(listener.fileno()).st_ino  # it may listen already, for a killed supervisor
+    other_count = sum(
+        (listening.address, listening.port) == (host, port) and listening.inode != own_inode
+        for listening in tcp_listeners()
     )
     listener.listen(BACKLOG)
-    prefer(listener, others)
+    prefer(listener, other_count)
 
 
 def open_after(listener: socket.socket, held: Held) -> None:

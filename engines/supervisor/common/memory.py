@@ -34,11 +34,11 @@ class Memory:
     def launch_id(self) -> str:
         """What a plan is made for: the launch in force and the one that a swap back goes to, whole.
         It differs once either is another, and tells nothing of what they hold."""
-        whole = [
+        launches = [
             (launch.command, launch.directory, sorted(launch.environ.items()))
             for launch in (self.launch, *self.before[-1:])
         ]
-        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(launches).encode()).hexdigest()[:16]
 
     def swapped_to(self, launch: Launch) -> Memory:
         """When the swap that runs has come to `launch`."""

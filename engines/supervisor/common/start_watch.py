@@ -10,10 +10,10 @@ from engines.serving.started import Started
 
 
 class StartWatch:
-    """Follows one start; cheap to ask again and again. `whole`: from its beginning."""
+    """Follows one start, `from_beginning` or not; cheap to ask again and again."""
 
-    def __init__(self, started: Started, *, whole: bool = True) -> None:
-        self.whole = whole
+    def __init__(self, started: Started, *, from_beginning: bool = True) -> None:
+        self.from_beginning = from_beginning
         self._log = LogPhases(started.log_path)
         self._check = HealthCheck(started)
         self._began = time.monotonic()

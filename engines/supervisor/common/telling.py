@@ -99,14 +99,14 @@ def tell_interrupted(order: Order, launch: Launch, outcome: str, reason: str) ->
 
     def read(ledger: Ledger, _: int) -> None:
         nonlocal report
-        known = swaps.get(ledger, order.id)
-        if known is not None:
+        stored = swaps.get(ledger, order.id)
+        if stored is not None:
             report = replace(
                 report,
-                strategy=known.strategy,
-                steps=known.steps,
-                start=known.start,
-                evidence=known.evidence,
+                strategy=stored.strategy,
+                steps=stored.steps,
+                start=stored.start,
+                evidence=stored.evidence,
             )
 
     _write(order.db, launch, read)
@@ -154,8 +154,8 @@ def _write(db: Path | None, launch: Launch, write: Callable[[Ledger, int], objec
     def work() -> None:
         with Ledger.open(db) as ledger:
             row = engines.find_engine(ledger, launch.url)
-            known = row.id if row else engines.upsert_engine(ledger, launch.url, launch.name)
-            write(ledger, known)
+            engine_id = row.id if row else engines.upsert_engine(ledger, launch.url, launch.name)
+            write(ledger, engine_id)
 
     _teller.tell(work)
 

@@ -26,10 +26,10 @@ def crashed(life: Life, engine: Started) -> State:
     return Pausing(0.0 if since is None else time.monotonic() - since)
 
 
-def give_up(life: Life, why: str) -> GivenUp:
+def give_up(life: Life, reason: str) -> GivenUp:
     """Let go of the engine and say so."""
     registry.forget(life.launch.name)
-    life.say(f"GIVEN UP: {why}. Connections to {life.launch.url} are refused from now on")
+    life.say(f"GIVEN UP: {reason}. Connections to {life.launch.url} are refused from now on")
     return GivenUp()
 
 
@@ -39,7 +39,7 @@ def write_down_again(life: Life) -> None:
     if engine is None or registry.find_serving(launch.name) is not None:
         return
     if lifetime.is_alive(engine.pid, engine.start_ticks):
-        known = registry.Serving(
+        serving = registry.Serving(
             launch.name,
             engine.pid,
             engine.start_ticks,
@@ -49,7 +49,7 @@ def write_down_again(life: Life) -> None:
             boot=lifetime.boot_id(),
         )
         with contextlib.suppress(OSError):
-            registry.save(known)
+            registry.save(serving)
 
 
 def stop(life: Life, state: Stopping) -> State:

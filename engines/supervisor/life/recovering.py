@@ -24,12 +24,12 @@ def recover(life: Life, _: Recovering) -> State:
         name_swapped(life.launch.name)
     if life.memory.stopping_s is not None:
         return Stopping(life.memory.stopping_s)
-    left = registry.find_serving(life.launch.name)
-    if left is None:
+    serving = registry.find_serving(life.launch.name)
+    if serving is None:
         return Starting()
-    life.say(f"found process {left.pid}, which runs already")
-    engine = started_as(left, log_only=life.launch.log_only)
-    life.watch = StartWatch(engine, whole=False)
+    life.say(f"found process {serving.pid}, which runs already")
+    engine = started_as(serving, log_only=life.launch.log_only)
+    life.watch = StartWatch(engine, from_beginning=False)
     return Loading(engine)
 
 
@@ -48,12 +48,12 @@ def end_unfinished(life: Life, engine: Started) -> None:
     over, else the old one."""
     name = life.launch.name
     open_front(engine)
-    for left in (*names.candidate_names(name), names.leaving_name(name)):
-        if registry.find_serving(left) is None:
+    for left_name in (*names.candidate_names(name), names.leaving_name(name)):
+        if registry.find_serving(left_name) is None:
             continue
-        life.say(f"a killed supervisor left a swap unfinished: ending {left}")
+        life.say(f"a killed supervisor left a swap unfinished: ending {left_name}")
         with contextlib.suppress(TrimtabError):
-            stopping.stop(left, drain_s=stopping.DRAIN_S)
+            stopping.stop(left_name, drain_s=stopping.DRAIN_S)
 
 
 def open_front(engine: Started) -> None:

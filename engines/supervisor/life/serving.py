@@ -13,11 +13,11 @@ from engines.supervisor.life.states import Serving, State, Stopping, Swapping
 def serve(life: Life, state: Serving) -> State:
     """Wait until something comes about."""
     engine = life.engine = state.engine
-    while life.asked.drain_s is None:
+    while life.requests.drain_s is None:
         if not lifetime.is_alive(engine.pid, engine.start_ticks):
             return crashed(life, engine)
-        if life.asked.order is not None:
-            order, life.asked.order = life.asked.order, None
+        if life.requests.order is not None:
+            order, life.requests.order = life.requests.order, None
             return Swapping(engine, order)
         time.sleep(TURN_S)
-    return Stopping(life.asked.drain_s)
+    return Stopping(life.requests.drain_s)

@@ -27,7 +27,7 @@ TURN_S = 0.2
 
 
 @dataclass
-class Asked:
+class Requests:
     """What was asked and is not done yet: a stop with its drain in seconds, a swap, calling off the
     swap that runs."""
 
@@ -38,7 +38,7 @@ class Asked:
 
 class Life:
     """One engine's, under one supervisor. Written by the thread that supervises, read by the one
-    that answers; only `asked` is written by both."""
+    that answers; only `requests` is written by both."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Life:
         self.memory = memory
         self.listener = listener
         self.adoption = adoption
-        self.asked = Asked()
+        self.requests = Requests()
         self.backoff = Backoff()
         self.engine: Started | None = None
         self.watch: StartWatch | None = None
@@ -58,7 +58,7 @@ class Life:
         unfinished = memory.swapping
         self.swap: SwapReport | None = None if unfinished is None else interrupted(unfinished)
         self.stopped: Stopped | None = None
-        self.told = threading.Event()
+        self.end_told = threading.Event()
         """Set once somebody has asked after the end."""
         self._keep = keep
 

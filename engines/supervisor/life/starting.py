@@ -35,14 +35,14 @@ def load(life: Life, state: Loading) -> State:
     engine = life.engine = state.engine
     end_unfinished(life, engine)
     assert life.watch is not None
-    while life.asked.drain_s is None:
+    while life.requests.drain_s is None:
         if not lifetime.is_alive(engine.pid, engine.start_ticks):
             return crashed(life, engine)
         if life.watch.serves():
             _has_started(life, engine, life.watch)
             return Serving(engine)
         time.sleep(TURN_S)
-    return Stopping(life.asked.drain_s)
+    return Stopping(life.requests.drain_s)
 
 
 def _has_started(life: Life, engine: Started, watch: StartWatch) -> None:
@@ -51,7 +51,7 @@ def _has_started(life: Life, engine: Started, watch: StartWatch) -> None:
     life.say(f"process {engine.pid} serves at {engine.url}")
     if life.memory.swapping is not None:
         tell_unfinished(life)
-    elif watch.whole:
+    elif watch.from_beginning:
         beside = len(registry.list_serving()) > 1
         tell_start(life.db, life.launch, beside=beside, took_s=watch.elapsed_s, phases=watch.phases)
 
@@ -64,7 +64,7 @@ def pause(life: Life, state: Pausing) -> State:
     life.say(f"starts again in {seconds:g} s")
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if life.asked.drain_s is not None:
-            return Stopping(life.asked.drain_s)
+        if life.requests.drain_s is not None:
+            return Stopping(life.requests.drain_s)
         time.sleep(TURN_S)
     return Starting()

@@ -46,7 +46,7 @@ class Supervisor:
         while not isinstance(self._state, Ended):
             self._enter(self._after(self._state))
         if self._state.lingers:
-            self._life.told.wait(TELL_S)
+            self._life.end_told.wait(TELL_S)
         return self._state.exit_status
 
     def _enter(self, state: State) -> None:
@@ -80,7 +80,7 @@ class Supervisor:
         adoption = None if life.adoption is None else life.adoption.report
         fruitless = adoption is not None and adoption.outcome in FRUITLESS
         if life.stopped is not None or fruitless:
-            life.told.set()
+            life.end_told.set()
         return SupervisorStatus(
             state=self._state.words,
             supervisor=os.getpid(),
@@ -96,7 +96,7 @@ class Supervisor:
 
     def ask_swap(self, order: Order) -> None:
         """Begin a swap soon; raises `BadRequest` where it cannot be, or not as it was planned."""
-        requests, memory = self._life.asked, self._life.memory
+        requests, memory = self._life.requests, self._life.memory
         if requests.order is not None or isinstance(self._state, Swapping):
             raise BadRequest(
                 NOT_NOW, "a swap runs already: it comes to its end or is called off first"
@@ -112,11 +112,11 @@ class Supervisor:
 
     def ask_call_off(self) -> None:
         """Let the swap that runs go back; raises `BadRequest` where none does."""
-        requests = self._life.asked
+        requests = self._life.requests
         if requests.order is None and not isinstance(self._state, Swapping):
             raise BadRequest(NOT_NOW, "no swap runs")
         requests.call_off = True
 
     def ask_stop(self, drain_s: float) -> None:
         """Stop the engine soon, its requests first, and end."""
-        self._life.asked.drain_s = drain_s
+        self._life.requests.drain_s = drain_s

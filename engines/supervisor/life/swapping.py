@@ -33,16 +33,16 @@ def run_swap(life: Life, state: Swapping, enter: Callable[[State], None]) -> Sta
         _take_over(life, order, launch, running, elapsed_s)
 
     def interrupted() -> Literal["", "stop", "call off"]:
-        if life.asked.drain_s is not None:
+        if life.requests.drain_s is not None:
             return "stop"
-        return "call off" if life.asked.call_off else ""
+        return "call off" if life.requests.call_off else ""
 
     wiring = Wiring(life.listener, tell, interrupted, taken_over)
     swap = Swap(order, (life.launch, state.engine), wiring, before=before)
     life.swap = swap.report
     life.engine = running = swap.run()
     life.remember(replace(life.memory, swapping=None, taken_over=False))
-    life.asked.call_off = False
+    life.requests.call_off = False
     life.serving_since = time.monotonic()
     after = Serving(running)
     enter(after)  # whoever follows the swap may act on the engine once its end is told

@@ -46,8 +46,8 @@ def variant_of(launch: Launch) -> Variant:
     """A launch as the variant that it is, to be shown and estimated."""
     arguments = launch.arguments
     model = read_arguments(arguments).model or launch.model
-    rest = arguments[1:] if arguments[:1] == (model,) else arguments
-    return Variant(launch.variant, model, rest, launch.environ, "start")
+    options = arguments[1:] if arguments[:1] == (model,) else arguments
+    return Variant(launch.variant, model, options, launch.environ, "start")
 
 
 def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) -> Launch:
@@ -61,7 +61,7 @@ def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) ->
     if beside and {*cores} & {*current.cores} and CHOSEN in environ:
         cores = choose_cores(sorted(os.sched_getaffinity(0)), {*current.cores})
         environ = {**environ, **binding(cores)}
-    name = next(one for one in names.candidate_names(current.name) if one != log.stem)
+    name = next(name for name in names.candidate_names(current.name) if name != log.stem)
     return replace(launch, name=name, environ=environ, cores=cores)
 
 
@@ -75,7 +75,7 @@ def check_arguments(launch: Launch) -> None:
         return
     script = Path(__file__).with_name("check_arguments.py")
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [str(python), str(script), *launch.arguments],
             cwd=launch.directory,
             env=dict(launch.environ),
@@ -86,9 +86,9 @@ def check_arguments(launch: Launch) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotAchieved("vLLM could not be asked about the arguments", str(error)) from None
-    if done.returncode == 0:
+    if completed.returncode == 0:
         return
-    output = (done.stdout + done.stderr).decode("utf-8", "replace")
+    output = (completed.stdout + completed.stderr).decode("utf-8", "replace")
     raise NotAchieved("vLLM rejects the arguments", cause_in(output))
 
 
@@ -106,7 +106,7 @@ class Candidate:
 
     def knob_sockets(self) -> Sequence[Path]:
         """Where its live knobs are set."""
-        tree = next((one for one in engine_trees() if one.root.pid == self.started.pid), None)
+        tree = next((tree for tree in engine_trees() if tree.root.pid == self.started.pid), None)
         return () if tree is None else plugin_control(tree).sockets
 
     def end(self, drain_s: float) -> None:

@@ -14,11 +14,11 @@ def main() -> None:
         from vllm.entrypoints.openai.cli_args import make_arg_parser, validate_parsed_serve_args
 
     parser = make_arg_parser(FlexibleArgumentParser(prog="vllm serve"))
-    given = parser.parse_args(sys.argv[1:])
-    if getattr(given, "model_tag", None):
-        given.model = given.model_tag
-    validate_parsed_serve_args(given)
-    AsyncEngineArgs.from_cli_args(given).create_engine_config()
+    parsed = parser.parse_args(sys.argv[1:])
+    if getattr(parsed, "model_tag", None):
+        parsed.model = parsed.model_tag
+    validate_parsed_serve_args(parsed)
+    AsyncEngineArgs.from_cli_args(parsed).create_engine_config()
 
 
 if __name__ == "__main__":

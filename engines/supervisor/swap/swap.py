@@ -93,7 +93,7 @@ class Swap:
         self._wiring = wiring
         self._began = time.monotonic()
         self._closed_at: float | None = None
-        self._failed = ""
+        self._failure = ""
         self.report = begun(order, self._variant.name)
 
     def run(self) -> Started:
@@ -101,14 +101,14 @@ class Swap:
         try:
             return self._swap()
         except TrimtabError as error:
-            self._failed = " · ".join(filter(None, (error.what, error.meaning)))
+            self._failure = " · ".join(filter(None, (error.what, error.meaning)))
             return self._old.started
 
     def close(self) -> None:
         """Tell how it ended: whoever follows it may act on the engine from then on."""
-        outcome = ROLLED_BACK if self._failed else DONE
-        self._note(outcome=outcome, reason=self._failed, took_s=self.elapsed_s)
-        self._say(outcome, self._failed or f"{self._variant.name} serves")
+        outcome = ROLLED_BACK if self._failure else DONE
+        self._note(outcome=outcome, reason=self._failure, took_s=self.elapsed_s)
+        self._say(outcome, self._failure or f"{self._variant.name} serves")
 
     def _swap(self) -> Started:
         strategy = self._strategy()
@@ -146,8 +146,8 @@ class Swap:
         self._wiring.taken_over(replace(launch, name=name), running, self.elapsed_s)
         if strategy == "overlap":
             self._say("drain", f"process {self._old.started.pid} finishes what it has")
-            left = replace(self._old.started, name=names.leaving_name(name))
-            Candidate(left).end(self.order.drain_s)
+            leaving = replace(self._old.started, name=names.leaving_name(name))
+            Candidate(leaving).end(self.order.drain_s)
         return running
 
     def _checked(self, launch: Launch) -> Scores | None:
@@ -192,8 +192,8 @@ class Swap:
             nonlocal start
             self._go_on()
             if phase.index and phase.text not in start.phases:
-                reached = {phase.text: round(phase.elapsed_s, 1)}
-                start = replace(start, phases={**start.phases, **reached})
+                new_phases = {phase.text: round(phase.elapsed_s, 1)}
+                start = replace(start, phases={**start.phases, **new_phases})
                 self._note(start=start)
                 self._say("start", phase.text)
 
@@ -219,15 +219,15 @@ class Swap:
             before=before,
         )
         self._note(evidence=evidence)
-        quality, refused = evidence.quality, evidence.refused
+        quality, refusal = evidence.quality, evidence.refused
         assert quality is not None
         self._say("verify", f"quality {quality.outcome}: {'; '.join(quality.reasons) or 'as good'}")
-        if not refused:
+        if not refusal:
             return
         if self.order.keep:
-            self._say("verify", f"kept all the same, as asked: {refused}")
+            self._say("verify", f"kept all the same, as asked: {refusal}")
         else:
-            raise NotAchieved(refused)
+            raise NotAchieved(refusal)
 
     def _carry_over(self, new: Candidate, knobs: list[KnobState]) -> None:
         """Give the new engine the live values that the old one had been set to."""
@@ -270,10 +270,10 @@ class Swap:
 
     def _go_on(self) -> None:
         """Raises `NotAchieved` where the swap is not to go on."""
-        why = self._wiring.interrupted()
-        if why == "stop":
+        interruption = self._wiring.interrupted()
+        if interruption == "stop":
             raise NotAchieved("the engine is to stop: the swap is called off")
-        if why:
+        if interruption:
             raise NotAchieved("it was called off")
 
     def _opened(self) -> None:

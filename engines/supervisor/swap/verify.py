@@ -49,12 +49,12 @@ def verify(
     if scores is None:
         raise NotAchieved("the new engine gives no figures for the texts of the quality check")
     quality = judge(before, scores, order.thresholds)
-    refused = unchanged(old, new)
-    if not refused and quality.identical and _other_weights(old, new):
-        refused = "its weights are others and its answers the same to the bit: it changed nothing"
-    if not refused and quality.outcome == "fail":
-        refused = "its quality fails: " + "; ".join(quality.reasons)
-    return SwapEvidence(old, new, quality, refused)
+    refusal = unchanged(old, new)
+    if not refusal and quality.identical and _other_weights(old, new):
+        refusal = "its weights are others and its answers the same to the bit: it changed nothing"
+    if not refusal and quality.outcome == "fail":
+        refusal = "its quality fails: " + "; ".join(quality.reasons)
+    return SwapEvidence(old, new, quality, refusal)
 
 
 def _other_weights(old: EngineEvidence, new: EngineEvidence) -> bool:
