@@ -68,14 +68,14 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 async def _prefix(client: Client, spec: TrafficSpec, room: int | None) -> str:
     """The shared beginning, of the length asked for by the engine's own count."""
-    wanted = spec.shared_prefix_tokens
-    needed = wanted + LONGEST_QUESTION + max(spec.output_lengths)
+    tokens = spec.shared_prefix_tokens
+    needed = tokens + LONGEST_QUESTION + max(spec.output_lengths)
     if room is not None and needed > room:
         raise BadInput(
-            f"a prefix of {wanted} tokens leaves no room for question and answer",
+            f"a prefix of {tokens} tokens leaves no room for question and answer",
             f"they need {needed} tokens and the engine takes {room}",
         )
-    guess = max(1, round(wanted / _WORD_TOKENS))
+    guess = max(1, round(tokens / _WORD_TOKENS))
     counted = await client.count_tokens(system_prompt(guess, spec.seed))
-    length = round(guess * wanted / counted) if counted and wanted else guess if wanted else 0
+    length = round(guess * tokens / counted) if counted and tokens else guess if tokens else 0
     return system_prompt(length, spec.seed)

@@ -71,11 +71,13 @@ class Client:
         """
         content = await self._ask("GET", "/v1/models")
         try:
-            served = {str(model["id"]): model.get("max_model_len") for model in content["data"]}
-            self._model = self._model or next(iter(served))
+            room_by_model = {
+                str(model["id"]): model.get("max_model_len") for model in content["data"]
+            }
+            self._model = self._model or next(iter(room_by_model))
         except (KeyError, TypeError, AttributeError, StopIteration):
             raise EngineUnreachable("the server tells no model") from None
-        room = served.get(self._model)
+        room = room_by_model.get(self._model)
         return room if isinstance(room, int) else None
 
     async def count_tokens(self, text: str) -> int | None:
@@ -133,31 +135,33 @@ class Client:
     async def _streamed(self, body: dict[str, Any]) -> Answer:
         """The same with server-sent events, one per token or a few."""
         began = time.monotonic()
-        first: float | None = None
-        last, usage = b"", b""
+        ttft_s: float | None = None
+        last_line, usage_line = b"", b""
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         size = 0
-        rest = b""
+        unfinished_line = b""
         async with self._http.stream("POST", self._url + "/v1/completions", json=body) as reply:
             if reply.status_code != httpx.codes.OK:
                 return _refusal(reply.status_code)
             async for chunk in reply.aiter_raw():
-                first = first if first is not None else time.monotonic() - began
+                ttft_s = ttft_s if ttft_s is not None else time.monotonic() - began
                 size += len(chunk)
                 if size > MAX_BYTES:
                     raise _TooLarge
-                *lines, rest = (rest + chunk).split(b"\n")
+                *lines, unfinished_line = (unfinished_line + chunk).split(b"\n")
                 for line in lines:
                     if b'"finish_reason":"' in line:
-                        last = line
+                        last_line = line
                     elif b'"usage":{' in line:
-                        usage = line
-        return self._join(last, usage, int(body["max_tokens"]), first)
+                        usage_line = line
+        return self._join(last_line, usage_line, int(body["max_tokens"]), ttft_s)
 
-    def _join(self, last: bytes, usage: bytes, max_tokens: int, ttft_s: float | None) -> Answer:
+    def _join(
+        self, last_line: bytes, usage_line: bytes, max_tokens: int, ttft_s: float | None
+    ) -> Answer:
         try:
-            choices = json.loads(last.removeprefix(b"data: "))["choices"]
-            counts = json.loads(usage.removeprefix(b"data: "))["usage"]
+            choices = json.loads(last_line.removeprefix(b"data: "))["choices"]
+            counts = json.loads(usage_line.removeprefix(b"data: "))["usage"]
         except (ValueError, KeyError, TypeError):
             return Answer("truncated")
         text = json.dumps({"choices": choices, "usage": counts}).encode()
@@ -171,8 +175,10 @@ class Client:
             output = int(content["usage"]["completion_tokens"])
         except (ValueError, KeyError, IndexError, TypeError):
             return Answer("not a completion")
-        cut = reason not in ("stop", "length") or (self._spec.ignore_eos and output < max_tokens)
-        return Answer("truncated" if cut else None, reason, prompt, output, ttft_s)
+        is_truncated = reason not in ("stop", "length") or (
+            self._spec.ignore_eos and output < max_tokens
+        )
+        return Answer("truncated" if is_truncated else None, reason, prompt, output, ttft_s)
 
 
 class _TooLarge(Exception):

@@ -134,7 +134,7 @@ def _prompts(prefix: str, spec: TrafficSpec) -> Iterator[tuple[str, int]]:
     """(prompt, max_tokens), every length once in a shuffled round: an even mix at any moment."""
     random = Random(spec.seed + 1)  # noqa: S311 - a load, not a secret
     lengths = list(spec.output_lengths)
-    for at, question in zip(cycle(range(len(lengths))), questions(spec.seed), strict=False):
-        if at == 0:
+    for index, question in zip(cycle(range(len(lengths))), questions(spec.seed), strict=False):
+        if index == 0:
             random.shuffle(lengths)
-        yield prefix + question, lengths[at]
+        yield prefix + question, lengths[index]

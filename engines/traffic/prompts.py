@@ -34,8 +34,8 @@ def system_prompt(length: int, seed: int) -> str:
         return ""
     text = words()
     begin = Random(seed).randrange(len(text))  # noqa: S311 - a load, not a secret
-    chosen = (text[(begin + at) % len(text)] for at in range(length))
-    return _HEADER.format(seed=seed) + " ".join(chosen)
+    chosen_words = (text[(begin + offset) % len(text)] for offset in range(length))
+    return _HEADER.format(seed=seed) + " ".join(chosen_words)
 
 
 def questions(seed: int) -> Iterator[str]:
@@ -44,7 +44,7 @@ def questions(seed: int) -> Iterator[str]:
     text = words()
     for number in count(1):
         a, b, c = (random.choice(text).strip(".,;:\"'") for _ in range(3))
-        form = random.choice(_FORMS).format(n=f"{seed}-{number}", a=a, b=b, c=c)
+        question = random.choice(_FORMS).format(n=f"{seed}-{number}", a=a, b=b, c=c)
         begin = random.randrange(len(text) - 20)
-        quoted = " ".join(text[begin : begin + random.randrange(20)])
-        yield f"\n\nUser: {form} {quoted}\nAssistant:"
+        quotation = " ".join(text[begin : begin + random.randrange(20)])
+        yield f"\n\nUser: {question} {quotation}\nAssistant:"

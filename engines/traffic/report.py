@@ -63,25 +63,25 @@ class Reservoir:
     """A uniform sample of a stream of numbers in constant memory (Vitter's algorithm R)."""
 
     def __init__(self) -> None:
-        self._kept: list[float] = []
-        self._seen = 0
+        self._sample: list[float] = []
+        self._count = 0
         self._max = 0.0
         self._random = Random(0)  # noqa: S311 - sampling, not a secret
 
     def add(self, value: float) -> None:
         """Take one more number."""
-        self._seen += 1
+        self._count += 1
         self._max = max(self._max, value)
-        if len(self._kept) < _SAMPLES:
-            self._kept.append(value)
-        elif (at := self._random.randrange(self._seen)) < _SAMPLES:
-            self._kept[at] = value
+        if len(self._sample) < _SAMPLES:
+            self._sample.append(value)
+        elif (index := self._random.randrange(self._count)) < _SAMPLES:
+            self._sample[index] = value
 
     def summary(self) -> Latency | None:
         """Percentiles (nearest rank) and maximum; None before the first number."""
-        if not self._kept:
+        if not self._sample:
             return None
-        ordered = sorted(self._kept)
+        ordered = sorted(self._sample)
         return Latency(_nearest_rank(ordered, 0.5), _nearest_rank(ordered, 0.95), self._max)
 
 

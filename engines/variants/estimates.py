@@ -57,8 +57,8 @@ def estimate(
     """
     command = serve_arguments(running.arguments)
     if running.pid is None or command is None:
-        where = "the engine is not on this machine" if running.pid is None else "it has no command"
-        return _unknown("", f"{where}: what it holds cannot be seen")
+        reason = "the engine is not on this machine" if running.pid is None else "it has no command"
+        return _unknown("", f"{reason}: what it holds cannot be seen")
     arguments = merged_arguments(command, variant)
     if weights is None:
         weights = weights_of(variant, running)
@@ -68,17 +68,18 @@ def estimate(
     if not rooms:
         return _unknown("", "the GPUs that the engine computes on cannot be seen")
     on_host = rooms[0].device == "host"
-    wanted = needs(arguments, _variables(variant, running.pid), weights, on_cpu=on_host)
+    required = needs(arguments, _variables(variant, running.pid), weights, on_cpu=on_host)
     if last_value(arguments, "config") is not None:
         return _unknown(rooms[0].device, "its --config file is not read: it may set any limit")
-    if not on_host and wanted.devices > len(rooms):
-        why = f"it needs {wanted.devices} GPUs and the running engine holds {len(rooms)}"
-        return _unknown(rooms[0].device, f"{why}: which others it would get is not known")
-    each = [_on_device(wanted, room, on_host) for room in rooms[: wanted.devices]]
+    if not on_host and required.devices > len(rooms):
+        shortage = f"it needs {required.devices} GPUs and the running engine holds {len(rooms)}"
+        return _unknown(rooms[0].device, f"{shortage}: which others it would get is not known")
+    estimates = [_on_device(required, room, on_host) for room in rooms[: required.devices]]
     if on_host:
-        each = [_with_cores(estimated, variant, running.pid) for estimated in each]
+        estimates = [_with_cores(estimated, variant, running.pid) for estimated in estimates]
     return max(
-        each, key=lambda on_device: (_ORDER.index(on_device.verdict), -(on_device.free_bytes or 0))
+        estimates,
+        key=lambda on_device: (_ORDER.index(on_device.verdict), -(on_device.free_bytes or 0)),
     )
 
 
@@ -125,33 +126,35 @@ def _variables(variant: Variant, pid: int) -> dict[str, str]:
     return {**inherited, **variant.environment}
 
 
-def _on_device(wanted: Needs, room: Room, on_host: bool) -> Estimate:
+def _on_device(required: Needs, room: Room, on_host: bool) -> Estimate:
     """The verdict on one device.
 
     vLLM starts only where `must_be_free` is free: on a GPU that is its whole share, whatever the
     KV cache was told (v1/worker/utils.py, request_memory); on the CPU its share where the KV cache
     was told nothing (v1/worker/cpu_worker.py).
     """
-    share = None if room.total is None else int(wanted.utilisation * room.total)
+    share = None if room.total is None else int(required.utilisation * room.total)
     memory = share
-    if wanted.kv_cache is not None:
-        memory = None if wanted.weights is None else wanted.weights + wanted.kv_cache + OVERHEAD
+    if required.kv_cache is not None:
+        memory = (
+            None if required.weights is None else required.weights + required.kv_cache + OVERHEAD
+        )
     must_be_free = memory if on_host or memory is None else max(memory, share or 0)
-    verdict, reason = _judge(wanted, room, memory, must_be_free)
+    verdict, reason = _judge(required, room, memory, must_be_free)
     return Estimate(
-        wanted.weights, memory, room.free, room.free_after_stop, room.device, verdict, reason
+        required.weights, memory, room.free, room.free_after_stop, room.device, verdict, reason
     )
 
 
 def _judge(
-    wanted: Needs, room: Room, memory: int | None, must_be_free: int | None
+    required: Needs, room: Room, memory: int | None, must_be_free: int | None
 ) -> tuple[Verdict, str]:
-    least, after = wanted.least, room.free_after_stop
+    least, free_after_stop = required.least, room.free_after_stop
     if memory is None or must_be_free is None or room.free is None or least is None:
         return "unknown", f"what {room.device} has free or what it needs is not told"
-    cache = wanted.kv_cache
-    if cache is not None and wanted.one_request is not None and wanted.one_request > cache:
-        longest = f"one request of the greatest length needs {format_bytes(wanted.one_request)}"
+    cache = required.kv_cache
+    if cache is not None and required.one_request is not None and required.one_request > cache:
+        longest = f"one request of the greatest length needs {format_bytes(required.one_request)}"
         return "does not fit", f"its KV cache of {format_bytes(cache)} is too small: {longest}"
     if cache is None and least > memory:
         return "does not fit", (
@@ -162,19 +165,19 @@ def _judge(
     free = f"{format_bytes(room.free)} free"
     if must_be_free <= room.free:
         return "fits beside", f"{needed}, {free}"
-    hint = _hint(wanted, room, least)
-    if after is None:
+    hint = _hint(required, room, least)
+    if free_after_stop is None:
         return "unknown", f"{needed}, {free}; what the running engine's end sets free is hidden"
-    stopped = f"{format_bytes(after)} once the running engine stops"
-    verdict: Verdict = "fits after stop" if must_be_free <= after else "does not fit"
+    stopped = f"{format_bytes(free_after_stop)} once the running engine stops"
+    verdict: Verdict = "fits after stop" if must_be_free <= free_after_stop else "does not fit"
     return verdict, f"{needed}, {free}, {stopped}{hint}"
 
 
-def _hint(wanted: Needs, room: Room, least: int) -> str:
+def _hint(required: Needs, room: Room, least: int) -> str:
     """How a share that is taken for granted could be made to fit beside the running engine."""
-    if wanted.kv_cache is not None or not room.total or room.free is None or least > room.free:
+    if required.kv_cache is not None or not room.total or room.free is None or least > room.free:
         return ""
-    part = int(100 * room.free / room.total) / 100
-    if not least / room.total <= part < wanted.utilisation <= DEFAULT_UTILISATION:
+    fraction = int(100 * room.free / room.total) / 100
+    if not least / room.total <= fraction < required.utilisation <= DEFAULT_UTILISATION:
         return ""
-    return f"; with --gpu-memory-utilization {part:g} it would fit beside"
+    return f"; with --gpu-memory-utilization {fraction:g} it would fit beside"

@@ -27,11 +27,11 @@ def offered(
     it runs. What is offered unasked: checkpoints beside the model, the KV cache in 8 bits (or back
     in the model's own type), and twice the limit of running requests where one was given.
     """
-    place = model_place(model, directory)
+    model_dir = model_place(model, directory)
     by_name: dict[str, Variant] = {}
     for variant in (
         *configured,
-        *siblings(place, read_weights(place), arguments),
+        *siblings(model_dir, read_weights(model_dir), arguments),
         *_kv_caches(model, arguments),
         *_limits(model, arguments),
     ):
@@ -40,19 +40,19 @@ def offered(
 
 
 def _kv_caches(model: str, arguments: Sequence[str]) -> Iterator[Variant]:
-    now = last_value(arguments, "kv-cache-dtype") or "auto"
-    if now == "auto":
-        other, note = "fp8", "KV cache in 8 bits: more tokens in the same memory"
+    current = last_value(arguments, "kv-cache-dtype") or "auto"
+    if current == "auto":
+        dtype, note = "fp8", "KV cache in 8 bits: more tokens in the same memory"
     else:
-        other, note = "auto", f"KV cache in the model's own type instead of {now}"
-    arguments = ("--kv-cache-dtype", other)
-    yield Variant(f"kv_cache_dtype={other}", model, arguments, origin="kv_cache", note=note)
+        dtype, note = "auto", f"KV cache in the model's own type instead of {current}"
+    arguments = ("--kv-cache-dtype", dtype)
+    yield Variant(f"kv_cache_dtype={dtype}", model, arguments, origin="kv_cache", note=note)
 
 
 def _limits(model: str, arguments: Sequence[str]) -> Iterator[Variant]:
-    now = last_value(arguments, "max-num-seqs") or ""
-    if now.isascii() and now.isdigit() and int(now):
-        more = str(int(now) * _TIMES)
-        note = f"up to {more} requests at once; live, {now} is the most"
-        arguments = ("--max-num-seqs", more)
-        yield Variant(f"max_num_seqs={more}", model, arguments, origin="limits", note=note)
+    current = last_value(arguments, "max-num-seqs") or ""
+    if current.isascii() and current.isdigit() and int(current):
+        higher = str(int(current) * _TIMES)
+        note = f"up to {higher} requests at once; live, {current} is the most"
+        arguments = ("--max-num-seqs", higher)
+        yield Variant(f"max_num_seqs={higher}", model, arguments, origin="limits", note=note)

@@ -33,8 +33,8 @@ def merged_arguments(running: Sequence[str], variant: Variant) -> tuple[str, ...
         flags = without(flags, _OF_THE_CHECKPOINT)
         if old is not None and last_value((*running, *added), "served-model-name") is None:
             added = ["--served-model-name", old, *added]
-    kept = joined(without(flags, {flag.name for flag in cut(added) if flag.name}))
-    return (*_with_model(kept, variant.model), *added)
+    kept_arguments = joined(without(flags, {flag.name for flag in cut(added) if flag.name}))
+    return (*_with_model(kept_arguments, variant.model), *added)
 
 
 def _with_model(arguments: Sequence[str], model: str) -> list[str]:
@@ -42,6 +42,6 @@ def _with_model(arguments: Sequence[str], model: str) -> list[str]:
     if arguments and not is_flag(arguments[0]):
         return [model, *arguments[1:]]
     flags = cut(arguments)
-    others = joined(without(flags, ["model"]))
+    options = joined(without(flags, ["model"]))
     # Started as a module, vLLM may take its model as a flag only.
-    return ["--model", model, *others] if len(others) < len(arguments) else [model, *others]
+    return ["--model", model, *options] if len(options) < len(arguments) else [model, *options]

@@ -41,10 +41,10 @@ def room_of(engine: EngineInfo) -> list[Room]:
     if engine.pid is None:
         return []
     pid = engine.pid
-    nothing: list[Room] = []
-    held = gpus.within(NVML_DEADLINE_S, lambda: _gpus(pid), nothing)
-    if held or not on_cpu(engine):
-        return held
+    no_rooms: list[Room] = []
+    rooms = gpus.within(NVML_DEADLINE_S, lambda: _gpus(pid), no_rooms)
+    if rooms or not on_cpu(engine):
+        return rooms
     host = host_memory(pid)
     return [Room("host", host.total, host.available, private_bytes(pid))]
 
@@ -58,6 +58,6 @@ def _gpus(pid: int) -> list[Room]:
             if sample.memory_total is None or sample.memory_used is None
             else sample.memory_total - sample.memory_used
         )
-        held = None if hold.memory_mib is None else hold.memory_mib * MIB
-        rooms.append(Room(f"gpu {hold.index}", sample.memory_total, free, held))
+        held_bytes = None if hold.memory_mib is None else hold.memory_mib * MIB
+        rooms.append(Room(f"gpu {hold.index}", sample.memory_total, free, held_bytes))
     return rooms

@@ -13,22 +13,22 @@ from engines.variants.variant import Variant
 _HALF_ONLY = frozenset({"float32", "float"})
 
 
-def siblings(place: Path, running: Weights, arguments: Sequence[str]) -> Iterator[Variant]:
+def siblings(model_dir: Path, running: Weights, arguments: Sequence[str]) -> Iterator[Variant]:
     """Variants whose config.json has the architecture, depth, width and vocabulary of the running
     model, and another quantisation. Whether they were made of the same weights, no file says."""
     if running.architecture is None:
         return
-    for model, path in beside(place):
-        other = read_weights(path)
-        if other.problem or other.quantisation == running.quantisation:
+    for model, path in beside(model_dir):
+        weights = read_weights(path)
+        if weights.problem or weights.quantisation == running.quantisation:
             continue
-        if (other.architecture, other.shape) == (running.architecture, running.shape):
+        if (weights.architecture, weights.shape) == (running.architecture, running.shape):
             # Kernels for quantised weights compute in 16 bits only.
-            half = other.quantisation and last_value(arguments, "dtype") in _HALF_ONLY
+            needs_half = weights.quantisation and last_value(arguments, "dtype") in _HALF_ONLY
             yield Variant(
                 name=model if "/" in model and not model.startswith("/") else path.name,
                 model=model,
-                arguments=("--dtype", "half") if half else (),
+                arguments=("--dtype", "half") if needs_half else (),
                 origin="sibling",
-                note=f"{other.quantisation or 'not quantised'}, beside the running model",
+                note=f"{weights.quantisation or 'not quantised'}, beside the running model",
             )

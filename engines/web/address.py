@@ -53,12 +53,12 @@ def normalise(url: str) -> str:
     return make_url(parts.scheme, host, port) + path.rstrip("/")
 
 
-def _refused(url: str, why: str, meaning: str = "", remedy: str = _EXAMPLE) -> BadInput:
+def _refused(url: str, problem: str, meaning: str = "", remedy: str = _EXAMPLE) -> BadInput:
     from engines.web.http import (
         shown,  # httpx is slow to import, and good addresses need none of it
     )
 
-    return BadInput(f"'{shown(url)}' {why}", meaning, remedy)
+    return BadInput(f"'{shown(url)}' {problem}", meaning, remedy)
 
 
 def make_url(scheme: str, host: str, port: int | None) -> str:
@@ -79,14 +79,16 @@ def own_addresses(host: str) -> set[str]:
         resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return set()
-    return {str(where[0]) for family, _, _, _, where in resolved if _is_ours(family, where)}
+    return {
+        str(sockaddr[0]) for family, _, _, _, sockaddr in resolved if _is_ours(family, sockaddr)
+    }
 
 
-def _is_ours(family: socket.AddressFamily, where: tuple[object, ...]) -> bool:
+def _is_ours(family: socket.AddressFamily, sockaddr: tuple[object, ...]) -> bool:
     """A socket can only be bound to an address of this machine; nothing listens on it."""
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as trial:
-            trial.bind((where[0], 0, *where[2:]))
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((sockaddr[0], 0, *sockaddr[2:]))
     except OSError:
         return False
     return True

@@ -191,10 +191,10 @@ def _run(reading: Coroutine[None, None, bytes]) -> bytes:
 
 def shown(url: str) -> str:
     """A URL fit to be shown: without user, password, query and control characters."""
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, remainder = url.partition("://")
     if not separator:
-        scheme, rest = "", url
-    authority, slash, path = rest.partition("/")
+        scheme, remainder = "", url
+    authority, slash, path = remainder.partition("/")
     path = path.partition("?")[0].partition("#")[0]
     return printable(f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}")
 
@@ -235,14 +235,14 @@ _ERRNO = {
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    todo: list[BaseException] = [error]
-    while todo:
-        cause = todo.pop()
-        if id(cause) in seen:
+    seen_ids: set[int] = set()
+    pending: list[BaseException] = [error]
+    while pending:
+        cause = pending.pop()
+        if id(cause) in seen_ids:
             continue
-        seen.add(id(cause))
+        seen_ids.add(id(cause))
         yield cause
         if isinstance(cause, BaseExceptionGroup):
-            todo.extend(cause.exceptions)
-        todo.extend(link for link in (cause.__cause__, cause.__context__) if link is not None)
+            pending.extend(cause.exceptions)
+        pending.extend(link for link in (cause.__cause__, cause.__context__) if link is not None)

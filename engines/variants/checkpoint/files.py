@@ -23,17 +23,17 @@ def model_place(model: str, directory: Path | None = None) -> Path:
     return _revision(hub_cache() / f"models--{model.replace('/', '--')}") or path
 
 
-def beside(place: Path) -> Iterator[tuple[str, Path]]:
+def beside(model_dir: Path) -> Iterator[tuple[str, Path]]:
     """Each directory beside a model's that has a config.json, with the name vLLM takes it by."""
-    if place.parent.name == "snapshots":
-        for repository in _directories(place.parent.parent.parent):
+    if model_dir.parent.name == "snapshots":
+        for repository in _directories(model_dir.parent.parent.parent):
             kind, _, name = repository.name.partition("--")
             revision = _revision(repository) if kind == "models" else None
-            if revision is not None and revision != place:
+            if revision is not None and revision != model_dir:
                 yield name.replace("--", "/", 1), revision
         return
-    for path in _directories(place.parent):
-        if path.resolve() != place.resolve() and (path / "config.json").is_file():
+    for path in _directories(model_dir.parent):
+        if path.resolve() != model_dir.resolve() and (path / "config.json").is_file():
             yield str(path), path
 
 

@@ -51,17 +51,17 @@ def read_weights(model_dir: Path) -> Weights:
         config = _json_object(model_dir / "config.json")
     except (Unreadable, OSError) as error:
         return Weights(problem=str(error))
-    described = _of_config(config)
+    config_values = _of_config(config)
     try:
         size, tensors = _files(model_dir)
     except (Unreadable, OSError) as error:
-        return Weights(**described, problem=printable(str(error)))
-    return Weights(**described, bytes_on_disk=size, tensors=tensors)
+        return Weights(**config_values, problem=printable(str(error)))
+    return Weights(**config_values, bytes_on_disk=size, tensors=tensors)
 
 
 def _of_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    nested = config.get("text_config")
-    text: Mapping[str, Any] = nested if isinstance(nested, dict) else config
+    text_config = config.get("text_config")
+    text: Mapping[str, Any] = text_config if isinstance(text_config, dict) else config
     names = config.get("architectures")
     dtype = config.get("dtype") or config.get("torch_dtype") or text.get("dtype")
     return {
@@ -85,12 +85,12 @@ def _kv_values(config: Mapping[str, Any]) -> int | None:
     if layers and latent:
         return layers * (latent + (_count(config, "qk_rope_head_dim") or 0))
     heads = _count(config, "num_attention_heads")
-    kept = _count(config, "num_key_value_heads") or heads
+    kv_heads = _count(config, "num_key_value_heads") or heads
     size = _count(config, "head_dim")
-    hidden = _count(config, "hidden_size")
-    if size is None and hidden and heads:
-        size = hidden // heads
-    return 2 * layers * kept * size if layers and kept and size else None
+    hidden_size = _count(config, "hidden_size")
+    if size is None and hidden_size and heads:
+        size = hidden_size // heads
+    return 2 * layers * kv_heads * size if layers and kv_heads and size else None
 
 
 def _count(config: Mapping[str, Any], name: str) -> int | None:
@@ -122,8 +122,10 @@ def _shards(model_dir: Path) -> list[Path]:
         names = {str(name) for name in parts.values()} if isinstance(parts, dict) else set()
         files = [model_dir / Path(name).name for name in sorted(names)]
     else:
-        every = sorted(model_dir.glob("*.safetensors"))
-        files = [path for path in every if not path.name.startswith("consolidated")] or every
+        all_files = sorted(model_dir.glob("*.safetensors"))
+        files = [
+            path for path in all_files if not path.name.startswith("consolidated")
+        ] or all_files
     if len(files) > MOST_FILES:
         raise Unreadable(f"{model_dir.name} holds more than {MOST_FILES} weight files")
     return files
