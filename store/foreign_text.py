@@ -9,18 +9,18 @@ LONGEST_REMARK = 400
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def printable(text: str, limit: int = 200, strange: str = REPLACEMENT) -> str:
+def printable(text: str, limit: int = 200, replacement: str = REPLACEMENT) -> str:
     """`text` in one line of at most `limit` characters, with an ellipsis where it was cut.
 
     Characters that command a terminal or deceive a reader (control, direction, zero width, line
-    ends, halves of a surrogate pair, private use) each become `strange`, one character or none.
+    ends, halves of a surrogate pair, private use) each become `replacement`, one character or none.
     It is not escaped for markup: whoever shows it does that.
     """
-    shown = text[: limit + 1]
-    if not shown.isprintable():
-        characters = (character if character.isprintable() else strange for character in text)
-        shown = "".join(islice(filter(None, characters), limit + 1))
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+    line = text[: limit + 1]
+    if not line.isprintable():
+        characters = (character if character.isprintable() else replacement for character in text)
+        line = "".join(islice(filter(None, characters), limit + 1))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def remark(text: str) -> str:

@@ -21,5 +21,5 @@ def was_killed(owner: str) -> bool:
     seems to be gone costs a wait, never a fight over the engine.
     """
     pid, _, host_and_start = owner.partition("@")
-    here = host_and_start.rpartition(":")[0] == socket.gethostname()
-    return here and pid.isdigit() and not Path(f"/proc/{pid}").exists()
+    is_this_host = host_and_start.rpartition(":")[0] == socket.gethostname()
+    return is_this_host and pid.isdigit() and not Path(f"/proc/{pid}").exists()

@@ -76,4 +76,4 @@ def knob_value(value: Any) -> KnobValue | None:
 
 def cleaned(text: str) -> str:
     """A text that came over the socket; strange characters go, so that a name stays a name."""
-    return printable(text, LONGEST, strange="")
+    return printable(text, LONGEST, replacement="")

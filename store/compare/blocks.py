@@ -62,8 +62,8 @@ def cut(ledger: Ledger, span: Span, block_ms: int = BLOCK_MS) -> Blocks:
         from_ms = span.from_ms + length * start // count
         to_ms = span.from_ms + length * end // count
         window = read_window(ledger, span.engine_id, from_ms, to_ms)
-        enough = _SHORTEST * length / count
-        if window is None or window.to_ms - window.from_ms < enough:
+        shortest_ms = _SHORTEST * length / count
+        if window is None or window.to_ms - window.from_ms < shortest_ms:
             continue  # too few rows yet: the block grows to the next edge
         reason = _unusable(window)
         if reason:

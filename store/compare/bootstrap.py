@@ -56,27 +56,27 @@ def resample(blocks: int, seed: tuple[int, ...]) -> Resamples:
     length = round(math.sqrt(blocks))
     random = np.random.default_rng(seed)
     starts = random.integers(0, blocks - length + 1, size=(RESAMPLES, -(-blocks // length)))
-    drawn = (starts[:, :, None] + np.arange(length)).reshape(RESAMPLES, -1)[:, :blocks]
-    cells = drawn + blocks * np.arange(RESAMPLES)[:, None]
+    chosen_blocks = (starts[:, :, None] + np.arange(length)).reshape(RESAMPLES, -1)[:, :blocks]
+    cells = chosen_blocks + blocks * np.arange(RESAMPLES)[:, None]
     counts = np.bincount(cells.ravel(), minlength=RESAMPLES * blocks)
     return Resamples(counts.reshape(RESAMPLES, blocks).astype(np.float64), length)
 
 
-def ratios(drawn: Resamples, over: Floats, per: Floats) -> Floats:
+def ratios(resamples: Resamples, over: Floats, per: Floats) -> Floats:
     """The ratio of sums Σover ÷ Σper in each resample; NaN where the divisor is 0."""
-    top, bottom = drawn.counts @ over, drawn.counts @ per
+    top, bottom = resamples.counts @ over, resamples.counts @ per
     return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
 
 
 def quantiles(
-    drawn: Resamples, buckets: Floats, bounds: Floats, q: float, *, floor: float = 0.0
+    resamples: Resamples, buckets: Floats, bounds: Floats, q: float, *, floor: float = 0.0
 ) -> Floats:
     """The `q`-quantile of the merged buckets in each resample; NaN where nothing was observed.
 
     `buckets` is (blocks, finite bounds + overflow). Inside the first bucket it interpolates from
     `floor`; the overflow is its lower bound.
     """
-    merged = drawn.counts @ buckets
+    merged = resamples.counts @ buckets
     running = np.cumsum(merged, axis=1)
     total = running[:, -1]
     rank = q * total * (1 - ROUNDING)
@@ -84,46 +84,49 @@ def quantiles(
     row = np.arange(len(slot))
     lower = np.concatenate(([floor], bounds))[slot]
     upper = np.concatenate((bounds, bounds[-1:]))[slot]
-    inside = merged[row, slot]
-    part = np.divide(
-        rank - (running[row, slot] - inside), inside, out=np.zeros_like(rank), where=inside > 0
+    slot_count = merged[row, slot]
+    fraction = np.divide(
+        rank - (running[row, slot] - slot_count),
+        slot_count,
+        out=np.zeros_like(rank),
+        where=slot_count > 0,
     )
-    return np.where(total > 0, lower + (upper - lower) * np.clip(part, 0.0, 1.0), np.nan)
+    return np.where(total > 0, lower + (upper - lower) * np.clip(fraction, 0.0, 1.0), np.nan)
 
 
 def difference_interval(
-    a: float, b: float, spread_a: Floats, spread_b: Floats, drawn: tuple[Resamples, Resamples]
+    a: float, b: float, spread_a: Floats, spread_b: Floats, resamples: tuple[Resamples, Resamples]
 ) -> Interval | None:
     """The 95 % interval of b - a from each side's resamples; None where too many have no value."""
-    deviation = drawn[1].stretch * (spread_b - b) - drawn[0].stretch * (spread_a - a)
-    lost = np.isnan(deviation)
-    if lost.mean() > _MOST_LOST:
+    deviation = resamples[1].stretch * (spread_b - b) - resamples[0].stretch * (spread_a - a)
+    undefined = np.isnan(deviation)
+    if undefined.mean() > _MOST_LOST:
         return None
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    low, high = np.quantile(deviation[~lost], tails) * _widening(drawn)
+    low, high = np.quantile(deviation[~undefined], tails) * _widening(resamples)
     return (b - a + float(low), b - a + float(high))
 
 
 def ratio_interval(
-    a: float, b: float, spread_a: Floats, spread_b: Floats, drawn: tuple[Resamples, Resamples]
+    a: float, b: float, spread_a: Floats, spread_b: Floats, resamples: tuple[Resamples, Resamples]
 ) -> Interval | None:
     """The 95 % interval of b ÷ a, made on the logarithm; None unless all values are positive."""
-    known = [values[~np.isnan(values)] for values in (spread_a, spread_b)]
-    if a <= 0 or b <= 0 or any((values <= 0).any() for values in known):
+    defined = [values[~np.isnan(values)] for values in (spread_a, spread_b)]
+    if a <= 0 or b <= 0 or any((values <= 0).any() for values in defined):
         return None
     interval = difference_interval(
-        math.log(a), math.log(b), np.log(spread_a), np.log(spread_b), drawn
+        math.log(a), math.log(b), np.log(spread_a), np.log(spread_b), resamples
     )
     return None if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
 
 
-def _widening(drawn: tuple[Resamples, Resamples]) -> float:
-    return student_975(degrees_of_freedom(drawn)) / _NORMAL
+def _widening(resamples: tuple[Resamples, Resamples]) -> float:
+    return student_975(degrees_of_freedom(resamples)) / _NORMAL
 
 
-def degrees_of_freedom(drawn: tuple[Resamples, Resamples]) -> float:
+def degrees_of_freedom(resamples: tuple[Resamples, Resamples]) -> float:
     """Between the least (of the shorter window alone) and the most (both windows pooled)."""
-    return 1.5 * (min(side.independent for side in drawn) - 1)
+    return 1.5 * (min(side.independent for side in resamples) - 1)
 
 
 def student_975(freedom: float) -> float:
@@ -138,7 +141,7 @@ def student_975(freedom: float) -> float:
             (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         )
         return z + sum(term / freedom**power for power, term in enumerate(terms, start=1))
-    whole = int(freedom)
-    low, high = _T_975[whole - 1], _T_975[whole]
-    part = (1 / whole - 1 / freedom) / (1 / whole - 1 / (whole + 1))
-    return low + (high - low) * part
+    degrees = int(freedom)
+    low, high = _T_975[degrees - 1], _T_975[degrees]
+    weight = (1 / degrees - 1 / freedom) / (1 / degrees - 1 / (degrees + 1))
+    return low + (high - low) * weight

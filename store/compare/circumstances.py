@@ -78,7 +78,7 @@ def _devices(side: Side, prices: PriceBook) -> set[str]:
     }
 
 
-def _differing(what: str, a: set[str], b: set[str]) -> list[str]:
+def _differing(subject: str, a: set[str], b: set[str]) -> list[str]:
     if a == b or not a or not b:
         return []
-    return [f"the {what} differ: {', '.join(sorted(a))} and {', '.join(sorted(b))}"]
+    return [f"the {subject} differ: {', '.join(sorted(a))} and {', '.join(sorted(b))}"]

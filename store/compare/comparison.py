@@ -87,10 +87,10 @@ def compare(
     """
     before, after = read_side(ledger, a, prices, block_ms), read_side(ledger, b, prices, block_ms)
     shifts = workload(before.values, after.values)
-    drawn = _draw(before, after, seed)
+    resamples = _draw(before, after, seed)
     mix, rate = bool(moved_mix(shifts)), rate_confounds(shifts)
     effects = {
-        spec.name: effect(spec, before, after, drawn, not (mix or (spec.demand and rate)))
+        spec.name: effect(spec, before, after, resamples, not (mix or (spec.demand and rate)))
         for spec in METRICS
     }
     verdict, reasons = overall(before, after, effects, shifts)

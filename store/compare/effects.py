@@ -51,9 +51,13 @@ class Effect:
 
 
 def effect(
-    spec: MetricSpec, a: Side, b: Side, drawn: tuple[Resamples, Resamples] | None, comparable: bool
+    spec: MetricSpec,
+    a: Side,
+    b: Side,
+    resamples: tuple[Resamples, Resamples] | None,
+    comparable: bool,
 ) -> Effect:
-    """The effect on one metric. `drawn` is None under `MIN_BLOCKS`; where the workload is not
+    """The effect on one metric. `resamples` is None under `MIN_BLOCKS`; where the workload is not
     `comparable` the interval stands and the verdict does not."""
     before, after = a.values.get(spec.name), b.values.get(spec.name)
     blocks = (len(a.parts), len(b.parts))
@@ -61,12 +65,12 @@ def effect(
         return Effect(before, after, None, None, None, None, blocks, None)
     low, high = number(before), number(after)
     interval = by_ratio = None
-    if drawn is not None and not _both_beyond_a_bound(before, after):
-        spreads = spread(spec, a, drawn[0]), spread(spec, b, drawn[1])
+    if resamples is not None and not _both_beyond_a_bound(before, after):
+        spreads = spread(spec, a, resamples[0]), spread(spec, b, resamples[1])
         if spreads[0] is not None and spreads[1] is not None:
-            interval = difference_interval(low, high, spreads[0], spreads[1], drawn)
-            by_ratio = ratio_interval(low, high, spreads[0], spreads[1], drawn)
-    verdict = _verdict(spec, interval, max(low, high), drawn is not None, comparable)
+            interval = difference_interval(low, high, spreads[0], spreads[1], resamples)
+            by_ratio = ratio_interval(low, high, spreads[0], spreads[1], resamples)
+    verdict = _verdict(spec, interval, max(low, high), resamples is not None, comparable)
     if isinstance(before, LessThan | MoreThan) or isinstance(after, LessThan | MoreThan):
         return Effect(before, after, None, None, None, None, blocks, verdict)
     ratio = high / low if low > 0 else None
@@ -78,13 +82,13 @@ def _both_beyond_a_bound(a: MetricValue, b: MetricValue) -> bool:
 
 
 def _verdict(
-    spec: MetricSpec, interval: Interval | None, size: float, enough: bool, comparable: bool
+    spec: MetricSpec, interval: Interval | None, size: float, enough_blocks: bool, comparable: bool
 ) -> Verdict | None:
     if spec.better is None:
         return None
     if not comparable:
         return "not comparable"
-    if not enough:
+    if not enough_blocks:
         return "too few blocks"
     if interval is None:
         return None

@@ -84,36 +84,38 @@ def impact_key(
 
 def _spans(ledger: Ledger, engine_id: int, change: Change, now_ms: int) -> _Spans:
     """Both spans in whole blocks, so that they move only when a block completes."""
-    reach = SPAN_MS + 2 * SETTLE_MS + _took(change)
-    others = [
+    reach_ms = SPAN_MS + 2 * SETTLE_MS + _took(change)
+    other_changes = [
         other
-        for other in list_changes(ledger, engine_id, change.ts_ms - reach, change.ts_ms + reach)
+        for other in list_changes(
+            ledger, engine_id, change.ts_ms - reach_ms, change.ts_ms + reach_ms
+        )
         if other.outcome == "applied" and other.id != change.id
     ]
-    first, last, together = _act(change, others)
-    earlier = [other.ts_ms + SETTLE_MS for other in others if other.ts_ms < first]
-    later = [other.ts_ms - _took(other) for other in others if other.ts_ms > last]
-    since = max([first - SPAN_MS, *earlier])
-    start = last + SETTLE_MS
-    until = min([now_ms - LAG_MS, start + SPAN_MS, *later])
-    before_ms = _whole_blocks(first - since)
-    after_ms = _whole_blocks(until - start)
+    first_ms, last_ms, together = _act(change, other_changes)
+    earlier_ends = [other.ts_ms + SETTLE_MS for other in other_changes if other.ts_ms < first_ms]
+    later_starts = [other.ts_ms - _took(other) for other in other_changes if other.ts_ms > last_ms]
+    since_ms = max([first_ms - SPAN_MS, *earlier_ends])
+    start_ms = last_ms + SETTLE_MS
+    until_ms = min([now_ms - LAG_MS, start_ms + SPAN_MS, *later_starts])
+    before_ms = _whole_blocks(first_ms - since_ms)
+    after_ms = _whole_blocks(until_ms - start_ms)
     return _Spans(
-        Span(engine_id, first - before_ms, first, "before"),
-        Span(engine_id, start, start + after_ms, "after"),
+        Span(engine_id, first_ms - before_ms, first_ms, "before"),
+        Span(engine_id, start_ms, start_ms + after_ms, "after"),
         together,
     )
 
 
-def _act(change: Change, others: list[Change]) -> tuple[int, int, tuple[str, ...]]:
+def _act(change: Change, other_changes: list[Change]) -> tuple[int, int, tuple[str, ...]]:
     """First and last instant of the act a change belongs to, and the other knobs in it."""
-    first, last = change.ts_ms - _took(change), change.ts_ms
+    first_ms, last_ms = change.ts_ms - _took(change), change.ts_ms
     knobs: list[str] = []
-    for other in sorted(others, key=lambda other: abs(other.ts_ms - change.ts_ms)):
-        if first - SETTLE_MS <= other.ts_ms <= last + SETTLE_MS:
-            first, last = min(first, other.ts_ms - _took(other)), max(last, other.ts_ms)
+    for other in sorted(other_changes, key=lambda other: abs(other.ts_ms - change.ts_ms)):
+        if first_ms - SETTLE_MS <= other.ts_ms <= last_ms + SETTLE_MS:
+            first_ms, last_ms = min(first_ms, other.ts_ms - _took(other)), max(last_ms, other.ts_ms)
             knobs.append(other.knob)
-    return first, last, tuple(sorted(set(knobs)))
+    return first_ms, last_ms, tuple(sorted(set(knobs)))
 
 
 def _took(change: Change) -> int:

@@ -45,8 +45,8 @@ def read_side(ledger: Ledger, span: Span, prices: PriceBook, block_ms: int) -> S
     blocks = cut(ledger, span, block_ms)
     parts = tuple(amounts(block, prices) for block in blocks.kept)
     if blocks.left_out and parts:
-        sums, whole = add_amounts(parts), reduce(add, blocks.kept)
+        sums, measured = add_amounts(parts), reduce(add, blocks.kept)
     else:
-        sums, whole = amounts(window, prices), window
-    values = measure(sums, whole.maxima, whole.histograms)
+        sums, measured = amounts(window, prices), window
+    values = measure(sums, measured.maxima, measured.histograms)
     return Side(span, window, blocks, parts, values)

@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from store.compare.sides import Side
 
 
-def spread(spec: MetricSpec, side: Side, drawn: Resamples) -> Floats | None:
+def spread(spec: MetricSpec, side: Side, resamples: Resamples) -> Floats | None:
     """The metric's value in each resample, NaN where it has none; None where a block does not tell
     it, or the metric is no function of its blocks' sums (a maximum, a total)."""
     if spec.kind == "ratio":
-        return _ratio_spread(spec, side, drawn)
+        return _ratio_spread(spec, side, resamples)
     if spec.kind == "percentile":
-        return _percentile_spread(spec, side, drawn)
+        return _percentile_spread(spec, side, resamples)
     return None
 
 
-def _ratio_spread(spec: MetricSpec, side: Side, drawn: Resamples) -> Floats | None:
+def _ratio_spread(spec: MetricSpec, side: Side, resamples: Resamples) -> Floats | None:
     over = [part[spec.over] for part in side.parts]
     per = [part[spec.per] for part in side.parts]
     if None in over or None in per:
         return None
     return spec.scale * ratios(
-        drawn, np.asarray(over, dtype=np.float64), np.asarray(per, dtype=np.float64)
+        resamples, np.asarray(over, dtype=np.float64), np.asarray(per, dtype=np.float64)
     )
 
 
-def _percentile_spread(spec: MetricSpec, side: Side, drawn: Resamples) -> Floats | None:
+def _percentile_spread(spec: MetricSpec, side: Side, resamples: Resamples) -> Floats | None:
     rows = []
     bounds: tuple[float, ...] | None = None
     for block in side.blocks.kept:
@@ -50,7 +50,7 @@ def _percentile_spread(spec: MetricSpec, side: Side, drawn: Resamples) -> Floats
     # lie anywhere in the first bucket, and the interval must reach into it.
     floor = bounds[0] if isinstance(side.values[spec.name], LessThan) else 0.0
     return quantiles(
-        drawn,
+        resamples,
         np.asarray(rows, dtype=np.float64),
         np.asarray(bounds, dtype=np.float64),
         spec.q,

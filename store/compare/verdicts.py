@@ -34,9 +34,9 @@ def overall(
         return "not comparable", [*reasons, "cost per request is not known"]
     if name == RATE:
         reasons.append("no price applies: judged by requests/s, to which cost is inverse")
-    few = [side for side in (a, b) if len(side.parts) < MIN_BLOCKS]
-    if few:
-        return "too few blocks", [_too_few(side) for side in few] + reasons
+    short_sides = [side for side in (a, b) if len(side.parts) < MIN_BLOCKS]
+    if short_sides:
+        return "too few blocks", [_too_few(side) for side in short_sides] + reasons
     verdict = effects[name].verdict
     if verdict is None:
         return "no difference shown", [*reasons, "too few requests for an interval"]
@@ -90,8 +90,10 @@ def _deciding(
     if effects[name].a or effects[name].b:
         return name
     assert a.window is not None and b.window is not None  # _unreadable came first
-    same = {part.device for part in a.window.devices} == {p.device for p in b.window.devices}
-    return RATE if same and not confounded else None
+    same_devices = {part.device for part in a.window.devices} == {
+        part.device for part in b.window.devices
+    }
+    return RATE if same_devices and not confounded else None
 
 
 def _too_few(side: Side) -> str:

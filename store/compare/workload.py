@@ -53,7 +53,9 @@ def moved_mix(shifts: Mapping[str, Shift]) -> list[str]:
 def saturated(shifts: Mapping[str, Shift]) -> bool:
     """Whether the engine was saturated in both windows."""
     active = shifts["active_fraction"]
-    return all(isinstance(v, int | float) and v >= SATURATED for v in (active.a, active.b))
+    return all(
+        isinstance(value, int | float) and value >= SATURATED for value in (active.a, active.b)
+    )
 
 
 def rate_confounds(shifts: Mapping[str, Shift]) -> bool:

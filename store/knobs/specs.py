@@ -86,5 +86,5 @@ def label(name: str) -> str:
 
 def in_order(knobs: Iterable[KnobState]) -> tuple[KnobState, ...]:
     """In the order of the table; those it does not know come last, by name."""
-    places = {name: place for place, name in enumerate(KNOBS)}
-    return tuple(sorted(knobs, key=lambda knob: (places.get(knob.name, len(places)), knob.name)))
+    ranks = {name: rank for rank, name in enumerate(KNOBS)}
+    return tuple(sorted(knobs, key=lambda knob: (ranks.get(knob.name, len(ranks)), knob.name)))

@@ -51,13 +51,13 @@ def rows(
     unknown table.
     """
     view = _view(table)
-    wanted = ["(:engine IS NULL OR engine = :engine)"]
+    conditions = ["(:engine IS NULL OR engine = :engine)"]
     if view.at:
-        wanted.append(f"(:from_ms IS NULL OR {view.at} >= :from_ms)")
+        conditions.append(f"(:from_ms IS NULL OR {view.at} >= :from_ms)")
     yield from (
         database(ledger.conn)
         .view(view.name)
-        .rows_where(" AND ".join(wanted), {"engine": engine, "from_ms": from_ms}, view.order)
+        .rows_where(" AND ".join(conditions), {"engine": engine, "from_ms": from_ms}, view.order)
     )
 
 

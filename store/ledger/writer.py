@@ -89,8 +89,8 @@ class LedgerWriter:
             return True
         with self._wake:
             self._abandoned = True
-            left, self._tasks = self._tasks, deque()
-        for _, future in left:
+            waiting, self._tasks = self._tasks, deque()
+        for _, future in waiting:
             if future.set_running_or_notify_cancel():
                 future.set_exception(
                     LedgerUnusable("The ledger was closed", "This write was still waiting")
@@ -144,8 +144,8 @@ class LedgerWriter:
         Where that is not possible either, the old one is kept, and says so at the next write.
         """
         try:
-            fresh = Ledger.open(self.path)
+            reopened = Ledger.open(self.path)
         except LedgerUnusable:
             return ledger
         ledger.close()
-        return fresh
+        return reopened

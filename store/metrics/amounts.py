@@ -79,11 +79,11 @@ def _counted_seconds(window: Window) -> float:
 
 
 def _device_amounts(window: Window) -> dict[str, int | float | None]:
-    gpus = [part for part in window.devices if part.device.kind == "gpu"]
-    watched_s = sum(part.watched_ms for part in gpus) / 1e3
-    busy = _full_sum(part.busy_us for part in gpus)
-    memory = _full_sum(part.memory_mib_ms for part in gpus)
-    energy = _full_sum(part.energy_mj for part in window.devices)
+    gpus = [device_window for device_window in window.devices if device_window.device.kind == "gpu"]
+    watched_s = sum(gpu.watched_ms for gpu in gpus) / 1e3
+    busy = _full_sum(gpu.busy_us for gpu in gpus)
+    memory = _full_sum(gpu.memory_mib_ms for gpu in gpus)
+    energy = _full_sum(device_window.energy_mj for device_window in window.devices)
     return {
         "gpu_watched_s": watched_s,
         "gpu_busy_s": None if busy is None else busy / 1e6,
@@ -99,8 +99,8 @@ def _device_amounts(window: Window) -> dict[str, int | float | None]:
 
 def _known_sum(values: Iterable[int | float | None]) -> int | float | None:
     """The sum of what is told (an absent series is one that never counted); None if nothing is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    known_values = [value for value in values if value is not None]
+    return sum(known_values) if known_values else None
 
 
 def _full_sum(values: Iterable[int | float | None]) -> int | float | None:

@@ -68,11 +68,13 @@ def active_fraction(window: Window) -> float | None:
 
 
 def _device_costs(window: Window, prices: PriceBook) -> list[DeviceCost]:
-    held: dict[Device, int] = {}
-    for part in window.devices:
-        held[part.device] = held.get(part.device, 0) + part.held_ms
+    held_ms_by_device: dict[Device, int] = {}
+    for device_window in window.devices:
+        held_ms_by_device[device_window.device] = (
+            held_ms_by_device.get(device_window.device, 0) + device_window.held_ms
+        )
     costs = []
-    for device, held_ms in held.items():
+    for device, held_ms in held_ms_by_device.items():
         price, hours = prices.price_of(device), held_ms / MS_PER_HOUR
         usd = None if price is None else hours * price.usd_per_hour
         costs.append(DeviceCost(device, hours, price, usd))
@@ -128,8 +130,11 @@ def request_shares(
     prefill, decode = weights.prefill_s_per_token, weights.decode_s_per_token
     if prefill is None or decode is None:
         prefill = decode = 1.0
-    work = [prefill * r.computed_prompt_tokens + decode * r.output_tokens for r in requests]
-    whole = math.fsum(work)
-    if whole <= 0:
+    work = [
+        prefill * request.computed_prompt_tokens + decode * request.output_tokens
+        for request in requests
+    ]
+    total_work = math.fsum(work)
+    if total_work <= 0:
         return [cost_usd / len(requests)] * len(requests)
-    return [cost_usd * (part / whole) for part in work]
+    return [cost_usd * (share / total_work) for share in work]

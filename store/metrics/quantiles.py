@@ -49,12 +49,12 @@ def quantile(window: HistogramWindow, q: float) -> Quantile | None:
     if not bounds or len(counts) < len(bounds) or histogram.count <= 0:
         return None
     rank = q * histogram.count * (1 - ROUNDING)
-    below = 0
+    count_below = 0
     for slot, count in enumerate(counts):
-        if count > 0 and below + count >= rank:
+        if count > 0 and count_below + count >= rank:
             if slot == 0:
                 return LessThan(bounds[0])
             lower = bounds[slot - 1]
-            return lower + (bounds[slot] - lower) * (rank - below) / count
-        below += count
+            return lower + (bounds[slot] - lower) * (rank - count_below) / count
+        count_below += count
     return MoreThan(bounds[-1])

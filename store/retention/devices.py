@@ -23,20 +23,22 @@ def drop_device_rows(ledger: Ledger, run_id: int, times: Sequence[int], kept: se
         "WHERE run_id = ? AND ts_ms BETWEEN ? AND ? ORDER BY device_id, ts_ms",
         (run_id, times[0], times[-1]),
     ).fetchall()
-    ends = [times[index] for index in sorted(kept) if index < len(times)]
-    gone = []
-    raised = []
-    carried: int | None = None
+    kept_times = [times[index] for index in sorted(kept) if index < len(times)]
+    dropped_rows = []
+    raised_rows = []
+    carried_mib: int | None = None
     for row, following in zip_longest(rows, rows[1:]):
         device_id, ts_ms, memory, first_ms = row
-        highest, carried = fold(carried, memory), None
-        end = ends[bisect_left(ends, ts_ms)]
-        later = following is not None and following[0] == device_id and following[1] <= end
-        if later and ts_ms != first_ms:
-            gone.append((run_id, ts_ms, device_id))
-            carried = highest
+        highest, carried_mib = fold(carried_mib, memory), None
+        end = kept_times[bisect_left(kept_times, ts_ms)]
+        has_later = following is not None and following[0] == device_id and following[1] <= end
+        if has_later and ts_ms != first_ms:
+            dropped_rows.append((run_id, ts_ms, device_id))
+            carried_mib = highest
         elif highest != memory:
-            raised.append((highest, run_id, ts_ms, device_id))
-    where = "WHERE run_id = ? AND ts_ms = ? AND device_id = ?"
-    ledger.conn.executemany(f"DELETE FROM device_readings {where}", gone)
-    ledger.conn.executemany(f"UPDATE device_readings SET memory_max_mib = ? {where}", raised)
+            raised_rows.append((highest, run_id, ts_ms, device_id))
+    condition = "WHERE run_id = ? AND ts_ms = ? AND device_id = ?"
+    ledger.conn.executemany(f"DELETE FROM device_readings {condition}", dropped_rows)
+    ledger.conn.executemany(
+        f"UPDATE device_readings SET memory_max_mib = ? {condition}", raised_rows
+    )

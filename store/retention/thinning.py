@@ -73,15 +73,15 @@ def thin_chunk(
         old = bisect_left(rows, older_than_ms, hi=max(len(rows) - 1, 0), key=itemgetter(0))
         if old == 0:
             return None
-        done = old < CHUNK_ROWS
+        is_last = old < CHUNK_ROWS
         kept = _kept(ledger, run_id, [row[0] for row in rows], keep_every_ms)
-        if not done:  # end at a row that stays anyway, so that where chunks end leaves no trace
+        if not is_last:  # end at a row that stays anyway, so that where chunks end leaves no trace
             old = max((index for index in kept if 0 < index < old), default=old - 1)
         kept.add(old)
         _drop_rows(ledger, run_id, rows[: old + 1], kept)
         drop_device_rows(ledger, run_id, [row[0] for row in rows[: old + 1]], kept)
         _give_back(ledger)
-    return None if done else rows[old][0]
+    return None if is_last else rows[old][0]
 
 
 def _give_back(ledger: Ledger) -> None:
@@ -123,30 +123,30 @@ def _kept(ledger: Ledger, run_id: int, times: Sequence[int], keep_every_ms: int)
 def _drop_rows(ledger: Ledger, run_id: int, rows: Sequence[_Row], kept: set[int]) -> None:
     """Drop the rows not kept, folding their maxima forward. The first and the last are kept."""
     highest: list[int | None] = [None] * len(MAXIMA)
-    gone = []
-    raised = []
+    dropped_rows = []
+    raised_rows = []
     for index, (ts_ms, *maxima) in enumerate(rows):
-        highest = [fold(before, now) for before, now in zip(highest, maxima, strict=True)]
+        highest = [fold(before, maximum) for before, maximum in zip(highest, maxima, strict=True)]
         if index not in kept:
-            gone.append((run_id, ts_ms))
+            dropped_rows.append((run_id, ts_ms))
             continue
         if highest != maxima:
-            raised.append((*highest, run_id, ts_ms))
+            raised_rows.append((*highest, run_id, ts_ms))
         highest = [None] * len(MAXIMA)
-    assigned = ", ".join(f"{column} = ?" for column in MAXIMA)
-    ledger.conn.executemany("DELETE FROM reading_rows WHERE run_id = ? AND ts_ms = ?", gone)
+    assignments = ", ".join(f"{column} = ?" for column in MAXIMA)
+    ledger.conn.executemany("DELETE FROM reading_rows WHERE run_id = ? AND ts_ms = ?", dropped_rows)
     ledger.conn.executemany(
-        f"UPDATE reading_rows SET {assigned} WHERE run_id = ? AND ts_ms = ?", raised
+        f"UPDATE reading_rows SET {assignments} WHERE run_id = ? AND ts_ms = ?", raised_rows
     )
-    if gone:
+    if dropped_rows:
         ledger.conn.execute(
             "DELETE FROM reading_bases WHERE run_id = :run AND minute BETWEEN :first AND :last "
             "AND NOT EXISTS (SELECT 1 FROM reading_rows WHERE run_id = :run "
             "AND ts_ms BETWEEN minute * :length AND (minute + 1) * :length - 1)",
             {
                 "run": run_id,
-                "first": gone[0][1] // MINUTE_MS,
-                "last": gone[-1][1] // MINUTE_MS,
+                "first": dropped_rows[0][1] // MINUTE_MS,
+                "last": dropped_rows[-1][1] // MINUTE_MS,
                 "length": MINUTE_MS,
             },
         )

@@ -45,19 +45,19 @@ def record(ledger: Ledger, run_id: int, change: Change) -> bool:
     fills in, and the outcome is that of who knows more: more EngineCores, then the more final one.
     """
     with ledger.transaction(durable=True):
-        known = get_change(ledger, change.id)
-        if known is None:
-            places = ", ".join("?" * len(_FIELDS))
+        stored = get_change(ledger, change.id)
+        if stored is None:
+            placeholders = ", ".join("?" * len(_FIELDS))
             ledger.conn.execute(
-                f"INSERT INTO changes (run_id, {_COLUMNS}) VALUES (?, {places})",
+                f"INSERT INTO changes (run_id, {_COLUMNS}) VALUES (?, {placeholders})",
                 (run_id, *_values(change)),
             )
-        elif (merged := _merge(known, change)) != known:
-            assigned = ", ".join(f"{column} = ?" for column in _FIELDS)
+        elif (merged := _merge(stored, change)) != stored:
+            assignments = ", ".join(f"{column} = ?" for column in _FIELDS)
             ledger.conn.execute(
-                f"UPDATE changes SET {assigned} WHERE id = ?", (*_values(merged), change.id)
+                f"UPDATE changes SET {assignments} WHERE id = ?", (*_values(merged), change.id)
             )
-    return known is None
+    return stored is None
 
 
 def get_change(ledger: Ledger, change_id: str) -> Change | None:
@@ -127,26 +127,26 @@ def undoable_with(ledger: Ledger, run_id: int, change: Change) -> list[Change]:
     return [_change(row) for row in rows]
 
 
-def _merge(known: Change, other: Change) -> Change:
+def _merge(stored: Change, other: Change) -> Change:
     """What two tellings of one change say together."""
-    better = _rank(other) > _rank(known)
-    first, second = (other, known) if better else (known, other)
+    knows_more = _rank(other) > _rank(stored)
+    fuller, lesser = (other, stored) if knows_more else (stored, other)
     return Change(
-        id=known.id,
-        ts_ms=first.ts_ms,
-        knob=known.knob,
-        from_value=first.from_value if first.from_value is not None else second.from_value,
-        to_value=first.to_value if first.to_value is not None else second.to_value,
-        outcome=first.outcome,
-        cause=known.cause,
-        who=known.who or other.who,
-        why=known.why or other.why,
-        reason=first.reason or (second.reason if second.outcome == first.outcome else ""),
-        took_ms=first.took_ms if first.took_ms is not None else second.took_ms,
-        lease_s=first.lease_s if first.lease_s is not None else second.lease_s,
-        undoes=known.undoes or other.undoes,
-        per_engine={**second.per_engine, **first.per_engine},
-        act=known.act or other.act,
+        id=stored.id,
+        ts_ms=fuller.ts_ms,
+        knob=stored.knob,
+        from_value=fuller.from_value if fuller.from_value is not None else lesser.from_value,
+        to_value=fuller.to_value if fuller.to_value is not None else lesser.to_value,
+        outcome=fuller.outcome,
+        cause=stored.cause,
+        who=stored.who or other.who,
+        why=stored.why or other.why,
+        reason=fuller.reason or (lesser.reason if lesser.outcome == fuller.outcome else ""),
+        took_ms=fuller.took_ms if fuller.took_ms is not None else lesser.took_ms,
+        lease_s=fuller.lease_s if fuller.lease_s is not None else lesser.lease_s,
+        undoes=stored.undoes or other.undoes,
+        per_engine={**lesser.per_engine, **fuller.per_engine},
+        act=stored.act or other.act,
     )
 
 
@@ -160,7 +160,7 @@ def _values(change: Change) -> list[object]:
 
 
 def _change(row: Iterable[Any]) -> Change:
-    stored = zip(_FIELDS, row, strict=True)
+    pairs = zip(_FIELDS, row, strict=True)
     return Change(
-        **{column: json.loads(value) if column in _JSON else value for column, value in stored}
+        **{column: json.loads(value) if column in _JSON else value for column, value in pairs}
     )

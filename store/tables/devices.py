@@ -73,9 +73,9 @@ def check_devices_grow(before: Mapping[int, DeviceReading], after: Iterable[Devi
         if old is None:
             continue
         for column in CUMULATIVE:
-            was, now = getattr(old, column), getattr(reading, column)
-            if was is not None and now is not None and now < was:
-                raise NotCumulative(column, was, now)
+            old_value, new_value = getattr(old, column), getattr(reading, column)
+            if old_value is not None and new_value is not None and new_value < old_value:
+                raise NotCumulative(column, old_value, new_value)
 
 
 def devices_at(ledger: Ledger, run_id: int, ts_ms: int) -> dict[int, DeviceReading]:
@@ -84,7 +84,7 @@ def devices_at(ledger: Ledger, run_id: int, ts_ms: int) -> dict[int, DeviceReadi
     Device rows are written with the run's reading, so those of one instant answer for almost all;
     only a device that has none there is looked for further back.
     """
-    known = [
+    device_ids = [
         row[0]
         for row in ledger.conn.execute(
             "SELECT device_id FROM run_devices WHERE run_id = ? AND first_ms <= ?", (run_id, ts_ms)
@@ -94,7 +94,7 @@ def devices_at(ledger: Ledger, run_id: int, ts_ms: int) -> dict[int, DeviceReadi
         f"SELECT {COLUMNS} FROM device_readings WHERE run_id = ? AND ts_ms = ?", (run_id, ts_ms)
     )
     latest = {row[1]: DeviceReading(*row) for row in rows}
-    for device_id in known:
+    for device_id in device_ids:
         if device_id not in latest:
             row = ledger.conn.execute(
                 f"SELECT {COLUMNS} FROM device_readings "

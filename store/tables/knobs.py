@@ -23,14 +23,14 @@ _END_OF_TIME = 2**62
 def record(ledger: Ledger, run_id: int, ts_ms: int, states: Sequence[KnobState]) -> int:
     """Store the states that differ from those in force at `ts_ms`; returns how many did."""
     with ledger.transaction():
-        known = {state.name: state for state in current(ledger, run_id, ts_ms)}
-        fresh = [state for state in states if known.get(state.name) != state]
+        in_force = {state.name: state for state in current(ledger, run_id, ts_ms)}
+        changed = [state for state in states if in_force.get(state.name) != state]
         ledger.conn.executemany(
             f"INSERT OR REPLACE INTO knobs (run_id, ts_ms, {_COLUMNS}) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            ((run_id, ts_ms, *_values(state)) for state in fresh),
+            ((run_id, ts_ms, *_values(state)) for state in changed),
         )
-    return len(fresh)
+    return len(changed)
 
 
 def current(ledger: Ledger, run_id: int, at_ms: int | None = None) -> list[KnobState]:

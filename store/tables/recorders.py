@@ -16,23 +16,23 @@ def acquire(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> bool:
     `owner` is a name from `store.recorder_name`.
     """
     with ledger.transaction():
-        taken = ledger.conn.execute(
+        cursor = ledger.conn.execute(
             "INSERT INTO recorders (engine_id, owner, beat_ms) VALUES (:engine, :owner, :now) "
             "ON CONFLICT (engine_id) DO UPDATE SET owner = excluded.owner, "
             f"beat_ms = excluded.beat_ms WHERE owner = :owner OR NOT ({_ALIVE})",
             {"engine": engine_id, "owner": owner, "now": now_ms, "stale": STALE_MS},
         )
-    return taken.rowcount == 1
+    return cursor.rowcount == 1
 
 
 def beat(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> bool:
     """Say that `owner` still records; False if another one has taken over."""
     with ledger.transaction():
-        kept = ledger.conn.execute(
+        cursor = ledger.conn.execute(
             "UPDATE recorders SET beat_ms = ? WHERE engine_id = ? AND owner = ?",
             (now_ms, engine_id, owner),
         )
-    return kept.rowcount == 1
+    return cursor.rowcount == 1
 
 
 def release(ledger: Ledger, engine_id: int, owner: str) -> None:

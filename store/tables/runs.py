@@ -25,10 +25,10 @@ _INFO_COLUMNS = (*_PLAIN_COLUMNS, "arguments", "bounds", "cache_config")
 def open_run(ledger: Ledger, engine_id: int, info: RunInfo, first_seen_ms: int) -> int:
     """Begin a run of the engine and return its id. URL and name stay with the engine."""
     columns = ", ".join(_INFO_COLUMNS)
-    places = ", ".join("?" * (len(_INFO_COLUMNS) + 2))
+    placeholders = ", ".join("?" * (len(_INFO_COLUMNS) + 2))
     with ledger.transaction():
         cursor = ledger.conn.execute(
-            f"INSERT INTO runs (engine_id, first_seen_ms, {columns}) VALUES ({places})",
+            f"INSERT INTO runs (engine_id, first_seen_ms, {columns}) VALUES ({placeholders})",
             (engine_id, first_seen_ms, *_info_values(info)),
         )
     return int(cursor.lastrowid or 0)
@@ -36,12 +36,13 @@ def open_run(ledger: Ledger, engine_id: int, info: RunInfo, first_seen_ms: int) 
 
 def update_run(ledger: Ledger, run_id: int, info: RunInfo) -> None:
     """Replace what is known of the run; writes only where it differs."""
-    assigned = ", ".join(f"{column} = ?" for column in _INFO_COLUMNS)
-    differs = " OR ".join(f"{column} IS NOT ?" for column in _INFO_COLUMNS)
+    assignments = ", ".join(f"{column} = ?" for column in _INFO_COLUMNS)
+    differences = " OR ".join(f"{column} IS NOT ?" for column in _INFO_COLUMNS)
     values = _info_values(info)
     with ledger.transaction():
         ledger.conn.execute(
-            f"UPDATE runs SET {assigned} WHERE id = ? AND ({differs})", (*values, run_id, *values)
+            f"UPDATE runs SET {assignments} WHERE id = ? AND ({differences})",
+            (*values, run_id, *values),
         )
 
 

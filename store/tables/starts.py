@@ -88,13 +88,13 @@ def time_left(
     """
     if not starts:
         return None
-    left = [_left(start, elapsed_s, phases) for start in starts]
-    return TimeLeft(min(left), max(left), len(left))
+    seconds_left = [_seconds_left(start, elapsed_s, phases) for start in starts]
+    return TimeLeft(min(seconds_left), max(seconds_left), len(seconds_left))
 
 
-def _left(start: StartRow, elapsed_s: float, phases: Mapping[str, float]) -> float:
-    common = [name for name in phases if name in start.phases]
-    if not common:
+def _seconds_left(start: StartRow, elapsed_s: float, phases: Mapping[str, float]) -> float:
+    common_phases = [name for name in phases if name in start.phases]
+    if not common_phases:
         return max(0.0, start.took_s - elapsed_s)
-    newest = max(common, key=lambda name: phases[name])
+    newest = max(common_phases, key=lambda name: phases[name])
     return max(0.0, start.took_s - start.phases[newest] - (elapsed_s - phases[newest]))

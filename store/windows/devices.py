@@ -63,8 +63,8 @@ def merge_devices(a: Iterable[DeviceWindow], b: Iterable[DeviceWindow]) -> tuple
     """The devices of both; one that is in both is summed."""
     merged = {window.device: window for window in a}
     for window in b:
-        other = merged.get(window.device)
-        merged[window.device] = window if other is None else _add(other, window)
+        merged_window = merged.get(window.device)
+        merged[window.device] = window if merged_window is None else _add(merged_window, window)
     return tuple(merged.values())
 
 

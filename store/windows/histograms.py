@@ -24,10 +24,10 @@ def difference(
     None where either row lacks the histogram or the run's bounds are not known.
     """
     spans = zip(upper, lower, strict=True)
-    known = [b - a for b, a in spans if a is not None and b is not None]
-    if not bounds or len(known) < 2 + len(bounds):
+    differences = [b - a for b, a in spans if a is not None and b is not None]
+    if not bounds or len(differences) < 2 + len(bounds):
         return None
-    count, sum_us, *buckets = known[: 2 + len(bounds)]
+    count, sum_us, *buckets = differences[: 2 + len(bounds)]
     return HistogramWindow(bounds, Histogram(count, sum_us, tuple(buckets)))
 
 
@@ -40,16 +40,16 @@ def merge(a: HistogramWindow | None, b: HistogramWindow | None) -> HistogramWind
     if a is None or b is None:
         return None
     if a.bounds == b.bounds:
-        bounds, left, right = a.bounds, a.histogram.buckets, b.histogram.buckets
+        bounds, buckets_a, buckets_b = a.bounds, a.histogram.buckets, b.histogram.buckets
     else:
         bounds = tuple(sorted(set(a.bounds) & set(b.bounds)))
-        left, right = _on_bounds(a, bounds), _on_bounds(b, bounds)
+        buckets_a, buckets_b = _on_bounds(a, bounds), _on_bounds(b, bounds)
     return HistogramWindow(
         bounds,
         Histogram(
             a.histogram.count + b.histogram.count,
             a.histogram.sum_us + b.histogram.sum_us,
-            tuple(x + y for x, y in zip(left, right, strict=True)),
+            tuple(x + y for x, y in zip(buckets_a, buckets_b, strict=True)),
         ),
     )
 
@@ -58,10 +58,10 @@ def _on_bounds(window: HistogramWindow, bounds: tuple[float, ...]) -> tuple[int,
     """The buckets of `window` gathered between `bounds`, a subset of its own."""
     gathered: list[int] = []
     total = 0
-    wanted = set(bounds)
+    wanted_bounds = set(bounds)
     for bound, bucket in zip(window.bounds, window.histogram.buckets, strict=True):
         total += bucket
-        if bound in wanted:
+        if bound in wanted_bounds:
             gathered.append(total)
             total = 0
     return tuple(gathered)

@@ -40,12 +40,16 @@ def _sources(
     rows: str, peaks: str, columns: str, key: dict[str, int], *, after_ms: int, to_ms: int
 ) -> tuple[str, list[int]]:
     """A union of the rows at both ends and the whole minutes between, with its parameters."""
-    where = " AND ".join(f"{column} = ?" for column in key)
+    condition = " AND ".join(f"{column} = ?" for column in key)
     keys = list(key.values())
     first, end = after_ms // MINUTE_MS + 1, (to_ms + 1) // MINUTE_MS
-    ends = f"SELECT {columns} FROM {rows} WHERE {where} AND ts_ms > ? AND ts_ms <= ?"
+    end_rows = f"SELECT {columns} FROM {rows} WHERE {condition} AND ts_ms > ? AND ts_ms <= ?"
     if first >= end:
-        return ends, [*keys, after_ms, to_ms]
-    minutes = f"SELECT {columns} FROM {peaks} WHERE {where} AND minute >= ? AND minute < ?"
+        return end_rows, [*keys, after_ms, to_ms]
+    minutes = f"SELECT {columns} FROM {peaks} WHERE {condition} AND minute >= ? AND minute < ?"
     values = [*keys, first, end, *keys, after_ms, first * MINUTE_MS - 1, *keys]
-    return f"{minutes} UNION ALL {ends} UNION ALL {ends}", [*values, end * MINUTE_MS - 1, to_ms]
+    return f"{minutes} UNION ALL {end_rows} UNION ALL {end_rows}", [
+        *values,
+        end * MINUTE_MS - 1,
+        to_ms,
+    ]

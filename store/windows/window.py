@@ -59,8 +59,8 @@ def read_window(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> Win
             _read_run(ledger, engine_id, run_id, from_ms, to_ms)
             for run_id in runs_between(ledger, engine_id, from_ms, to_ms)
         )
-        known = [window for window in windows if window is not None]
-    return reduce(add, known) if known else None
+        run_windows = [window for window in windows if window is not None]
+    return reduce(add, run_windows) if run_windows else None
 
 
 def runs_between(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> list[int]:

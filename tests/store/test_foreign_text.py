@@ -20,7 +20,7 @@ ANYTHING = st.text(st.characters(codec=None), max_size=300)
 )
 def test_what_deceives_is_replaced(strange: str) -> None:
     assert printable(f"a{strange}b") == f"a{REPLACEMENT}b"
-    assert printable(f"a{strange}b", strange="") == "ab"
+    assert printable(f"a{strange}b", replacement="") == "ab"
 
 
 @pytest.mark.parametrize("text", ["", "plain", "Ünïcode 漢字 \N{ROCKET}", "  two  spaces "])
@@ -40,4 +40,4 @@ def test_it_is_one_line_that_can_be_stored(strange: str, text: str, limit: int) 
 def test_a_cut_shows() -> None:
     assert printable("abcdef", 6) == "abcdef"
     assert printable("abcdefg", 6) == "abcde…"
-    assert printable("\x00" * 9 + "abcdefg", 6, strange="") == "abcde…"
+    assert printable("\x00" * 9 + "abcdefg", 6, replacement="") == "abcde…"
