@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import stat
 import subprocess
-import threading
-import time
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,110 +14,32 @@ import pytest
 
 from engines.control.wire import ControlLost, ControlRefused
 from engines.host import lifetime
-from engines.launch.launch import Launch, LaunchSpec
-from engines.launch.prepare import prepare
-from engines.provision.places import log_file
 from engines.serving import registry
-from engines.serving.started import Started
-from engines.supervisor import start
 from engines.supervisor.__main__ import write_memory
-from engines.supervisor.common import teller
 from engines.supervisor.common.backoff import PAUSES_S, STABLE_S, Backoff
-from engines.supervisor.common.memory import Memory, from_line, to_line
-from engines.supervisor.life import recovering
-from engines.supervisor.life.ending import stop
+from engines.supervisor.common.memory import Memory
 from engines.supervisor.life.recovering import recover
 from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Recovering, Stopping
+from engines.supervisor.life.states import Recovering
 from engines.supervisor_client import client
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
 from store.errors import BadInput, NotAchieved
 from store.ledger.connection import Ledger
-from store.reports.swap import ROLLED_BACK
 from store.tables import events, starts
 from store.tables.engines import find_engine
-from tests.addresses import held_port
 from tests.names import own
 from tests.supervisors import answering, state_of
-from tests.waiting import PATIENCE_S, wait_until
-
-PROGRAM = """
-import json, os, signal, socket, sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-told = json.loads(os.environ.get("STUB", "{}"))
-print("ValueError: the model is not there") if told.get("broken") else None
-sys.exit(2) if told.get("broken") else None
-listener = socket.socket(fileno=int(os.environ["TRIMTAB_LISTEN_FD"]))
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        body = str(os.getpid()).encode()
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_):
-        pass
-server = HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
-server.socket.close()
-server.socket = listener
-told.get("silent") or print("INFO:     Application startup complete.", flush=True)
-server.serve_forever()
-"""
-
-
-@pytest.fixture
-def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The python of an environment whose `vllm` is the program above."""
-    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
-    monkeypatch.delenv("STUB", raising=False)
-    directory = tmp_path / "environment" / "bin"
-    directory.mkdir(parents=True)
-    (directory / "vllm").write_text(PROGRAM)
-    python = directory / "python"
-    python.symlink_to(Path(os.path.realpath("/proc/self/exe")))
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text("{}")
-    yield python
-    for path in (tmp_path / "data" / "serving").glob("*.json"):
-        if client.status(path.stem) is not None:
-            client.stop(path.stem, drain_s=0)
-
-
-def begin(stub: Path, name: str, *arguments: str, **told: object) -> Started:
-    environ = os.environ | {"STUB": json.dumps(told), "SECRET_KEY": "sk-very-secret"}
-    model = str(stub.parents[2] / "model")
-    os.environ["STUB"] = environ["STUB"]
-    return start.start_supervised(
-        LaunchSpec(model, name, arguments, python=stub, environ=environ, db=ledger_of(stub))
-    )
-
-
-@pytest.fixture
-def port() -> Iterator[int]:
-    """One that nobody else gets, also after the engine has left it."""
-    with held_port() as number:
-        yield number
-
-
-def ledger_of(stub: Path) -> Path:
-    return stub.parents[2] / "l.db"
-
-
-def follows(name: str, supervisor: int) -> bool:
-    """Whether another supervisor than this one answers."""
-    found = client.status(name)
-    return found is not None and found.supervisor != supervisor
-
-
-def answer(started: Started) -> int:
-    with urllib.request.urlopen(started.url, timeout=PATIENCE_S) as reply:
-        return int(reply.read())
-
-
-def said(name: str) -> str:
-    return log_file(f"{name}-supervisor").read_text()
+from tests.unit.supervisor.stub_engine import (
+    answer,
+    begin,
+    follows,
+    keeper_of,
+    ledger_of,
+    prepare_nothing,
+    said,
+)
+from tests.waiting import wait_until
 
 
 def test_it_serves_on_the_keepers_address_and_stops(stub: Path, port: int) -> None:
@@ -237,18 +154,6 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
         process.wait()
 
 
-def keeper_of(name: str) -> int:
-    return int(
-        Path(f"/proc/{answering(name).supervisor}/stat").read_text().split(")")[1].split()[1]
-    )
-
-
-def prepare_nothing(stub: Path) -> Launch:
-    spec = LaunchSpec(str(stub.parents[2] / "model"), name="sup-none", python=stub)
-    with prepare(spec) as (launch, _):
-        return launch
-
-
 def test_sigterm_to_the_keeper_stops_the_engine(stub: Path) -> None:
     started = begin(stub, own("sup-e"))
     wait_until(lambda: state_of(own("sup-e")) == "serving")
@@ -275,143 +180,3 @@ def test_the_pauses_grow_and_end() -> None:
     backoff = Backoff()
     assert [backoff.crashed(0) for _ in range(len(PAUSES_S) + 1)] == [*PAUSES_S, None]
     assert backoff.crashed(STABLE_S) == PAUSES_S[0]
-
-
-def test_of_several_that_start_under_one_name_one_gets_it(stub: Path) -> None:
-    name = own("sup-j")
-    outcomes: list[Started | NotAchieved] = []
-
-    def attempt() -> None:
-        try:
-            outcomes.append(begin(stub, name))
-        except (NotAchieved, BadInput) as error:
-            outcomes.append(NotAchieved(str(error)))
-
-    threads = [threading.Thread(target=attempt) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_S)
-    started = [outcome for outcome in outcomes if isinstance(outcome, Started)]
-    assert (len(outcomes), len(started)) == (3, 1)
-    wait_until(lambda: state_of(name) == "serving")
-    assert answer(started[0]) == started[0].pid
-    client.stop(name, drain_s=0)
-    again = begin(stub, name)  # at once, though the supervisor before it lingers
-    wait_until(lambda: state_of(name) == "serving")
-    assert answer(again) == again.pid
-
-
-def test_the_name_is_held_as_long_as_one_of_both_lives(
-    stub: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = own("sup-k")
-    begin(stub, name)
-    wait_until(lambda: state_of(name) == "serving")
-    os.kill(keeper_of(name), signal.SIGKILL)
-    monkeypatch.setattr(registry, "LINGERS_S", 0.2)
-    with pytest.raises(NotAchieved, match="is supervised already"):
-        registry.lock_name(name)
-
-
-def test_a_keeper_that_pauses_passes_a_stop_on_to_the_next_supervisor(stub: Path) -> None:
-    name = own("sup-l")
-    started = begin(stub, name)
-    wait_until(lambda: state_of(name) == "serving")
-    first = answering(name)
-    keeper = keeper_of(name)
-    os.kill(first.supervisor, signal.SIGKILL)
-    wait_until(lambda: lifetime.start_ticks(first.supervisor) is None)
-    wait_until(lambda: "another one in" in said(name))
-    os.kill(keeper, signal.SIGTERM)
-    wait_until(lambda: lifetime.start_ticks(keeper) is None)
-    assert lifetime.start_ticks(started.pid) is None
-    assert "Traceback" not in said(name)
-
-
-def test_a_stop_in_which_a_supervisor_was_killed_is_finished(stub: Path) -> None:
-    launch = prepare_nothing(stub)
-    kept: list[Memory] = []
-    with socket.socket() as listener:
-        life = Life(Memory(launch), listener, kept.append)
-        stop(life, Stopping(7.0))
-        assert kept[0].stopping_s == 7.0
-        again = Life(from_line(to_line(kept[0])), listener, kept.append)
-        assert recover(again, Recovering()) == Stopping(7.0)
-
-
-def test_an_engine_whose_log_is_silent_is_asked_for_its_health(stub: Path) -> None:
-    started = begin(stub, own("sup-m"), silent=True)
-    wait_until(lambda: state_of(own("sup-m")) == "serving")
-    assert answer(started) == started.pid
-    assert started.log_path.read_text() == ""
-
-
-def test_a_byte_that_is_no_text_ends_no_supervision(stub: Path) -> None:
-    """It cannot be written into the ledger: the line is left out, in the log, and that is all."""
-    name = own("sup-n")
-    begin(stub, name)
-    wait_until(lambda: state_of(name) == "serving")
-    before = answering(name).supervisor
-    variant = Variant("other", str(stub.parents[2] / "missing"))
-    client.begin_swap(name, Order("id", variant, why="caf\udce9", db=ledger_of(stub)))
-    wait_until(lambda: (swap := answering(name).swap) is not None and swap.outcome == ROLLED_BACK)
-    assert answering(name).supervisor == before
-    assert "UnicodeEncodeError" in said(name)
-
-
-def test_an_order_that_broke_its_supervisor_is_not_replayed(
-    stub: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def break_down(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(recovering, "tell_interrupted", break_down)
-    kept: list[Memory] = []
-    with socket.socket() as listener:
-        memory = Memory(prepare_nothing(stub), (), Order("id", None))
-        with pytest.raises(ZeroDivisionError):
-            recovering.tell_unfinished(Life(memory, listener, kept.append))
-    assert kept[-1].swapping is None
-
-
-def test_a_disk_that_hangs_holds_nobody_but_the_teller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teller, "PATIENCE_S", 0.05)
-    hanging, done = threading.Event(), threading.Event()
-    told = teller.Teller()
-    told.tell(lambda: hanging.wait(PATIENCE_S) and None)
-    began = time.monotonic()
-    for _ in range(2 * teller._MOST):
-        told.tell(lambda: None)
-    assert time.monotonic() - began < PATIENCE_S / 2  # not a patience for each
-    hanging.set()
-    wait_until(told._works.empty)
-    told.tell(done.set)
-    wait_until(done.is_set)
-
-
-def test_an_engine_whose_file_is_gone_is_stopped_all_the_same(stub: Path) -> None:
-    name = own("sup-o")
-    started = begin(stub, name)
-    wait_until(lambda: state_of(name) == "serving")
-    registry.forget(name)
-    assert client.stop(name, drain_s=0).pid == started.pid
-    assert lifetime.start_ticks(started.pid) is None
-
-
-def test_a_supervisor_that_is_silent_is_not_absent(
-    stub: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry, "LINGERS_S", 0.2)
-    name = own("sup-p")
-    started = begin(stub, name)
-    wait_until(lambda: state_of(name) == "serving")
-    supervisor = answering(name).supervisor
-    os.kill(supervisor, signal.SIGSTOP)
-    try:
-        with pytest.raises(NotAchieved, match="does not answer"):
-            client.stop(name, drain_s=0)
-        assert answer(started) == started.pid
-    finally:
-        os.kill(supervisor, signal.SIGCONT)
-    assert client.stop(name, drain_s=0).pid == started.pid
