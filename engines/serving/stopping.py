@@ -21,6 +21,7 @@ from store.errors import NotAchieved, TrimtabError
 
 _POLL_S = 0.2
 DRAIN_S = 30.0
+ASK_S = 2.0
 GRACE_S = 20.0
 STARTING_GRACE_S = 2.0
 IDLE_S = 6.0
@@ -118,7 +119,7 @@ def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> boo
     deadline = time.monotonic() + drain_s
     while lifetime.is_alive(serving.pid, serving.start_ticks):
         try:
-            sample = metrics_page.read(http.get(f"{serving.url}/metrics", deadline_s=2.0))
+            sample = metrics_page.read(http.get(f"{serving.url}/metrics", deadline_s=ASK_S))
         except http.TooSlow:
             if not has_served(Path(serving.log)):
                 return False  # connections wait in its queue, and nobody takes them yet

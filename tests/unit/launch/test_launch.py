@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import socket
 import stat
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engines.host import lifetime, procfs
 from engines.host.cores import choose_cores
-from engines.host.priority import NICE, give_way
 from engines.launch.command import (
     Vllm,
     complete_arguments,
@@ -26,95 +19,14 @@ from engines.launch.command import (
 )
 from engines.launch.launch import LaunchSpec
 from engines.launch.prepare import prepare
-from engines.launch.spawn import spawn
 from engines.serving import registry, stopping
 from engines.serving.causes import why_it_ended
-from engines.serving.started import Started
 from engines.serving.startup import Phase, StartFailed, wait_healthy
 from store.errors import BadInput, NotAchieved
-from tests.waiting import PATIENCE_S, wait_for_file, wait_until
+from tests.fakes.launched_engine import LINES, first_line, launch
+from tests.waiting import PATIENCE_S
 
 CPU, GPU = Vllm(("vllm",), True), Vllm(("vllm",), False)
-
-PROGRAM = """
-import json, os, signal, socket, subprocess, sys, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-told = json.loads(os.environ.get("STUB", "{}"))
-arguments = sys.argv[1:]
-if told.get("deaf"):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print(json.dumps({"argv": arguments, "env": dict(os.environ)}), flush=True)
-for line in told.get("lines", ()):
-    print(line, flush=True)
-if "exit" in told:
-    sys.exit(told["exit"])
-if told.get("stubborn"):
-    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    child += "print('deaf', flush=True); time.sleep(600)"
-    deaf = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
-    deaf.stdout.readline()
-if told.get("deaf"):
-    time.sleep(600)
-slow = told.get("slow", [])
-requests = told.get("running", [0])
-page = open(os.environ["PAGE"], "rb").read()
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.path == "/metrics":
-            time.sleep(slow.pop(0) if slow else 0)
-            count = requests.pop(0) if len(requests) > 1 else requests[0]
-            gauge = b'\\nvllm:num_requests_running{engine="0",model_name="tiny"} '
-            body = page.replace(gauge + b"0.0", gauge + b"%d.0" % count)
-        else:
-            body = b""
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_):
-        pass
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
-server.socket.close()
-server.socket = socket.socket(fileno=int(os.environ["TRIMTAB_LISTEN_FD"]))
-print("INFO:     Application startup complete.", flush=True)
-server.serve_forever()
-"""
-
-PAGE = str(Path(__file__).parents[2] / "fixtures" / "metrics" / "vllm-0.32.0.txt")
-
-LINES = (
-    "(APIServer pid=1) INFO 11-22 16:15:08 [model.py:733] Resolved architecture: LlamaForCausalLM",
-    "(EngineCore pid=2) INFO 11-22 16:15:12 [core.py:133] Initializing a V1 LLM engine (v0.32.0)",
-    "(Worker pid=3) INFO 11-22 16:15:19 [default_loader.py:501] Loading weights took 0.02 seconds",
-)
-
-
-@pytest.fixture
-def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The python of an environment whose `vllm` is the program above."""
-    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
-    monkeypatch.delenv("STUB", raising=False)
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "model").mkdir()
-    python = tmp_path / "bin" / "python"
-    python.symlink_to(Path(sys.executable).resolve())
-    (tmp_path / "bin" / "vllm").write_text(PROGRAM)
-    yield python
-    for left in registry.list_serving():
-        stopping.stop(left.name, drain_s=0, grace_s=0)
-
-
-def launch(stub: Path, *arguments: str, **told: object) -> Started:
-    environ = {**os.environ, "STUB": json.dumps({"lines": LINES, **told}), "PAGE": PAGE}
-    spec = LaunchSpec(str(stub.parent.parent / "model"), None, arguments, stub, environ)
-    with prepare(spec) as (ready, listener):
-        return spawn(ready, listener)
-
-
-def first_line(started: Started) -> dict[str, dict[str, str]]:
-    content: dict[str, dict[str, str]] = json.loads(started.log_path.read_text().splitlines()[0])
-    return content
 
 
 def test_it_is_started_followed_and_stopped(stub: Path) -> None:
@@ -152,93 +64,6 @@ def test_it_gets_the_plugin_and_defaults_and_keeps_keys_off_the_command_line(stu
         assert "secret" not in state.read_text()
     finally:
         stopping.stop(started.name, drain_s=1)
-
-
-def test_running_requests_are_waited_for(stub: Path) -> None:
-    started = launch(stub, running=[3, 2, 0])
-    wait_healthy(started, PATIENCE_S)
-    waits: list[str] = []
-    assert stopping.stop("model", drain_s=PATIENCE_S, on_wait=waits.append).drained
-    assert waits == ["waiting for 3 requests", "waiting for 2 requests", "ending its processes"]
-
-
-def test_an_engine_that_is_slow_to_answer_is_still_waited_for(stub: Path) -> None:
-    started = launch(stub, slow=[2.5])
-    wait_healthy(started, PATIENCE_S)
-    waits: list[str] = []
-    assert stopping.stop("model", drain_s=PATIENCE_S, on_wait=waits.append).drained
-    assert list(dict.fromkeys(waits)) == ["waiting for an answer", "ending its processes"]
-
-
-def test_an_engine_that_still_loads_is_not_given_the_time_of_one_that_serves(stub: Path) -> None:
-    started = launch(stub, deaf=True)
-    wait_for_file(started.log_path)
-    stopped = stopping.stop("model")
-    assert stopped.killed == (started.pid,)
-    assert stopped.took_s < 10
-
-
-def test_what_never_drains_is_stopped_all_the_same_and_told(stub: Path) -> None:
-    started = launch(stub, running=[4])
-    wait_healthy(started, PATIENCE_S)
-    assert not stopping.stop("model", drain_s=0.5).drained
-    assert lifetime.start_ticks(started.pid) is None
-
-
-def test_a_child_that_ignores_sigterm_is_killed_and_nothing_else(stub: Path) -> None:
-    started = launch(stub, stubborn=True)
-    wait_healthy(started, PATIENCE_S)
-    family = lifetime.session_of(started.pid, started.start_ticks)
-    assert len(family) == 2
-    stopped = stopping.stop("model", drain_s=1, grace_s=1)
-    assert set(stopped.killed) == set(family) - {started.pid}
-    assert all(lifetime.start_ticks(pid) is None for pid in family)
-
-
-def test_orphans_of_a_killed_engine_are_stopped(stub: Path) -> None:
-    started = launch(stub, stubborn=True)
-    wait_healthy(started, PATIENCE_S)
-    assert lifetime.send(started.pid, started.start_ticks, signal.SIGKILL)
-    wait_until(lambda: not lifetime.is_alive(started.pid, started.start_ticks))
-    (orphan,) = lifetime.session_of(started.pid, started.start_ticks)
-    assert registry.list_serving() == []
-    assert stopping.stop("model", drain_s=1, grace_s=0.5).killed == (orphan,)
-
-
-def test_a_pid_that_was_given_to_another_process_is_left_alone(stub: Path) -> None:
-    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    try:
-        ticks = lifetime.start_ticks(stranger.pid)
-        assert ticks is not None
-        assert lifetime.session_of(stranger.pid, ticks) == {stranger.pid: ticks}
-        assert lifetime.session_of(stranger.pid, ticks - 1) == {}
-        assert lifetime.session_of(stranger.pid, ticks + 1) == {}
-    finally:
-        stranger.kill()
-        stranger.wait()
-    assert lifetime.session_of(0, 1) == {}
-    assert not lifetime.send(os.getpid(), 1, signal.SIGKILL)
-    registry.save(registry.Serving("old", os.getpid(), 1, "http://127.0.0.1:1", "m", "log"))
-    assert registry.list_serving() == []
-    with pytest.raises(NotAchieved, match="no engine named old"):
-        stopping.stop("old")
-
-
-def test_a_process_gives_way_with_its_whole_session() -> None:
-    script = "import subprocess; input(); subprocess.run(['cat', '/proc/self/stat'])"
-    process = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    give_way(process.pid)
-    session = Path(f"/proc/{process.pid}/autogroup")
-    if session.exists() and Path("/proc/sys/kernel/sched_autogroup_enabled").read_text() == "1\n":
-        assert session.read_text().endswith(f"nice {NICE}\n")
-    stat_of_child, _ = process.communicate(b"\n", timeout=PATIENCE_S)
-    assert int(stat_of_child.split(b")")[1].split()[16]) == NICE
-    give_way(process.pid)  # it has ended: no matter
 
 
 def test_an_engine_that_ends_while_starting_says_why(stub: Path) -> None:
@@ -380,57 +205,3 @@ def test_an_engine_that_cannot_be_written_down_is_not_left_running(stub: Path) -
         if process.pid not in ours and str(stub.parent) in " ".join(process.arguments)
     ]
     assert left == []
-
-
-DAEMON = """
-import os, sys, time
-if os.fork():
-    os._exit(0)
-print(os.getpid(), flush=True)
-time.sleep(600)
-"""
-
-
-@pytest.mark.parametrize("healthy", [True, False], ids=["was healthy", "never healthy"])
-def test_a_daemon_that_has_the_session_s_number_now_is_left_alone(
-    stub: Path, healthy: bool
-) -> None:
-    """The first process has ended, and its PID was given to one that began a session with it."""
-    leader = subprocess.Popen(
-        [sys.executable, "-c", DAEMON], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert leader.stdout is not None
-    daemon = int(leader.stdout.readline())
-    leader.wait(PATIENCE_S)
-    leader.stdout.close()
-    try:
-        assert set(lifetime.session_of(leader.pid, 1)) == {daemon}
-        members = ((leader.pid, 1), (daemon, 1)) if healthy else ()
-        stale = registry.Serving(
-            "old", leader.pid, 1, "http://127.0.0.1:1", "m", "log",
-            boot=lifetime.boot_id(), program="/opt/engine/python", members=members,
-        )  # fmt: skip
-        registry.save(stale)
-        with pytest.raises(NotAchieved, match="no engine named old"):
-            stopping.stop("old", drain_s=0, grace_s=0.2)
-        assert lifetime.start_ticks(daemon) is not None
-    finally:
-        os.kill(daemon, signal.SIGKILL)
-
-
-def test_an_engine_of_another_boot_is_none(stub: Path) -> None:
-    here = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    try:
-        ticks = lifetime.start_ticks(here.pid)
-        assert ticks is not None
-        before = registry.Serving("old", here.pid, ticks, "http://x", "m", "log", boot="another")
-        registry.save(before)
-        assert registry.list_serving() == []
-        assert registry.find_serving("old") is None
-        assert registry.family(before) == {}
-        registry.save(replace(before, boot=lifetime.boot_id()))
-        assert registry.family(replace(before, boot="")) == {here.pid: ticks}
-        assert [serving.pid for serving in registry.list_serving()] == [here.pid]
-    finally:
-        here.kill()
-        here.wait()

@@ -15,7 +15,7 @@ from tests.unit.supervisor.stub_engine import PROGRAM
 
 @pytest.fixture
 def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The python of an environment whose `vllm` is the program above."""
+    """The python of an environment whose `vllm` is `PROGRAM`."""
     monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
     monkeypatch.delenv("STUB", raising=False)
