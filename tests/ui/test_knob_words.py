@@ -13,6 +13,7 @@ import pytest
 from app.cli.shared import choose
 from app.tui.dialogs.edit_knob import EditKnob
 from app.tui.keys.keymap import KEYS
+from app.tui.widgets import knob_list
 from engines.control.knobs import check_value, read_knobs
 from engines.inside.trimtab_inside.live_knobs.offered_knobs import probe
 from engines.knob_handle import KnobHandle
@@ -152,3 +153,12 @@ def test_a_value_out_of_bounds_is_told_it(engine: Engine) -> None:
             with pytest.raises(BadInput, match=f"it takes {bounds} {unit}$") as caught:
                 check_value(engine.states, name, -1)
             assert caught.value.remedy == ""
+
+
+def test_a_cell_never_touches_the_next_one() -> None:
+    assert knob_list._apart("threshold", 12) == "threshold   "
+    assert knob_list._apart("threshold", 9) == "thresho… "
+    leased = KnobState("max_num_seqs", "live", 8, 32, 1, 32, lease_left_s=179.6)
+    rows, sizes = knob_list._laid_out([leased], 40)
+    assert rows[0][-1] == "3m left"
+    assert sum(sizes) <= 40

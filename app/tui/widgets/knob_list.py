@@ -72,7 +72,7 @@ class KnobList(Canvas, can_focus=True):
         moved = knob.value != knob.start and knob.start is not None
         value_role = "cursor" if lit else "quiet" if self._stale else "money" if moved else "strong"
         roles = (strong if lit else "primary", strong if lit else "text", value_role, *[plain] * 3)
-        spans = [Span(pad(cells[n], sizes[n]), role) for n, role in enumerate(roles)]
+        spans = [Span(_apart(cells[n], sizes[n]), role) for n, role in enumerate(roles)]
         left = self.size.width - sum(sizes)
         if left > _LEAST_REASON:
             spans.append(Span(pad(outside(knob.reason, 120), left), plain))
@@ -130,6 +130,13 @@ def _cells(knob: KnobState, bounds: str) -> list[str]:
         bounds,
         knob.kind if knob.lease_left_s is None else f"{_short(knob.lease_left_s)} left",
     ]
+
+
+def _apart(cell: str, size: int) -> str:
+    """A cell in its column, cut where it would touch the next one."""
+    if size > 1 and cell_len(cell) >= size:
+        cell = f"{cell[: size - 2]}…"
+    return pad(cell, size)
 
 
 def _short(seconds: float) -> str:
