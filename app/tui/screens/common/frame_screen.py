@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from textual import on
+from textual import events, on
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
@@ -35,9 +35,22 @@ class FrameScreen(Screen[None]):
 
     @property
     def drawable(self) -> bool:
-        """Whether the widgets are there: not yet before they are made, nor while they are taken
-        away."""
-        return self.is_mounted and self.display
+        """Whether the widgets are there and on top: not before they are made, nor while they are
+        taken away, nor under another screen.
+
+        Textual hands what changes in a screen below on to the one on top, and then repaints that
+        alone: what changes in the top one itself at the same time never reaches the terminal.
+        """
+        return self.is_mounted and self.display and self.app.screen is self
+
+    def draw_again(self) -> None:
+        """Draw the newest frame whole: this screen is on top again."""
+        raise NotImplementedError
+
+    @on(events.ScreenResume)
+    def _seen_again(self) -> None:
+        if self.drawable:
+            self.draw_again()
 
     def measure(self) -> None:
         """Take the classes of the size: Textual gives them with the first resize, after a whole

@@ -111,6 +111,10 @@ class EngineScreen(FrameScreen):
             self._act = None
         return self._act
 
+    def draw_again(self) -> None:
+        """Draw what came while another screen was on top."""
+        self._redraw()
+
     def _redraw(self) -> None:
         shown = self._frozen or self._frame
         if shown is not None:

@@ -145,6 +145,11 @@ class SwapScreen(FrameScreen):
         self.call_after_refresh(self._draw_anew)
         self.set_timer(_SETTLED_S, self._draw_anew)
 
+    def draw_again(self) -> None:
+        """Take what came while a dialog was on top."""
+        self.show(self._frame)
+        self._draw_anew()
+
     def _draw_anew(self) -> None:
         """Draw with nothing taken for drawn: what a widget painted while it was not shown, or
         before it got its place, may not have reached the terminal."""
