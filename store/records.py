@@ -114,6 +114,12 @@ class Change:
     per_engine: Mapping[str, str] = field(default_factory=dict)
     act: str = ""
 
+    @property
+    def took_effect(self) -> bool:
+        """Whether anything is another since: a lease that is renewed moves no value."""
+        moved = self.from_value != self.to_value or self.knob == VARIANT
+        return self.outcome == "applied" and moved
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

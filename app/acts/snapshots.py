@@ -87,6 +87,6 @@ def configuration(ledger: Ledger, engine_id: int, at_ms: int) -> dict[str, objec
 def _after_last_change(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> tuple[int, str]:
     for change in list_changes(ledger, engine_id, from_ms=from_ms - SETTLE_MS, to_ms=to_ms):
         settled = change.ts_ms + SETTLE_MS
-        if change.outcome in ("applied", "put back") and settled > from_ms:
+        if (change.took_effect or change.outcome == "put back") and settled > from_ms:
             return settled, f"The window starts after the change {describe(change)}"
     return from_ms, ""

@@ -47,8 +47,7 @@ def _inside(ledger: Ledger, side: Side, prices: PriceBook) -> list[str]:
             for change in list_changes(
                 ledger, side.span.engine_id, side.window.from_ms, side.window.to_ms
             )
-            if change.outcome == "applied"
-            and side.window.from_ms < change.ts_ms < side.window.to_ms
+            if change.took_effect and side.window.from_ms < change.ts_ms < side.window.to_ms
         }
     )
     if changed:

@@ -90,7 +90,7 @@ def _spans(ledger: Ledger, engine_id: int, change: Change, now_ms: int) -> _Span
         for other in list_changes(
             ledger, engine_id, change.ts_ms - reach_ms, change.ts_ms + reach_ms
         )
-        if other.outcome == "applied" and other.id != change.id
+        if other.took_effect and other.id != change.id
     ]
     first_ms, last_ms, together = _act(change, other_changes)
     earlier_ends = [other.ts_ms + SETTLE_MS for other in other_changes if other.ts_ms < first_ms]

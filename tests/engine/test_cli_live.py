@@ -40,6 +40,7 @@ KNOB = (
     "minimum",
     "maximum",
     "reason",
+    "lease_left_s",
     "label",
     "unit",
     "summary",
@@ -89,8 +90,11 @@ def test_several_knobs_are_set_together_or_not_at_all(trimtab: Trimtab) -> None:
     knobs = {knob["name"]: knob["value"] for knob in trimtab("knobs")}
     assert knobs["enable_prefix_caching"] is True
     assert [one["knob"] for one in trimtab("set", "enable_prefix_caching=off", "max_num_seqs=9")]
-    trimtab("undo")
-    trimtab("undo")
+    back = trimtab("undo")  # one command was one act
+    assert {back["knob"], *(change["knob"] for change in back["with"])} == {
+        "enable_prefix_caching",
+        "max_num_seqs",
+    }
     knobs = {knob["name"]: knob["value"] for knob in trimtab("knobs")}
     assert (knobs["enable_prefix_caching"], knobs["max_num_seqs"]) == (True, 32)
 

@@ -70,7 +70,7 @@ class FrameReader:
         )
         values = {} if window is None else metrics(window, self._prices)
         listed = tuple(changes.list_changes(ledger, engine.id, limit=_CHANGES))
-        applied = [change for change in reversed(listed) if change.outcome == "applied"]
+        applied = [change for change in reversed(listed) if change.took_effect]
         letters = self._name(applied)
         series = None
         if charts and until_ms is not None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -182,3 +183,16 @@ def test_what_comes_after_a_change_ends_where_a_swap_begins(tmp_path: Path) -> N
     found = seen(engine, made)
     assert found.after.to_ms <= began
     assert found.blocks == (6, 3)
+
+
+def test_a_lease_that_is_renewed_begins_nothing_anew(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 100, 10)
+    made = change(engine)
+    busy(engine, 33, 20)
+    renewed = replace(made, id="renewed", ts_ms=engine.ms, from_value=True, lease_s=300.0)
+    record(engine.ledger, engine.run_id, renewed)
+    assert made.took_effect
+    assert not renewed.took_effect
+    busy(engine, 40, 20)
+    assert seen(engine, made).blocks == (10, 7)  # its time after goes on past the renewal
