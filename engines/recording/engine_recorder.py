@@ -13,8 +13,10 @@ from typing import TypeVar
 
 from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import probe
+from engines.discovery.local import handle_at
 from engines.engine_info import EngineInfo
 from engines.host import procfs
+from engines.host.users import other_user
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes
 from engines.recording.continuity import same_start
@@ -41,6 +43,10 @@ KNOBS_EVERY_S = 2.0
 LEASE_RETRY_S = 1.0
 FAULT_PAUSE_S = 2.0
 REDISCOVER_EVERY_S = 3.0
+
+
+class NotOurs(Exception):
+    """Another user's process has taken the engine's address."""
 
 
 class EngineRecorder:
@@ -72,6 +78,8 @@ class EngineRecorder:
         self._said_state: tuple[EngineState, str] | None = None
         self._sampler: Sampler | None = None
         self._search: asyncio.Task[None] | None = None
+        self._stranger = ""
+        self._was_gone = False
         self._searched_at = time.monotonic()
 
     async def run(self) -> None:
@@ -80,7 +88,10 @@ class EngineRecorder:
             while True:
                 try:
                     await self._take_lease()
+                    await self._until_ours()
                     await self._record()
+                except NotOurs:
+                    self._run_id = None
                 except LeaseLost:
                     # Also when the ledger was deleted: a new one knows none of the old ids.
                     self._run_id = self._said_state = None
@@ -96,6 +107,30 @@ class EngineRecorder:
             self._writer.submit(
                 lambda ledger: recorders.release(ledger, self._engine_id, self._owner)
             )
+
+    async def _until_ours(self) -> None:
+        """Wait while another user's process has the address, which nobody named: it is not read."""
+        loop = asyncio.get_running_loop()
+        while self._stranger:
+            reason = f"a process of {self._stranger} has its address now"
+            await self._write(lambda ledger: self._tell_gone(ledger, reason))  # noqa: B023
+            await asyncio.sleep(REDISCOVER_EVERY_S)
+            self._stranger = await loop.run_in_executor(self._threads, self._find_stranger)
+
+    def _tell_gone(self, ledger: Ledger, reason: str) -> None:
+        ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
+        self._say(ledger, "gone", reason, now_ms())
+
+    def _find_stranger(self) -> str:
+        """The other user whose process serves the address, '' for none, or where it was named."""
+        if self.engine.url in self._keys.named:
+            return ""
+        handle = handle_at(self.engine.url)
+        return "" if handle is None or handle.life.pid is None else other_user(handle.life.pid)
+
+    def _check_ours(self) -> None:
+        if self._stranger:
+            raise NotOurs
 
     async def _tell_fault(self, error: Exception) -> None:
         """What nobody had thought of: into the log with it, and to whoever looks at the engine."""
@@ -134,6 +169,7 @@ class EngineRecorder:
         """The run in the ledger that this sample belongs to."""
         if why or self.engine.pid is None:  # it may not have been there when we began
             await self._find_again()
+        self._check_ours()
         info = self._run_info(sample)
         run = await self._write(
             lambda ledger: ledger_writes.begin_run(
@@ -155,6 +191,10 @@ class EngineRecorder:
 
     async def store(self, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
         """Keep a reading, the lease and the state `ok`, in one transaction."""
+        if self._was_gone:  # whoever answers now need not be who did before
+            self._was_gone = False
+            await self._find_again()
+        self._check_ours()
 
         def write(ledger: Ledger) -> bool:
             ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
@@ -170,6 +210,7 @@ class EngineRecorder:
 
     async def unreadable(self, reason: str, at_ms: int) -> None:
         """Say so, keep the lease, and look whether the engine is still the same."""
+        self._check_ours()
         engine = self.engine
         gone = engine.pid is not None and not _lives(engine)
 
@@ -184,6 +225,7 @@ class EngineRecorder:
             return run_of(ledger, engine.run_info()) if turnable else self._run_id
 
         if gone:
+            self._was_gone = True
             self._hosted_urls.discard(engine.url)
         with contextlib.suppress(LedgerUnusable):
             self._run_id = await self._write(write)
@@ -202,6 +244,9 @@ class EngineRecorder:
         self._searched_at = time.monotonic()
         url, key = self.engine.url, self._key()
         loop = asyncio.get_running_loop()
+        self._stranger = await loop.run_in_executor(self._threads, self._find_stranger)
+        if self._stranger:
+            return
         try:
             engine = await loop.run_in_executor(self._threads, lambda: probe(url, key))
         except TrimtabError:

@@ -1,6 +1,7 @@
 """Engines of other users of the host: what they are sent, and whose name they can take."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,19 @@ from engines.discovery.find import find_engines
 from engines.discovery.local import handle_of
 from engines.host import lifetime, routes
 from engines.host.processes import engine_trees
+from engines.recording import engine_recorder
+from engines.recording.recorder import Recorder
 from engines.serving import registry
 from store.errors import BadInput, EngineUnreachable
 from store.ledger.connection import Ledger
+from store.records import EngineRow
+from store.tables.engines import find_engine
+from tests.addresses import held_port
 from tests.fakes.engine_trees import FakeEngine, fake_engine
 from tests.names import own
+from tests.servers import REAL_PAGE
 from tests.unit.app.cli.cli_runner import Cli
+from tests.waiting import wait_until
 
 KEY = "sesame-open-12345"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
@@ -180,3 +188,42 @@ def test_without_an_engine_of_our_own_none_is_meant(
     only_others = pytest.raises(EngineUnreachable, match="Only engines of other users")
     with stranger(tmp_path_factory, own("m"), plugins=[True]), only_others:
         engine_to_turn(None, None)
+
+
+def test_a_stranger_that_takes_the_address_is_let_go(
+    cli: Cli,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_recorder, "REDISCOVER_EVERY_S", 0.2)
+    metrics = REAL_PAGE.decode()
+    with held_port() as port:
+        with fake_engine(tmp_path / "a", "m", at_port=port, metrics=metrics) as mine:
+            recorder = Recorder(cli.db, [live_engine(None, None)], 0.1, ApiKeys(KEY))
+            recorder.start()
+            wait_until(lambda: state(cli.db, mine.url) == "ok")
+        with stranger(tmp_path_factory, "m", at_port=port, metrics=metrics) as other:
+            wait_until(lambda: "of nobody has its address" in reason(cli.db, mine.url))
+            heard = other.heard
+            time.sleep(1.0)
+            assert other.heard == heard
+            assert KEY not in heard
+        with fake_engine(tmp_path / "b", "m", at_port=port, metrics=metrics):
+            wait_until(lambda: state(cli.db, mine.url) == "ok")
+        recorder.stop()
+
+
+def row_of(db: Path, url: str) -> EngineRow | None:
+    with Ledger.open(db, readonly=True) as ledger:
+        return find_engine(ledger, url)
+
+
+def state(db: Path, url: str) -> str:
+    row = row_of(db, url)
+    return "" if row is None else row.state
+
+
+def reason(db: Path, url: str) -> str:
+    row = row_of(db, url)
+    return "" if row is None else row.state_reason
