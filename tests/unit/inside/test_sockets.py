@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,15 @@ def test_peer_uid_is_the_kernels_word() -> None:
     here, there = socket.socketpair()
     with here, there:
         assert sockets.peer_uid(here) == os.geteuid()
+
+
+def test_what_a_killed_supervisor_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    hour_ago = time.time() - 3600
+    paths = {name: tmp_path / f"supervisor-{name}.sock" for name in ("dead", "new", "alive")}
+    for name in ("dead", "new"):
+        sockets.listen(paths[name]).close()
+    with sockets.listen(paths["alive"]):
+        for name in ("dead", "alive"):
+            os.utime(paths[name], (hour_ago, hour_ago))
+        sockets.sweep(tmp_path)
+        assert [name for name, path in paths.items() if path.exists()] == ["new", "alive"]

@@ -8,10 +8,12 @@ import pwd
 import socket
 import stat
 import struct
+import time
 from pathlib import Path
 
 ROOT = Path("/tmp")  # noqa: S108 - the directory below it is 0700, its owner and type are checked
 RUN = Path("/run")
+_NEW_S = 60.0
 
 
 class Refused(Exception):
@@ -84,12 +86,21 @@ def sweep(path: Path) -> None:
     """Remove the sockets that processes now dead have left behind.
 
     A dead PID alone is no proof where several PID namespaces share the directory: the socket must
-    also refuse a connection.
+    also refuse a connection. One that is named after no PID, a supervisor's, must have been there
+    for a while: it is made a moment before it listens.
     """
     for entry in path.glob("*.sock"):
         pid = entry.stem.partition("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists() and not answers(entry):
+        left = not Path("/proc", pid).exists() if pid.isdigit() else _is_old(entry)
+        if left and not answers(entry):
             entry.unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return path.lstat().st_mtime < time.time() - _NEW_S
+    except OSError:
+        return False
 
 
 def answers(path: Path) -> bool:
