@@ -2,15 +2,17 @@
 
 Blocks tile the span, so without gaps they sum to its window exactly. Where rows are further apart
 than a block (thinned, or recorded slowly) a block grows until it holds enough of them. A block that
-a restart or a gap runs through is left out, and counted.
+a restart or a gap runs through is left out, and counted; so is one in which a swap ran, for that
+measures the engine, starts another one beside it and drains it, which is trimtab's own doing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from store.tables import swaps
 from store.windows.window import Window, read_window
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def cut(ledger: Ledger, span: Span, block_ms: int = BLOCK_MS) -> Blocks:
     count = min(length // block_ms, MOST_BLOCKS)
     kept: list[Window] = []
     left_out: dict[str, int] = {}
+    swapping = swaps.times(ledger, span.engine_id, span.from_ms, span.to_ms)
     start = 0
     for end in range(1, count + 1):
         from_ms = span.from_ms + length * start // count
@@ -65,7 +68,7 @@ def cut(ledger: Ledger, span: Span, block_ms: int = BLOCK_MS) -> Blocks:
         shortest_ms = _SHORTEST * length / count
         if window is None or window.to_ms - window.from_ms < shortest_ms:
             continue  # too few rows yet: the block grows to the next edge
-        reason = _unusable(window)
+        reason = _unusable(window, swapping)
         if reason:
             left_out[reason] = left_out.get(reason, 0) + end - start
         else:
@@ -76,9 +79,11 @@ def cut(ledger: Ledger, span: Span, block_ms: int = BLOCK_MS) -> Blocks:
     return Blocks(tuple(kept), left_out, length // count)
 
 
-def _unusable(window: Window) -> str:
+def _unusable(window: Window, swapping: Sequence[tuple[int, int]]) -> str:
     if window.runs > 1:
         return "restart"
+    if any(began < window.to_ms and ended > window.from_ms for began, ended in swapping):
+        return "a swap ran"
     watched = window.totals.get("watched_ms") or 0
     if watched < _WATCHED * (window.to_ms - window.from_ms):
         return "not watched"

@@ -52,6 +52,17 @@ def recent(ledger: Ledger, engine_id: int, limit: int) -> list[SwapReport]:
     return list(_rows(rows))
 
 
+def times(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+    """When swaps of an engine ran within [from_ms, to_ms], in ms; one that runs has no end yet."""
+    rows = ledger.conn.execute(
+        "SELECT ts_ms, CASE WHEN outcome = 'running' THEN :to "
+        "ELSE ts_ms + round(1000 * ifnull(took_s, 0)) END AS end_ms "
+        "FROM swaps WHERE engine_id = :engine AND ts_ms < :to AND end_ms > :from ORDER BY ts_ms",
+        {"engine": engine_id, "from": from_ms, "to": to_ms},
+    )
+    return [(int(began), int(ended)) for began, ended in rows]
+
+
 def _rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[SwapReport]:
     names = _COLUMNS.split(", ")
     for row in rows:

@@ -15,6 +15,9 @@ from store.metrics.measure import METRICS
 from store.metrics.prices import PriceBook
 from store.metrics.quantiles import LessThan
 from store.records import Change
+from store.reports.outcomes import RUNNING
+from store.reports.swap import ROLLED_BACK, SwapReport
+from store.tables import swaps
 from store.tables.changes import record
 from tests.store.synthetic import HOST, START_MS, Engine, Second, make_engine
 
@@ -379,3 +382,33 @@ def test_a_span_before_the_first_reading_starts_with_it(tmp_path: Path) -> None:
     found = compare(engine.ledger, early, b, PRICES)
     assert found.windows[0].from_ms == START_MS
     assert found.metrics["request_rate"].blocks == (10, 10)
+
+
+def test_blocks_in_which_a_swap_ran_are_left_out(tmp_path: Path) -> None:
+    """It measured the engine and started another one beside it, which no load of the users did."""
+    engine = make_engine(tmp_path / "l.db")
+    start = engine.run(1)
+    engine.run(60, noisy(10))
+    middle = engine.ms
+    engine.run(20, noisy(10))
+    began = engine.ms
+    engine.run(25, noisy(3))
+    swap = SwapReport("s", began, "int4", "overlap", ROLLED_BACK, took_s=24.5)
+    swaps.record(engine.ledger, engine.engine_id, swap)
+    end = engine.run(55, noisy(10))
+    found = compare(
+        engine.ledger,
+        Span(engine.engine_id, start, middle, "before"),
+        Span(engine.engine_id, middle, end, "after"),
+        PRICES,
+    )
+    assert found.windows[0].left_out == {}
+    assert found.windows[1].left_out == {"a swap ran": 3}
+    assert any("3 of the blocks of after left out: a swap ran" in r for r in found.reasons)
+    assert found.metrics["request_rate"].b == pytest.approx(10, rel=0.1)
+    running = replace(swap, id="t", ts_ms=end - 1_000, outcome=RUNNING, took_s=None)
+    swaps.record(engine.ledger, engine.engine_id, running)
+    assert swaps.times(engine.ledger, engine.engine_id, middle, end) == [
+        (began, began + 24_500),
+        (end - 1_000, end),
+    ]
