@@ -16,7 +16,7 @@ from engines.provision.places import log_file
 from engines.serving import names, registry, stopping
 from engines.supervisor_client.status import SupervisorStatus
 from engines.supervisor_client.swap_order import Order
-from store.errors import NotAchieved
+from store.errors import BadInput, NotAchieved
 from store.reports.outcomes import RUNNING
 from store.reports.swap import SwapReport
 
@@ -160,6 +160,9 @@ def stop(
     supervisor = _status_or_absence(name)
     if supervisor is None and registry.is_held(name):
         raise _silent(name)
+    if supervisor is None and registry.recorded(name) is None:
+        there = ", ".join(serving.name for serving in registry.list_serving())
+        raise BadInput(f"No engine is called {name!r}", f"There are: {there or 'none'}")
     if supervisor is None:
         return stopping.stop(name, drain_s=drain_s, on_wait=on_wait)
     try:

@@ -25,12 +25,12 @@ def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
     `chosen` is a name or an address; without it the only one of our own user's is meant. Raises
     EngineUnreachable where none answers and BadInput, listing them, where several could be meant.
     """
-    from engines.discovery.find import probe
+    from engines.discovery.find import find_engines, probe
     from engines.web.address import normalise
 
     if chosen and looks_like_address(chosen):
         return probe(normalise(chosen), api_key)
-    engines = all_engines()
+    engines = find_engines() if chosen else all_engines()
     fitting = [engine for engine in engines if _is_meant(engine, chosen)]
     if len(fitting) == 1:
         return fitting[0]
@@ -51,7 +51,8 @@ def _is_meant(engine: EngineInfo, chosen: str | None) -> bool:
 
 def unknown_name(name: str, engines: Sequence[EngineInfo]) -> BadInput:
     """What to raise where no engine of this machine is called so."""
-    return BadInput(f"No engine is called {name!r}", f"There are: {_places(engines)}")
+    there = f"There are: {_places(engines)}" if engines else "None runs on this machine"
+    return BadInput(f"No engine is called {name!r}", there, "" if engines else _START_ONE)
 
 
 def _only_strangers(engines: Sequence[EngineInfo]) -> EngineUnreachable:
