@@ -11,12 +11,19 @@ from collections.abc import Set as AbstractSet
 
 BIND = "VLLM_CPU_OMP_THREADS_BIND"
 CHOSEN = "TRIMTAB_CHOSE_CORES"
-"""Set in the environment of an engine whose cores are ours to choose, and not the user's."""
+"""The cores that we have chosen, in the environment of an engine that is bound to them: where
+another binding stands beside it, that is the user's."""
 
 
 def binding(cores: Sequence[int]) -> dict[str, str]:
     """The variables that bind an engine to these cores, of our own choice."""
-    return {BIND: ",".join(map(str, cores)), CHOSEN: "1"}
+    listed = ",".join(map(str, cores))
+    return {BIND: listed, CHOSEN: listed}
+
+
+def is_ours(environ: Mapping[str, str]) -> bool:
+    """Whether the engine is bound, and by our choice."""
+    return BIND in environ and environ.get(CHOSEN) == environ[BIND]
 
 
 def choose_cores(available: Sequence[int], used_cores: AbstractSet[int]) -> tuple[int, ...]:
@@ -29,15 +36,18 @@ def choose_cores(available: Sequence[int], used_cores: AbstractSet[int]) -> tupl
     return tuple(lower if used_cores & set(upper) and not used_cores & set(lower) else upper)
 
 
-def why_not_beside(environ: Mapping[str, str], available: Sequence[int]) -> str:
-    """Why an engine with this environment leaves no cores for a second one, '' if it does.
+def why_not_beside(
+    running: Mapping[str, str], variant: Mapping[str, str], available: Sequence[int]
+) -> str:
+    """Why an engine with the environment `running` leaves no cores for one whose own variables are
+    those of the `variant`, '' if it does.
 
     One that is not bound at all is not judged: who shares what is up to the scheduler.
     """
-    bound = environ.get(BIND, "")
-    if not bound or bound in ("auto", "all", "nobind"):
+    bound = running.get(BIND, "")
+    if not bound or bound in ("auto", "all", "nobind") or variant.get(BIND, bound) != bound:
         return ""
-    if CHOSEN not in environ:
+    if not is_ours(running):
         return f"both would be bound to the same cores ({BIND}={bound})"
     used = {int(core) for core in bound.split(",") if core.isdecimal()}
     if used.isdisjoint(choose_cores(available, used)):

@@ -100,7 +100,7 @@ def _with_cores(estimated: Estimate, variant: Variant, pid: int) -> Estimate:
     if estimated.verdict != "fits beside":
         return estimated
     inherited = environment(pid, (BIND, CHOSEN)) or {}
-    why = why_not_beside({**inherited, **variant.environment}, _affinity(pid))
+    why = why_not_beside(inherited, variant.environment, _affinity(pid))
     if not why:
         return estimated
     return replace(estimated, verdict="fits after stop", reason=f"{estimated.reason}, but {why}")

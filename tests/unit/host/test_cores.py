@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.host.cores import BIND, CHOSEN, binding, why_not_beside
+from engines.host.cores import BIND, CHOSEN, binding, is_ours, why_not_beside
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,13 @@ from engines.host.cores import BIND, CHOSEN, binding, why_not_beside
 def test_two_engines_need_cores_of_their_own(
     environ: dict[str, str], available: list[int], why: str
 ) -> None:
-    assert why_not_beside(environ, available) == why
+    assert why_not_beside(environ, {}, available) == why
+    assert why_not_beside(environ, {"OTHER": "1"}, available) == why
+    assert why_not_beside(environ, {BIND: "7"}, available) == ""
 
 
 def test_a_binding_is_known_as_our_own_choice() -> None:
-    assert binding([2, 3]) == {BIND: "2,3", CHOSEN: "1"}
+    assert binding([2, 3]) == {BIND: "2,3", CHOSEN: "2,3"}
+    assert is_ours(binding([2, 3]))
+    assert not is_ours({})
+    assert not is_ours({**binding([2, 3]), BIND: "nonsense"})  # a variant's own
