@@ -26,8 +26,12 @@ class ApiKeys:
         """The key for the engine at `url`, which is served by the process `pid` of this machine."""
         if self.key is None:
             return None
-        named = any(_origin(url) == _origin(address) for address in self.named)
-        return self.key if named or (pid is not None and _was_started_with(pid, self.key)) else None
+        started_with = pid is not None and _was_started_with(pid, self.key)
+        return self.key if started_with or self.is_named(url) else None
+
+    def is_named(self, url: str) -> bool:
+        """Whether a person gave this address."""
+        return any(_origin(url) == _origin(address) for address in self.named)
 
 
 NO_KEY = ApiKeys()

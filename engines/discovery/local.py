@@ -87,6 +87,12 @@ def handle_at(url: str) -> KnobHandle | None:
     return _handle(location, known_url(location, url))
 
 
+def stranger_at(url: str) -> str:
+    """The other user whose engine serves a normalised address; '' where it is our own, or none."""
+    place = at_address(local_engines(), url)
+    return "" if place is None else other_user(place.tree.root.pid)
+
+
 def handle_of(name: str | None) -> KnobHandle | None:
     """The engine of this name, or the only one of our own user's where no name is given.
 

@@ -13,10 +13,9 @@ from typing import TypeVar
 
 from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import probe
-from engines.discovery.local import handle_at
+from engines.discovery.local import stranger_at
 from engines.engine_info import EngineInfo
 from engines.host import procfs
-from engines.host.users import other_user
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes
 from engines.recording.continuity import same_start
@@ -123,10 +122,8 @@ class EngineRecorder:
 
     def _find_stranger(self) -> str:
         """The other user whose process serves the address, '' for none, or where it was named."""
-        if self.engine.url in self._keys.named:
-            return ""
-        handle = handle_at(self.engine.url)
-        return "" if handle is None or handle.life.pid is None else other_user(handle.life.pid)
+        url = self.engine.url
+        return "" if self._keys.is_named(url) else stranger_at(url)
 
     def _check_ours(self) -> None:
         if self._stranger:
