@@ -5,6 +5,7 @@ An engine with more load than it can bear answers no HTTP, and that is when its 
 local_engines()    where each of them serves
 handle_at(url)     the one that serves an address
 handle_of(name)    the one of a name, or the only one
+stranger_at(url)   whose it is that serves an address, where that is not our own user
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from engines.host import procfs
@@ -53,6 +54,7 @@ def is_alive(pid: int, ticks: int) -> bool:
     return start_ticks(pid) == ticks
 
 
+@cache
 def boot_id() -> str:
     """Which boot of the machine this is; '' where that cannot be read."""
     return (procfs.read_text("/proc/sys/kernel/random/boot_id") or "").strip()

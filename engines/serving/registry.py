@@ -7,10 +7,7 @@ ended is not listed; its file goes with the next engine of that name.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,11 +15,6 @@ from engines.host import lifetime
 from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
 from engines.serving.names import check_name, is_in_swap
-from store.errors import NotAchieved
-from store.private_files import open_private
-
-LINGERS_S = 4.0
-_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ def family(serving: Serving) -> dict[int, int]:
     Of one whose first process has ended those count that it had when it was healthy; before that
     whatever of its session runs the same program.
     """
-    if serving.boot not in ("", lifetime.boot_id()):
+    if not _is_of_this_boot(serving):
         return {}
     session = lifetime.session_of(serving.pid, serving.start_ticks)
     if serving.pid in session:
@@ -99,49 +91,6 @@ def forget(name: str) -> None:
     _path(check_name(name)).unlink(missing_ok=True)
 
 
-def lock_name(name: str) -> int:
-    """A descriptor that holds the name of an engine until its last copy is closed, in whatever
-    process: of several that start at once one gets it. Raises `NotAchieved` where it is held, for
-    longer than a supervisor lingers that has just stopped its engine.
-    """
-    path = data_dir() / "locks" / f"{check_name(name)}.lock"
-    try:
-        descriptor = open_private(path, os.O_RDWR)
-    except OSError as error:
-        raise NotAchieved(f"{path} cannot be written", error.strerror or "") from None
-    until = time.monotonic() + LINGERS_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() < until:
-                time.sleep(_POLL_S)
-                continue
-            os.close(descriptor)
-            raise NotAchieved(
-                f"{name} is supervised already",
-                "",
-                f"trimtab stop {name}, or choose another --name",
-            ) from None
-        return descriptor
-
-
-def is_held(name: str) -> bool:
-    """Whether a keeper or a supervisor of this name lives, also one that does not answer."""
-    path = data_dir() / "locks" / f"{check_name(name)}.lock"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def list_serving() -> list[Serving]:
     """Every engine we started that lives, by name; none where the list may not be read."""
     try:
@@ -164,8 +113,11 @@ def find_serving(name: str) -> Serving | None:
 
 
 def _is_alive(serving: Serving) -> bool:
-    same_boot = serving.boot in ("", lifetime.boot_id())
-    return same_boot and lifetime.is_alive(serving.pid, serving.start_ticks)
+    return _is_of_this_boot(serving) and lifetime.is_alive(serving.pid, serving.start_ticks)
+
+
+def _is_of_this_boot(serving: Serving) -> bool:
+    return serving.boot in ("", lifetime.boot_id())
 
 
 def _directory() -> Path:

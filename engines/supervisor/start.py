@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -11,7 +10,8 @@ from engines.cleaning.outputs import clean_line
 from engines.launch.launch import Launch, LaunchSpec
 from engines.launch.prepare import prepare
 from engines.provision.places import log_file
-from engines.serving.registry import find_serving, lock_name
+from engines.serving.name_lock import name_lock
+from engines.serving.registry import find_serving
 from engines.serving.started import Started, started_as
 from engines.supervisor.adopting.beginning import Beginning
 from engines.supervisor.common.memory import Memory, to_line
@@ -46,10 +46,9 @@ def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subproces
 
     Raises `NotAchieved` where the engine of this name has a keeper already.
     """
-    lock = lock_name(launch.name)
     log = log_file(f"{launch.name}-supervisor")
     try:
-        with open_log(log, afresh=True) as output:
+        with name_lock(launch.name) as lock, open_log(log, afresh=True) as output:
             keeper = subprocess.Popen(
                 [sys.executable, "-m", "engines.supervisor"],
                 stdin=subprocess.PIPE,
@@ -61,10 +60,8 @@ def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subproces
     except OSError as error:
         raise NotAchieved(
             f"the supervisor of {launch.name} cannot be started",
-            f"{log}: {error.strerror}",
+            f"{error.filename or log}: {error.strerror}",
         ) from None
-    finally:
-        os.close(lock)
     assert keeper.stdin is not None
     # The environment carries keys: over a pipe nobody else reads it.
     keeper.stdin.write((to_line(Memory(launch)) + beginning).encode())

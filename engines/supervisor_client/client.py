@@ -13,7 +13,8 @@ from engines.control.channel import Channel
 from engines.control.wire import ControlLost, ControlRefused
 from engines.inside.trimtab_inside.private_socket.sockets import place_of
 from engines.provision.places import log_file
-from engines.serving import names, registry, stopping
+from engines.serving import name_lock, names, registry, stopping
+from engines.serving.name_lock import is_held
 from engines.supervisor_client.status import SupervisorStatus
 from engines.supervisor_client.swap_order import Order
 from store.errors import BadInput, NotAchieved
@@ -133,10 +134,10 @@ def _silent(name: str) -> NotAchieved:
 
 def _status_or_absence(name: str) -> SupervisorStatus | None:
     """What the supervisor says; None once there is none, or it has been silent for a while."""
-    until = time.monotonic() + registry.LINGERS_S
+    until = time.monotonic() + name_lock.LINGERS_S
     while True:
         supervisor = status(name)
-        if supervisor is not None or not registry.is_held(name) or time.monotonic() >= until:
+        if supervisor is not None or not is_held(name) or time.monotonic() >= until:
             return supervisor
         time.sleep(_POLL_S)
 
@@ -158,7 +159,7 @@ def stop(
     """
     names.check_name(name)
     supervisor = _status_or_absence(name)
-    if supervisor is None and registry.is_held(name):
+    if supervisor is None and is_held(name):
         raise _silent(name)
     if supervisor is None and registry.recorded(name) is None:
         there = ", ".join(serving.name for serving in registry.list_serving())

@@ -11,6 +11,7 @@ from engines.cleaning.redact import LONGEST_TEXT
 from engines.inside.trimtab_inside.private_socket.protocol import LONGEST_LINE
 from engines.inside.trimtab_inside.private_socket.sockets import directories
 from engines.serving import registry
+from engines.serving.name_lock import name_lock
 from store.ledger.connection import Ledger
 from store.private_files import open_log
 
@@ -28,7 +29,8 @@ def test_the_modes_are_those_of_the_page(tmp_path: Path, monkeypatch: pytest.Mon
     try:
         Ledger.open(data / "ledger.db").close()
         registry.save(registry.Serving("e", 1, 1, "http://127.0.0.1:1", "m", "log"))
-        os.close(registry.lock_name("e"))
+        with name_lock("e"):
+            pass
         open_log(data / "logs" / "e.log").close()
     finally:
         os.umask(before)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engines.host import lifetime
-from engines.serving import registry
+from engines.serving import name_lock, registry
 from engines.serving.started import Started
 from engines.supervisor.common import teller
 from engines.supervisor.common.memory import Memory, from_line, to_line
@@ -71,9 +71,10 @@ def test_the_name_is_held_as_long_as_one_of_both_lives(
     begin(stub, name)
     wait_until(lambda: state_of(name) == "serving")
     os.kill(keeper_of(name), signal.SIGKILL)
-    monkeypatch.setattr(registry, "LINGERS_S", 0.2)
-    with pytest.raises(NotAchieved, match="is supervised already"):
-        registry.lock_name(name)
+    monkeypatch.setattr(name_lock, "LINGERS_S", 0.2)
+    supervised = pytest.raises(NotAchieved, match="is supervised already")
+    with supervised, name_lock.name_lock(name):
+        pass
 
 
 def test_a_keeper_that_pauses_passes_a_stop_on_to_the_next_supervisor(stub: Path) -> None:
@@ -164,7 +165,7 @@ def test_an_engine_whose_file_is_gone_is_stopped_all_the_same(stub: Path) -> Non
 def test_a_supervisor_that_is_silent_is_not_absent(
     stub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "LINGERS_S", 0.2)
+    monkeypatch.setattr(name_lock, "LINGERS_S", 0.2)
     name = own("sup-p")
     started = begin(stub, name)
     wait_until(lambda: state_of(name) == "serving")
