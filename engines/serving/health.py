@@ -32,7 +32,7 @@ class HealthCheck:
         """Whether it answers now; `has_started` is what its log tells."""
         front = front_path(self._started.pid, os.geteuid())
         if front.exists():
-            return _answers_at(front)
+            return _answers("http://localhost", front)
         if self._started.log_only:
             return has_started
         if not has_started and time.monotonic() - self._asked_at < UNTOLD_EVERY_S:
@@ -41,22 +41,15 @@ class HealthCheck:
         return _answers(self._started.url)
 
 
-def _answers_at(front: Path) -> bool:
+def _answers(url: str, front: Path | None = None) -> bool:
+    """At `url`, or with a front on the socket that it tells."""
     try:
         http.get(
-            "http://localhost/health",
+            f"{url}/health",
             deadline_s=DEADLINE_S,
             max_bytes=_MAX_BYTES,
-            unix_socket=Front(front).http_path(),
+            unix_socket=None if front is None else Front(front).http_path(),
         )
-    except TrimtabError:
-        return False
-    return True
-
-
-def _answers(url: str) -> bool:
-    try:
-        http.get(f"{url}/health", deadline_s=DEADLINE_S, max_bytes=_MAX_BYTES)
     except TrimtabError:
         return False
     return True
