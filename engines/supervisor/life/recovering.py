@@ -29,6 +29,7 @@ def recover(life: Life, _: Recovering) -> State:
         return Starting()
     life.say(f"found process {serving.pid}, which runs already")
     engine = started_as(serving, log_only=life.launch.log_only)
+    _open_front(engine)
     life.watch = StartWatch(engine, from_beginning=False)
     return Loading(engine)
 
@@ -43,11 +44,10 @@ def name_swapped(name: str) -> None:
         registry.rename(candidate, name)
 
 
-def end_unfinished(life: Life, engine: Started) -> None:
+def end_unfinished(life: Life) -> None:
     """End what a swap has left whose supervisor was killed: the new engine where it had not taken
     over, else the old one."""
     name = life.launch.name
-    open_front(engine)
     for left_name in (*names.candidate_names(name), names.leaving_name(name)):
         if registry.find_serving(left_name) is None:
             continue
@@ -56,7 +56,7 @@ def end_unfinished(life: Life, engine: Started) -> None:
             stopping.stop(left_name, drain_s=stopping.DRAIN_S)
 
 
-def open_front(engine: Started) -> None:
+def _open_front(engine: Started) -> None:
     """Let the engine take connections: a supervisor that was killed may have closed its front. One
     that still starts has none yet, and opens it by itself."""
     with contextlib.suppress(TrimtabError):

@@ -33,7 +33,7 @@ def start(life: Life, _: Starting) -> State:
 def load(life: Life, state: Loading) -> State:
     """Wait until the engine takes requests."""
     engine = life.engine = state.engine
-    end_unfinished(life, engine)
+    end_unfinished(life)
     assert life.watch is not None
     while life.requests.drain_s is None:
         if not lifetime.is_alive(engine.pid, engine.start_ticks):
