@@ -34,7 +34,7 @@ def place_of(name: str, uid: int) -> Path:
     """Where the socket `name` of a user's is, or would first be put."""
     usual, *other_paths = (home / name for home in directories(uid))
     existing = (
-        path for path in (usual, *other_paths) if _is_private(path.parent, uid) and path.exists()
+        path for path in (usual, *other_paths) if not _fault(path.parent, uid) and path.exists()
     )
     return next(existing, usual)
 
@@ -58,21 +58,24 @@ def prepare_directory(path: Path) -> None:
     """Make the directory if it is not there; refuse one that anybody else could have prepared."""
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise Refused(f"{path} is not a directory")
-    if status.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to {_user_name(status.st_uid)}")
-    if status.st_mode & 0o077:
-        raise Refused(f"{path} can be entered by others (mode {stat.S_IMODE(status.st_mode):o})")
+    fault = _fault(path, os.geteuid())
+    if fault:
+        raise Refused(fault)
 
 
-def _is_private(path: Path, uid: int) -> bool:
+def _fault(path: Path, uid: int) -> str:
+    """Why a directory is not this user's alone, '' if it is."""
     try:
         status = path.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == uid and not status.st_mode & 0o077
+    except OSError as error:
+        return f"{path} cannot be seen: {error.strerror}"
+    if not stat.S_ISDIR(status.st_mode):
+        return f"{path} is not a directory"
+    if status.st_uid != uid:
+        return f"{path} belongs to {_user_name(status.st_uid)}"
+    if status.st_mode & 0o077:
+        return f"{path} can be entered by others (mode {stat.S_IMODE(status.st_mode):o})"
+    return ""
 
 
 def _user_name(uid: int) -> str:
