@@ -6,6 +6,7 @@ a busy engine was given 2 % of a core, and failed after minutes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -24,6 +25,14 @@ def binding(cores: Sequence[int]) -> dict[str, str]:
 def is_ours(environ: Mapping[str, str]) -> bool:
     """Whether the engine is bound, and by our choice."""
     return BIND in environ and environ.get(CHOSEN) == environ[BIND]
+
+
+def available_cores(pid: int = 0) -> list[int]:
+    """The cores that a process may use; ours where it has ended, or for 0."""
+    try:
+        return sorted(os.sched_getaffinity(pid))
+    except OSError:
+        return sorted(os.sched_getaffinity(0))
 
 
 def choose_cores(available: Sequence[int], used_cores: AbstractSet[int]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from engines.command_line.arguments import read_arguments
 from engines.command_line.flags import last_value
-from engines.host.cores import choose_cores
+from engines.host.cores import available_cores, choose_cores
 from engines.launch.command import (
     LOCALHOST,
     Vllm,
@@ -80,4 +80,4 @@ def _cores(vllm: Vllm) -> tuple[int, ...]:
     if not vllm.is_cpu:
         return ()
     used_cores = {core for engine in registry.list_serving() for core in engine.cores}
-    return choose_cores(sorted(os.sched_getaffinity(0)), used_cores)
+    return choose_cores(available_cores(), used_cores)

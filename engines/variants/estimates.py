@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,7 +9,7 @@ from typing import Literal
 from engines.command_line.arguments import read_arguments
 from engines.command_line.flags import last_value
 from engines.engine_info import EngineInfo
-from engines.host.cores import BIND, CHOSEN, why_not_beside
+from engines.host.cores import BIND, CHOSEN, available_cores, why_not_beside
 from engines.host.processes import serve_arguments
 from engines.host.procfs import environment, working_directory
 from engines.variants.checkpoint.files import model_place
@@ -100,17 +99,10 @@ def _with_cores(estimated: Estimate, variant: Variant, pid: int) -> Estimate:
     if estimated.verdict != "fits beside":
         return estimated
     inherited = environment(pid, (BIND, CHOSEN)) or {}
-    why = why_not_beside(inherited, variant.environment, _affinity(pid))
+    why = why_not_beside(inherited, variant.environment, available_cores(pid))
     if not why:
         return estimated
     return replace(estimated, verdict="fits after stop", reason=f"{estimated.reason}, but {why}")
-
-
-def _affinity(pid: int) -> list[int]:
-    try:
-        return sorted(os.sched_getaffinity(pid))
-    except OSError:
-        return sorted(os.sched_getaffinity(0))
 
 
 _ORDER: tuple[Verdict, ...] = ("fits beside", "fits after stop", "unknown", "does not fit")

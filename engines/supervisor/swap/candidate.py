@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engines.command_line.arguments import read_arguments
 from engines.control.api_front import Front, front_path
 from engines.control.plugin_sockets import plugin_control
-from engines.host.cores import binding, choose_cores, is_ours
+from engines.host.cores import available_cores, binding, choose_cores, is_ours
 from engines.host.processes import engine_trees
 from engines.launch.command import take_secrets
 from engines.launch.launch import Launch
@@ -59,7 +59,7 @@ def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) ->
     environ: Mapping[str, str] = launch.environ
     cores = launch.cores
     if beside and {*cores} & {*current.cores} and is_ours(environ):
-        cores = choose_cores(sorted(os.sched_getaffinity(0)), {*current.cores})
+        cores = choose_cores(available_cores(), {*current.cores})
         environ = {**environ, **binding(cores)}
     name = next(name for name in names.candidate_names(current.name) if name != log.stem)
     return replace(launch, name=name, environ=environ, cores=cores)
