@@ -79,7 +79,7 @@ class EngineScreen(FrameScreen):
 
     def on_mount(self) -> None:
         """Draw what came while the widgets were made."""
-        self._redraw()
+        self.draw_again()
 
     def show(self, frame: Frame) -> None:
         """Take a new frame; draw it unless the view is frozen or not there yet."""
@@ -112,10 +112,7 @@ class EngineScreen(FrameScreen):
         return self._act
 
     def draw_again(self) -> None:
-        """Draw what came while another screen was on top."""
-        self._redraw()
-
-    def _redraw(self) -> None:
+        """Draw the frame that is shown, also where it came while another screen was on top."""
         shown = self._frozen or self._frame
         if shown is not None:
             self._draw(shown)
@@ -269,7 +266,7 @@ class EngineScreen(FrameScreen):
     def action_pause(self) -> None:
         """Freeze what is shown, or go on with the newest frame."""
         self._frozen = self._frame if self._frozen is None else None
-        self._redraw()
+        self.draw_again()
 
     def action_range(self) -> None:
         """Look back over the next range."""
@@ -283,7 +280,7 @@ class EngineScreen(FrameScreen):
         self.remove_class(f"-view-{self._view}")
         self._view = steps[(at + 1) % len(steps)]
         self.add_class(f"-view-{self._view}")
-        self.call_after_refresh(self._redraw)
+        self.call_after_refresh(self.draw_again)
 
     def action_engine(self, step: int) -> None:
         """Another engine, by its distance in the list."""
