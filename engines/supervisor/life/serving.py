@@ -13,6 +13,7 @@ from engines.supervisor.life.states import Serving, State, Stopping, Swapping
 def serve(life: Life, state: Serving) -> State:
     """Wait until something comes about."""
     engine = life.engine = state.engine
+    life.log_rotation.watch(engine.log_path)
     while life.requests.drain_s is None:
         if not lifetime.is_alive(engine.pid, engine.start_ticks):
             return crashed(life, engine)

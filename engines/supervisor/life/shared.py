@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.launch.launch import Launch
+from engines.serving.log_rotation import LogRotation
 from engines.serving.started import Started
 from engines.serving.stopping import Stopped
 from engines.supervisor.adopting.restart import Adoption
@@ -52,6 +53,7 @@ class Life:
         self.adoption = adoption
         self.requests = Requests()
         self.backoff = Backoff()
+        self.log_rotation = LogRotation()
         self.engine: Started | None = None
         self.watch: StartWatch | None = None
         self.serving_since: float | None = None
