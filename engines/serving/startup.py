@@ -10,9 +10,11 @@ from engines.host import lifetime
 from engines.serving.causes import why_it_ended
 from engines.serving.health import HealthCheck
 from engines.serving.log_phases import PHASES, LogPhases
+from engines.serving.progress import Progress
 from engines.serving.registry import note_members
 from engines.serving.started import Started
 from store.errors import NotAchieved
+from store.metrics.formats import format_bytes
 
 _POLL_S = 0.25
 
@@ -35,8 +37,11 @@ def wait_healthy(
     started: Started,
     timeout_s: float = 300.0,
     on_phase: Callable[[Phase], None] | None = None,
+    *,
+    stalled_s: float | None = None,
 ) -> None:
-    """Return once the engine answers its health check; raises `StartFailed`.
+    """Return once the engine answers its health check; raises `StartFailed`, also where it makes
+    no progress for `stalled_s` seconds.
 
     `on_phase` is called on every turn, also while nothing changes, so that it can show the time.
     An engine that is only slow is left running: whoever started it decides.
@@ -44,6 +49,7 @@ def wait_healthy(
     began = time.monotonic()
     log = LogPhases(started.log_path)
     check = HealthCheck(started)
+    progress = Progress(started.pid, started.start_ticks)
     while True:
         index = log.advance()
         elapsed = time.monotonic() - began
@@ -55,6 +61,8 @@ def wait_healthy(
         if check.passes(has_started=index == len(PHASES)):
             note_members(started.name)
             return
+        if stalled_s is not None and progress.stalled_s(index) >= stalled_s:
+            raise _stalled(started, progress, stalled_s)
         if elapsed >= timeout_s:
             raise StartFailed(
                 f"the engine does not answer after {timeout_s:.0f} s",
@@ -62,6 +70,14 @@ def wait_healthy(
                 f"see {started.log_path}",
             )
         time.sleep(_POLL_S)
+
+
+def _stalled(started: Started, progress: Progress, stalled_s: float) -> StartFailed:
+    return StartFailed(
+        f"the start makes no progress: no new phase for {stalled_s:.0f} s",
+        f"it got {progress.cpu_s:.1f} s of CPU time and moved {format_bytes(progress.bytes)}",
+        f"other processes hold its cores, or it waits for something: see {started.log_path}",
+    )
 
 
 def _ended(started: Started) -> StartFailed:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,6 @@ from engines.host.processes import engine_trees
 from engines.launch.command import take_secrets
 from engines.launch.launch import Launch
 from engines.serving import names, stopping
-from engines.serving.causes import cause_in
 from engines.serving.started import Started
 from engines.serving.startup import Phase, wait_healthy
 from engines.variants.merge import merged_arguments
@@ -27,8 +24,6 @@ from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-CHECK_S = 180.0
 
 
 def launch_of(current: Launch, variant: Variant) -> Launch:
@@ -65,33 +60,6 @@ def as_candidate(launch: Launch, current: Launch, log: Path, *, beside: bool) ->
     return replace(launch, name=name, environ=environ, cores=cores)
 
 
-def check_arguments(launch: Launch) -> None:
-    """Let the engine's own Python take the arguments, without starting anything.
-
-    Raises `NotAchieved` with vLLM's reason. A vLLM whose Python is not known is not asked.
-    """
-    python = Path(launch.command[0])
-    if not python.name.startswith("python") or shutil.which(str(python)) is None:
-        return
-    script = Path(__file__).with_name("check_arguments.py")
-    try:
-        completed = subprocess.run(
-            [str(python), str(script), *launch.arguments],
-            cwd=launch.directory,
-            env=dict(launch.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=CHECK_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotAchieved("vLLM could not be asked about the arguments", str(error)) from None
-    if completed.returncode == 0:
-        return
-    output = (completed.stdout + completed.stderr).decode("utf-8", "replace")
-    raise NotAchieved("vLLM rejects the arguments", cause_in(output))
-
-
 class Candidate:
     """A started engine that is reached by sockets of its own, not by the address."""
 
@@ -99,10 +67,16 @@ class Candidate:
         self.started = started
         self.front = Front(front_path(started.pid, os.geteuid()))
 
-    def wait_healthy(self, seconds: float, on_phase: Callable[[Phase], None]) -> None:
+    def wait_healthy(
+        self,
+        seconds: float,
+        on_phase: Callable[[Phase], None],
+        *,
+        stalled_s: float | None = None,
+    ) -> None:
         """Until it answers its health check over its own socket; raises `NotAchieved`."""
         # It may not be asked at the address, which is another engine's.
-        wait_healthy(replace(self.started, log_only=True), seconds, on_phase)
+        wait_healthy(replace(self.started, log_only=True), seconds, on_phase, stalled_s=stalled_s)
 
     def knob_sockets(self) -> Sequence[Path]:
         """Where its live knobs are set."""
