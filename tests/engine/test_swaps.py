@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from engines.control.knobs import read_knobs, set_knob
+from engines.provision.places import models_dir
 from engines.serving import names, registry
 from store.records import VARIANT
 from tests.bench.pty_screen import PtyScreen
@@ -34,6 +35,9 @@ REQUESTS = 1_500
 LOOSE = {"max_loglik_drop": 0.5, "min_top1_agreement": 0.3, "max_kl": 1.0}
 """The demo's weights are random: 4 bits change their order of preference more than a trained
 model's. The limits that ship with the program refuse it."""
+
+AGAIN = "tiny-again"
+"""A link to the demo's model: the same weights under another name."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,21 @@ CASES = {
         arguments=("--max-num-seqs", "64"),
         asked=("--timeout", "2s"),
     ),
-    "nothing changes": Case(
-        "--quantization int8_per_channel_weight_only quantised 0 layers: it changed nothing",
-        "verify",
+    "its quantisation finds no layer": Case(
+        "it would change nothing · --quantization int8_per_channel_weight_only quantises experts "
+        "only, and the model has none",
+        "check",
         arguments=("--quantization", "int8_per_channel_weight_only"),
+    ),
+    "its arguments say what runs in other words": Case(
+        "it would change nothing · vLLM makes the same configuration of it as of what runs",
+        "check",
+        arguments=("--dtype", "float16", "--kv-cache-dtype", "auto"),
+    ),
+    "its weights are the same under another name": Case(
+        "its weights are others and its answers the same to the bit: it changed nothing",
+        "verify",
+        model=AGAIN,
     ),
     "it is worse": Case(
         "its quality fails: log-likelihood changed by +",
@@ -171,7 +186,9 @@ def test_what_does_not_hold_is_rolled_back_under_load(
     trimtab: Trimtab, tmp_path: Path, name: str
 ) -> None:
     case, before = CASES[name], trimtab.engine.pid
-    table = {"model": case.model, "arguments": case.arguments, "environment": case.environment}
+    (tmp_path / AGAIN).symlink_to(models_dir() / MODEL)
+    model = str(tmp_path / AGAIN) if case.model == AGAIN else case.model
+    table = {"model": model, "arguments": case.arguments, "environment": case.environment}
     configure(tmp_path, case.limits, other=table)
     with traffic(trimtab.engine.url, MODEL, clients=2) as seen:
         told = trimtab("swap", "other", "--strategy", case.strategy, *case.asked, code=1)

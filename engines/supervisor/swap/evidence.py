@@ -54,12 +54,16 @@ def _dtype(arguments: Sequence[str], weights: Weights | None) -> str | None:
     return None if weights is None else weights.dtype
 
 
-def unchanged(old: EngineEvidence, new: EngineEvidence) -> str:
-    """Why nothing that was asked for has come about, '' where something has."""
+def unchanged(old: EngineEvidence, new: EngineEvidence, *, differs: bool | None) -> str:
+    """Why nothing that was asked for has come about, '' where something has.
+
+    `differs` is what vLLM said of the two configurations; what little is seen here decides only
+    where it said nothing.
+    """
     if new.asked_quantisation is not None and new.layers_quantised == 0:
         return f"--quantization {new.asked_quantisation} quantised 0 layers: it changed nothing"
     same_files = (old.model, old.weight_bytes) == (new.model, new.weight_bytes)
     same_work = (old.kernels, old.layers_quantised) == (new.kernels, new.layers_quantised)
-    if same_files and same_work and old.limits == new.limits:
+    if not differs and same_files and same_work and old.limits == new.limits:
         return "weights, kernels and limits are those of the engine before: it changed nothing"
     return ""

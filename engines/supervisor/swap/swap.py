@@ -29,16 +29,17 @@ from engines.launch.spawn import spawn
 from engines.quality.asking import Asker, over_socket
 from engines.quality.scoring import Scores
 from engines.serving import names
+from engines.serving.progress import STALLED_S
 from engines.serving.started import Started
 from engines.serving.startup import Phase
 from engines.supervisor.common.telling import begun, start_key, tell_start
 from engines.supervisor.swap.candidate import (
     Candidate,
     as_candidate,
-    check_arguments,
     launch_of,
     variant_of,
 )
+from engines.supervisor.swap.checking import check_arguments, differs
 from engines.supervisor.swap.evidence import evidence_of
 from engines.supervisor.swap.verify import scores_of, verify
 from engines.supervisor_client.swap_order import Order
@@ -94,6 +95,7 @@ class Swap:
         self._began = time.monotonic()
         self._closed_at: float | None = None
         self._failure = ""
+        self._differs: bool | None = None
         self.report = begun(order, self._variant.name)
 
     def run(self) -> Started:
@@ -119,7 +121,7 @@ class Swap:
         old_evidence = evidence_of(
             self._launch.arguments, self._old.started.log_path, self._directory
         )
-        before = None if self._goes_back else self._checked(launch)
+        before = None if self._goes_back else self._checked()
         knobs = read_knobs(self._old.knob_sockets())
         self._go_on()
         if strategy == "stop-start":
@@ -150,10 +152,13 @@ class Swap:
             Candidate(leaving).end(self.order.drain_s)
         return running
 
-    def _checked(self, launch: Launch) -> Scores | None:
-        """What the old engine makes of the texts, once vLLM has taken the new one's arguments."""
+    def _checked(self) -> Scores | None:
+        """What the old engine makes of the texts, once vLLM has taken arguments that change
+        something."""
         self._say("check", "asking vLLM whether it takes the arguments")
-        check_arguments(launch)
+        answer = check_arguments(self._target, self._launch)
+        if not self.order.keep:
+            self._differs = differs(answer, self._target, self._launch, self._old.started)
         self._say("measure", "the old engine's quality")
         return scores_of(self._ask(self._old), self.order, self._launch.model)
 
@@ -198,7 +203,7 @@ class Swap:
                 self._say("start", phase.text)
 
         try:
-            new.wait_healthy(self.order.start_s, report)
+            new.wait_healthy(self.order.start_s, report, stalled_s=STALLED_S)
         except TrimtabError:
             new.end(0)
             raise
@@ -217,6 +222,7 @@ class Swap:
             old=old,
             new=self._shown(new, launch),
             before=before,
+            differs=self._differs,
         )
         self._note(evidence=evidence)
         quality, refusal = evidence.quality, evidence.refused

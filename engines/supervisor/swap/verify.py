@@ -34,8 +34,9 @@ def verify(
     old: EngineEvidence,
     new: EngineEvidence,
     before: Scores | None,
+    differs: bool | None,
 ) -> SwapEvidence:
-    """Ask the new engine and weigh what it shows.
+    """Ask the new engine and weigh what it shows. `differs`: vLLM calls its configuration another.
 
     Raises `NotAchieved` where it does not answer at all.
     """
@@ -49,7 +50,7 @@ def verify(
     if scores is None:
         raise NotAchieved("the new engine gives no figures for the texts of the quality check")
     quality = judge(before, scores, order.thresholds)
-    refusal = unchanged(old, new)
+    refusal = unchanged(old, new, differs=differs)
     if not refusal and quality.identical and _other_weights(old, new):
         refusal = "its weights are others and its answers the same to the bit: it changed nothing"
     if not refusal and quality.outcome == "fail":

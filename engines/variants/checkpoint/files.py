@@ -37,6 +37,16 @@ def beside(model_dir: Path) -> Iterator[tuple[str, Path]]:
             yield str(path), path
 
 
+def newest_ms(place: Path) -> int | None:
+    """When the newest file of a model was last written, on the wall clock; None where there is
+    none."""
+    try:
+        files = list(place.iterdir()) if place.is_dir() else [place]
+        return max(file.stat().st_mtime_ns // 1_000_000 for file in files)
+    except (OSError, ValueError):
+        return None
+
+
 def _revision(repository: Path) -> Path | None:
     """The snapshot that `main` names, else the newest, of a repository in the hub's cache."""
     try:
