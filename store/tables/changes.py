@@ -86,6 +86,16 @@ def list_changes(
     return [_change(row) for row in rows]
 
 
+def ids_in_run(ledger: Ledger, run_id: int, limit: int) -> set[str]:
+    """The ids of the newest changes of one run: those before it ended with the process they were
+    made in."""
+    rows = ledger.conn.execute(
+        "SELECT id FROM changes WHERE run_id = ? ORDER BY ts_ms DESC, rowid DESC LIMIT ?",
+        (run_id, limit),
+    )
+    return {row[0] for row in rows}
+
+
 def last_undoable(ledger: Ledger, run_id: int) -> Change | None:
     """The newest change of this run that a person applied and that still stands.
 

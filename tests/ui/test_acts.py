@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from textual.widgets import Input
@@ -10,6 +11,7 @@ from textual.widgets import Input
 from app.tui.dialogs.compare import CompareDialog
 from app.tui.dialogs.edit_knob import EditKnob
 from store.ledger.connection import Ledger
+from store.tables import changes, runs
 from store.tables.changes import SETTLE_MS
 from store.tables.engines import set_status
 from store.tables.snapshots import Snapshot, save
@@ -40,6 +42,22 @@ async def test_a_refusal_is_told_with_its_reason(
         await pilot.press("p")
         told = "refused: the engine drains"
         await until(pilot, lambda: told in shown(pilot, "#impact"), "the reason was told")
+
+
+async def test_a_change_right_after_another_has_nothing_before_it_and_says_so(
+    db: Path, open_app: Open
+) -> None:
+    with Ledger.open(db) as ledger:
+        last = changes.list_changes(ledger, 1, limit=1)[0]
+        run = runs.latest_run(ledger, 1)
+        assert run is not None
+        again = replace(last, id="again", ts_ms=last.ts_ms + SETTLE_MS + 1_000, from_value=False)
+        changes.record(ledger, run.id, replace(again, to_value=True))
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await until(pilot, lambda: "0+" in shown(pilot, "#impact"), "the change is shown")
+        assert "nothing before it" in shown(pilot, "#impact")
+        assert "gathering" not in shown(pilot, "#impact")
 
 
 async def test_keys_answer_while_an_act_hangs(

@@ -70,6 +70,8 @@ class FrameReader:
         )
         values = {} if window is None else metrics(window, self._prices)
         listed = tuple(changes.list_changes(ledger, engine.id, limit=_CHANGES))
+        ids = set() if run is None else changes.ids_in_run(ledger, run.id, _CHANGES)
+        of_this_run = [change for change in listed if change.id in ids]
         applied = [change for change in reversed(listed) if change.took_effect]
         letters = self._name(applied)
         series = None
@@ -77,7 +79,7 @@ class FrameReader:
             times = [change.ts_ms for change in applied]
             series = self._cache(engine.id, query.range.slot_ms).update(ledger, until_ms, times)
         impact = None
-        if charts and applied:
+        if charts and applied and applied[-1].id in ids:
             impact = self._impacts.of(ledger, engine.id, applied[-1], now_ms)
         made = tuple(swaps.recent(ledger, engine.id, _SWAPS))
         running = made and made[0].outcome == RUNNING
@@ -98,7 +100,7 @@ class FrameReader:
             letters=letters,
             knobs=()
             if run is None
-            else changes.with_leases(in_order(knobs.current(ledger, run.id)), listed, now_ms),
+            else changes.with_leases(in_order(knobs.current(ledger, run.id)), of_this_run, now_ms),
             changes=listed,
             impact=impact,
             events=tuple(events.recent(ledger, engine.id, _EVENTS)),

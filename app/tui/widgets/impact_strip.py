@@ -95,7 +95,8 @@ def _title(frame: Frame, impact: Impact, width: int, *, wide: bool) -> Line:
         Span(f"{took}  at {clock_time(change.ts_ms)}", "quiet"),
     )
     comparison = impact.comparison
-    verdict = "gathering" if comparison is None else comparison.verdict
+    waiting = "gathering" if impact.blocks[0] else "nothing before it"
+    verdict = waiting if comparison is None else comparison.verdict
     before, after = impact.blocks
     counts = "" if wide else f"{before}+{after} blocks  "
     right: Line = (Span(counts, "quiet"), Span(verdict, VERDICT_ROLES.get(verdict, "text")))

@@ -133,6 +133,18 @@ def test_the_figures_stay_while_a_new_run_has_no_reading_yet(db: Path) -> None:
     assert after.metrics == before.metrics and after.until_ms == before.until_ms
 
 
+def test_the_impact_belongs_to_the_process_that_runs(db: Path) -> None:
+    """What was set in a process before ended with it."""
+    with running(db) as (feed, inbox):
+        before = inbox.wait(lambda frame: frame.impact)
+        with Ledger.open(db) as ledger:
+            assert before.run is not None
+            open_run(ledger, 1, replace(before.run.info, pid=4343), NOW_MS)
+        feed.ask(Query())
+        inbox.wait(lambda frame: frame.run and frame.run.info.pid == 4343 and frame.impact is None)
+    assert inbox.frames[-1].changes == before.changes
+
+
 def test_what_nobody_had_thought_of_does_not_end_the_feed(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
