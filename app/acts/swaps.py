@@ -41,6 +41,7 @@ def plan_json(offer: Offer, engine: EngineInfo, strategy: str) -> dict[str, Any]
     """The plan for a program."""
     chosen = offer.strategy_for(strategy)
     start = offer.expected.start(chosen)
+    kept = offer.expected.traffic_kept if chosen == "overlap" else None
     return {
         "engine": engine.name,
         "variant": offer.name,
@@ -51,6 +52,7 @@ def plan_json(offer: Offer, engine: EngineInfo, strategy: str) -> dict[str, Any]
         "reason": offer.room.reason,
         "strategy": chosen,
         "expected_start_s": None if start is None else [start.low_s, start.high_s],
+        "expected_traffic_kept": None if kept is None else [kept.low, kept.high],
     }
 
 

@@ -12,6 +12,7 @@ from store.tables.starts import TimeLeft, alike, time_left
 
 if TYPE_CHECKING:
     from app.offers.offer import Expected
+    from store.compare.overlap_cost import TrafficKept
     from store.ledger.connection import Ledger
     from store.reports.swap import SwapReport
 
@@ -63,23 +64,48 @@ def left_text(left: TimeLeft | None) -> str:
 
 
 def waiting_text(strategy: str, expected: Expected) -> str:
-    """Who waits and for how long: from the new engine's first process until it takes over."""
-    start, checks = expected.start(strategy), expected.verification
+    """Who waits and for how long: from the new engine's first process until it takes over; and
+    what an overlap leaves of the traffic."""
     if strategy not in ("overlap", "stop-start"):
         return "known when it begins: the supervisor looks what is free then"
-    overlap = strategy == "overlap"
+    duration = _duration_text(strategy, expected)
+    if strategy == "stop-start":
+        return f"new connections wait{duration}"
+    return f"nobody waits;{duration}; {_kept_text(expected.traffic_kept)}"
+
+
+def _duration_text(strategy: str, expected: Expected) -> str:
+    """With what separates it from the words before it."""
+    start, checks, overlap = expected.start(strategy), expected.verification, strategy == "overlap"
     if start is None:
-        return f"nobody waits; {UNKNOWN}" if overlap else f"new connections wait; {UNKNOWN}"
-    doubt = f"({_starts(start)})"
+        return f"{'' if overlap else ';'} {_unknown_text(expected, overlap=overlap)}"
     if checks is None:
-        took = f"{seconds(start.low_s, start.high_s)} {doubt}"
+        took = f"{seconds(start.low_s, start.high_s)} ({_starts(start)})"
         if overlap:
-            return f"nobody waits; it starts in {took}, then it is verified"
-        return f"new connections wait {took} and while it is verified"
-    took = f"{seconds(start.low_s + checks.low_s, start.high_s + checks.high_s)} {doubt}"
-    return (
-        f"nobody waits; ready and verified in {took}" if overlap else f"new connections wait {took}"
-    )
+            return f" it starts in {took}, then it is verified"
+        return f" {took} and while it is verified"
+    took = f"{seconds(start.low_s + checks.low_s, start.high_s + checks.high_s)}"
+    return f"{' ready and verified in' if overlap else ''} {took} ({_starts(start)})"
+
+
+def _unknown_text(expected: Expected, *, overlap: bool) -> str:
+    """What the other strategy's starts tell is no measure, but better than nothing."""
+    other = expected.alone if overlap else expected.beside
+    if other is None:
+        return UNKNOWN
+    took = seconds(other.low_s, other.high_s)
+    if overlap:
+        return f"no earlier start beside a running engine (alone {took})"
+    return f"no earlier start alone (beside a running engine {took})"
+
+
+def _kept_text(kept: TrafficKept | None) -> str:
+    if kept is None:
+        return "what it slows the traffic is not known yet"
+    low, high = round(100 * kept.low), round(100 * kept.high)
+    share = f"{high} %" if low == high else f"{low} to {high} %"
+    swaps = "1 earlier swap" if kept.swaps == 1 else f"{kept.swaps} earlier swaps"
+    return f"traffic goes on at {share} of its tok/s ({swaps})"
 
 
 def _starts(left: TimeLeft) -> str:

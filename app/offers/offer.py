@@ -11,6 +11,7 @@ from store.metrics.formats import MISSING, format_bytes
 if TYPE_CHECKING:
     from engines.variants.strategy import Strategy
     from engines.variants.variant import Variant
+    from store.compare.overlap_cost import TrafficKept
     from store.tables.starts import TimeLeft
 
 
@@ -42,12 +43,13 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How long earlier starts took, beside a running engine and alone, and earlier verifications;
-    None where there is nothing to learn from."""
+    """How long earlier starts took, beside a running engine and alone, and earlier verifications,
+    and what earlier overlaps left of the traffic; None where there is nothing to learn from."""
 
     beside: TimeLeft | None = None
     alone: TimeLeft | None = None
     verification: TimeLeft | None = None
+    traffic_kept: TrafficKept | None = None
 
     def start(self, strategy: str) -> TimeLeft | None:
         """That of a swap by this strategy."""

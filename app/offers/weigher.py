@@ -18,6 +18,7 @@ from engines.variants.merge import merged_arguments
 from engines.variants.room import room_of
 from engines.variants.strategy import strategy_for
 from engines.variants.variant import Variant
+from store.compare.overlap_cost import traffic_kept
 from store.reports.outcomes import DONE
 from store.tables.engines import find_engine
 from store.tables.starts import alike, command_key, time_left
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
     from engines.variants.checkpoint.weights import Weights
     from engines.variants.room import Room as DeviceRoom
+    from store.compare.overlap_cost import TrafficKept
     from store.ledger.connection import Ledger
     from store.reports.swap import SwapReport
     from store.tables.starts import TimeLeft
@@ -44,7 +46,11 @@ class Weigher:
         self._ledger = ledger
         self._arguments = serve_arguments(engine.arguments) or ()
         self._rooms: list[DeviceRoom] = list(room_of(engine))
-        self._swaps = [] if ledger is None else _earlier(ledger, engine)
+        self._swaps: list[SwapReport] = []
+        self._traffic_kept: TrafficKept | None = None
+        if ledger is not None and (row := find_engine(ledger, engine.url)) is not None:
+            self._swaps = recent(ledger, row.id, _SWAPS)
+            self._traffic_kept = traffic_kept(ledger, row.id, self._swaps)
         supervisor = None if engine.supervisor is None else status(engine.supervisor)
         self._planned_on = "" if supervisor is None else supervisor.launch_id
         self._before = None if supervisor is None else supervisor.before
@@ -77,6 +83,7 @@ class Weigher:
                 self._start(variant.model, command, beside=True),
                 self._start(variant.model, command, beside=False),
                 self._verification,
+                self._traffic_kept,
             ),
             back=back,
             variant=variant,
@@ -135,11 +142,6 @@ def offers_of(
     before = weigher.weigh_before() if with_before else None
     others = [weigher.weigh(variant) for variant in variants]
     return Offers(running_files(engine), tuple(others if before is None else [before, *others]))
-
-
-def _earlier(ledger: Ledger, engine: EngineInfo) -> list[SwapReport]:
-    row = find_engine(ledger, engine.url)
-    return [] if row is None else recent(ledger, row.id, _SWAPS)
 
 
 def _files(variant: Variant, weights: Weights, command: tuple[str, ...]) -> Files:

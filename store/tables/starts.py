@@ -62,13 +62,13 @@ def record(ledger: Ledger, engine_id: int, start: StartRow) -> None:
 def alike(ledger: Ledger, model: str, command: str, *, beside: bool) -> list[StartRow]:
     """The newest earlier starts most like one of `model` by `command`, at most `LEARNED_FROM`.
 
-    Those of the same command and company; where there are none those of the same company (a start
-    beside a busy engine takes longer), then any of the model. Empty where it was never started.
+    Those of the same company only, as a start beside a busy engine takes longer: of the same
+    command, and where there are none of the model. Empty where it was never started so.
     """
     rows = ledger.conn.execute(
         "SELECT ts_ms, model, command, beside, took_s, phases, "
-        "(beside = :beside) * 2 + (command = :command) AS likeness FROM starts "
-        "WHERE model = :model ORDER BY likeness DESC, ts_ms DESC LIMIT :most",
+        "(command = :command) AS likeness FROM starts "
+        "WHERE model = :model AND beside = :beside ORDER BY likeness DESC, ts_ms DESC LIMIT :most",
         {"model": model, "command": command, "beside": beside, "most": LEARNED_FROM},
     ).fetchall()
     return [

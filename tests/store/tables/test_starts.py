@@ -52,6 +52,7 @@ def test_the_most_alike_starts_are_learned_from(engine: Engine) -> None:
         row(4, "a", True, 4),
         row(5, "a", True, 5),
         row(6, "a", True, 6, model="another"),
+        row(7, "a", False, 7, model="alone"),
     ]
     for one in rows:
         starts.record(engine.ledger, engine.engine_id, one)
@@ -65,6 +66,8 @@ def test_the_most_alike_starts_are_learned_from(engine: Engine) -> None:
     assert took("new", True) == [5, 4, 2]
     assert took("new", False) == [3, 1]
     assert took("a", True, "never started") == []
+    assert took("a", False, "alone") == [7]
+    assert took("a", True, "alone") == [], "a start beside a busy engine takes longer"
 
 
 def test_a_start_comes_back_as_it_was_kept(engine: Engine) -> None:

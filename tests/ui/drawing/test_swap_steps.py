@@ -10,6 +10,7 @@ import pytest
 from app.offers.expectation import left_text, seconds, start_left, verified_in, waiting_text
 from app.offers.offer import Expected
 from app.tui.drawing.swap_steps import phase, silent_s, steps_of, waiting_s
+from store.compare.overlap_cost import TrafficKept
 from store.ledger.connection import Ledger
 from store.reports.step_line import lines_to_json
 from store.reports.swap import SwapReport
@@ -101,6 +102,9 @@ def test_earlier_verifications_are_learned_from() -> None:
     assert verified_in([seed_swaps.running()]) is None
 
 
+UNTOLD = "what it slows the traffic is not known yet"
+
+
 @pytest.mark.parametrize(
     ("low_s", "high_s", "text"),
     [(7.6, 8.4, "8 s"), (20, 25, "20 to 25 s"), (0, 90, "0 to 90 s"), (170, 250, "3 to 4 min")],
@@ -125,8 +129,18 @@ def test_time_left_in_words(found: TimeLeft | None, text: str) -> None:
 @pytest.mark.parametrize(
     ("strategy", "expected", "text"),
     [
-        ("overlap", Expected(), "nobody waits; no earlier start to learn from"),
+        ("overlap", Expected(), f"nobody waits; no earlier start to learn from; {UNTOLD}"),
         ("stop-start", Expected(), "new connections wait; no earlier start to learn from"),
+        (
+            "overlap",
+            Expected(alone=TimeLeft(20, 25, 2)),
+            "nobody waits; no earlier start beside a running engine (alone 20 to 25 s); " + UNTOLD,
+        ),
+        (
+            "stop-start",
+            Expected(beside=TimeLeft(40, 40, 2), traffic_kept=TrafficKept(0.2, 0.4, 1)),
+            "new connections wait; no earlier start alone (beside a running engine 40 s)",
+        ),
         (
             "stop-start",
             Expected(alone=TimeLeft(20, 25, 2)),
@@ -140,7 +154,17 @@ def test_time_left_in_words(found: TimeLeft | None, text: str) -> None:
         (
             "overlap",
             Expected(beside=TimeLeft(30, 30, 1)),
-            "nobody waits; it starts in 30 s (1 earlier start), then it is verified",
+            f"nobody waits; it starts in 30 s (1 earlier start), then it is verified; {UNTOLD}",
+        ),
+        (
+            "overlap",
+            Expected(
+                beside=TimeLeft(30, 30, 1),
+                verification=TimeLeft(5, 7, 1),
+                traffic_kept=TrafficKept(0.26, 0.4, 2),
+            ),
+            "nobody waits; ready and verified in 35 to 37 s (1 earlier start); traffic goes on at "
+            "26 to 40 % of its tok/s (2 earlier swaps)",
         ),
     ],
 )
