@@ -20,7 +20,10 @@ LONGEST_LINE = 10_000
 
 def print_json(value: object) -> None:
     """One JSON document on stdout. NaN is refused: an unknown value is null."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    document = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # A file's name that is no UTF-8 holds halves of surrogate pairs, which nothing can write.
+    text = document.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
