@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
 from engines.inside.trimtab_inside.private_socket.protocol import PROTOCOL, BadRequest, reply_to
 from engines.supervisor.life.supervisor import Supervisor
-from engines.supervisor_client.swap_order import Order, order_from_json
+from engines.supervisor_client.swap_order import Order, order_from_json, seconds
 
 
 class SupervisorDesk:
@@ -50,12 +49,12 @@ class SupervisorDesk:
 def _order(written: Any) -> Order:
     try:
         return order_from_json(written)
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadRequest("order", f"no order: {type(error).__name__}: {error}"[:200]) from None
+    except ValueError as error:
+        raise BadRequest("order", f"no order: {error}"[:200]) from None
 
 
 def _seconds(value: Any) -> float:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
-        raise BadRequest("drain_s", "drain_s is a number of seconds")
-    return float(value)
+    try:
+        return seconds(value)
+    except ValueError as error:
+        raise BadRequest("drain_s", f"drain_s: {error}") from None

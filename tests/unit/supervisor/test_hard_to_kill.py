@@ -116,8 +116,8 @@ def test_a_byte_that_is_no_text_ends_no_supervision(stub: Path) -> None:
     begin(stub, name)
     wait_until(lambda: state_of(name) == "serving")
     before = answering(name).supervisor
-    variant = Variant("other", str(stub.parents[2] / "missing"))
-    client.begin_swap(name, Order("id", variant, why="caf\udce9", db=ledger_of(stub)))
+    variant = Variant("caf\udce9", str(stub.parents[2] / "missing"))
+    client.begin_swap(name, Order("id", variant, db=ledger_of(stub)))
     wait_until(lambda: (swap := answering(name).swap) is not None and swap.outcome == ROLLED_BACK)
     assert answering(name).supervisor == before
     assert "UnicodeEncodeError" in said(name)
