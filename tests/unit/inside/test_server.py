@@ -101,7 +101,7 @@ def test_nonsense_gets_one_clear_no(server: Server, line: bytes, code: str) -> N
     assert say(server, op="hello")["ok"]
 
 
-@pytest.mark.parametrize("lease", ["NaN", "Infinity", "-1", "0", "1e9", "true", '"5"'])
+@pytest.mark.parametrize("lease", ["NaN", "Infinity", "-1", "0", "1e9", "true", '"5"', "9" * 400])
 def test_a_lease_is_a_sound_number(server: Server, scheduler: Scheduler32, lease: str) -> None:
     change = '"op":"set","id":"x","knob":"max_num_seqs","who":"me","value":1'
     assert ask(server, f'{{"v":1,{change},"lease_s":{lease}}}'.encode())["code"] == "lease_s"
@@ -112,6 +112,13 @@ def test_a_lease_is_a_sound_number(server: Server, scheduler: Scheduler32, lease
 def test_words_have_a_longest(server: Server, field: str) -> None:
     message = {"op": "set", "id": "x", "knob": "max_num_seqs", "value": 1, "who": "me"}
     assert say(server, **{**message, field: "x" * 500})["code"] == field
+
+
+@pytest.mark.parametrize("field", ["id", "who", "why", "knob", "undoes"])
+def test_words_are_whole_characters(server: Server, field: str) -> None:
+    """The end of a lease is named by a hash of its change's id, which would end the server."""
+    message = {"op": "set", "id": "x", "knob": "max_num_seqs", "value": 1, "who": "me"}
+    assert say(server, **{**message, "lease_s": 0.01, field: "\ud800"})["code"] == field
 
 
 def test_set_confirm_and_journal(server: Server, scheduler: Scheduler32) -> None:

@@ -5,7 +5,6 @@ Ops besides `hello`: knobs, set, confirm, put_back, journal.
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
@@ -101,6 +100,10 @@ def _text(message: dict[str, Any], field: str, default: str | None = None) -> st
         raise BadRequest(field, f"{field} is missing")
     if len(text) > _LONGEST[field]:
         raise BadRequest(field, f"{field} is longer than {_LONGEST[field]} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON can hold half of a character, a log and a hash cannot
+        raise BadRequest(field, f"{field} is not all characters") from None
     return text
 
 
@@ -116,6 +119,6 @@ def _lease(seconds: Any) -> float | None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise BadRequest("lease_s", "lease_s is a number of seconds")
-    if not math.isfinite(seconds) or not 0 < seconds <= _LONGEST_LEASE_S:
+    if not 0 < seconds <= _LONGEST_LEASE_S:  # NaN is not, either
         raise BadRequest("lease_s", f"lease_s is above 0 and at most {_LONGEST_LEASE_S}")
     return float(seconds)
