@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class Front:
     """Speaks to one API server; raises as `Channel.ask` does."""
 
     def __init__(self, path: Path) -> None:
-        self._channel = _WithDescriptors(path)
+        self._path = path
+        self._channel = Channel(path)
 
     def http_path(self) -> Path:
         """The Unix socket on which this very engine answers HTTP."""
@@ -51,14 +53,18 @@ class Front:
 
     def listener(self) -> socket.socket:
         """A copy of the public listening socket, for whoever is to own it from now on."""
-        self._channel.ask({"op": "listener"})
-        if not self._channel.descriptors:
-            raise strange("listener")
-        return socket.socket(fileno=self._channel.descriptors.pop(0))
+        channel = _WithDescriptors(self._path)
+        try:
+            channel.ask({"op": "listener"})
+            return _take_listener(channel.descriptors)
+        finally:
+            for descriptor in channel.descriptors:
+                os.close(descriptor)
 
 
 class _WithDescriptors(Channel):
-    """A channel that keeps the descriptors which come with an answer."""
+    """A channel that keeps the descriptors which come with an answer, for the asker to close. The
+    kernel closes those that come where nobody asks for them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -68,6 +74,20 @@ class _WithDescriptors(Channel):
         data, descriptors, _, _ = socket.recv_fds(channel, 1 << 16, 1)
         self.descriptors += descriptors
         return data
+
+
+def _take_listener(descriptors: list[int]) -> socket.socket:
+    """The first of them, which is closed no more; raises ControlLost unless it is a listener."""
+    try:
+        listener = socket.socket(fileno=descriptors[0])
+    except (IndexError, OSError):
+        raise strange("listener") from None
+    del descriptors[0]
+    listener.set_inheritable(False)
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.close()
+        raise strange("listener")
+    return listener
 
 
 def _state(reply: Mapping[str, Any]) -> FrontState:

@@ -215,3 +215,51 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, listener: socket.socket)
             assert json.loads(lines.readline())["code"] == "op"
             assert json.loads(lines.readline())["code"] == "version"
         assert front(pid).state().accepting
+
+
+@contextmanager
+def gives(tmp_path: Path, *files: int) -> Iterator[Front]:
+    """A front that lies: it gives these open files, whatever it is asked."""
+    path = tmp_path / "lies.sock"
+
+    def serve(channel: socket.socket) -> None:
+        with channel:
+            channel.recv(4096)
+            socket.send_fds(channel, [b'{"ok":true,'], files)
+            socket.send_fds(channel, [b'"connections":0,"in_flight":0}\n'], files)
+
+    with socket.socket(socket.AF_UNIX) as lying:
+        lying.bind(str(path))
+        lying.listen()
+        answering = threading.Thread(target=lambda: serve(lying.accept()[0]))
+        answering.start()
+        yield Front(path)
+        answering.join()
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_what_is_no_listener_is_not_taken_for_one_and_nothing_stays_open(tmp_path: Path) -> None:
+    with socket.socket() as unbound, (tmp_path / "file").open("w") as file:
+        for given in (unbound.fileno(), file.fileno()):
+            before = open_files()
+            with gives(tmp_path, given, given) as front, pytest.raises(ControlLost):
+                front.listener()
+            assert open_files() == before
+            (tmp_path / "lies.sock").unlink()
+
+
+def test_files_that_nobody_asked_for_do_not_stay_open(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    before = open_files()
+    with gives(tmp_path, *[listener.fileno()] * 3) as front:
+        assert front.state().connections == 0
+    assert open_files() == before
+    (tmp_path / "lies.sock").unlink()
+    with gives(tmp_path, *[listener.fileno()] * 3) as front, front.listener() as copy:
+        assert copy.getsockname() == listener.getsockname()
+        assert not os.get_inheritable(copy.fileno())
+    assert open_files() == before
