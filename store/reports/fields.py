@@ -25,10 +25,16 @@ def a_text(value: object) -> str | None:
 
 
 def a_number(value: object) -> float | None:
-    """A finite number."""
+    """A finite number; whole ones that JSON does not keep exact are floats."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return value if abs(value) <= _LARGEST else number
 
 
 def a_count(value: object) -> int | None:

@@ -171,3 +171,16 @@ def test_an_impostors_socket_is_not_spoken_to(
     monkeypatch.setattr(channel, "_owner", lambda path: uid + 1)
     with pytest.raises(ControlLost, match="served by uid"):
         client.hello()
+
+
+def test_a_number_too_large_for_anything_is_unknown(strange: Any) -> None:
+    """No float and no column of a ledger could hold it."""
+    knob = {"name": "max_num_seqs", "kind": "live", "reason": "", "lease_left_s": 10**400}
+    reply = json.dumps({"ok": True, "engine": "E", "knobs": [knob]}).encode() + b"\n"
+
+    def act(channel: socket.socket) -> None:
+        channel.recv(4096)
+        channel.sendall(reply)
+
+    (state,) = strange(act).knobs()
+    assert state.lease_left_s is None
