@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,4 +75,6 @@ def _resolved(model: str) -> str:
     made = made_models().get(model)
     if made is not None:
         return str(made)
-    return str(Path(model).expanduser()) if model.startswith("~") else model
+    with contextlib.suppress(RuntimeError):  # the home of nobody here: vLLM will say so
+        return str(Path(model).expanduser()) if model.startswith("~") else model
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -26,13 +27,14 @@ def resolve_model(name_or_path: str) -> str:
                 f"run `trimtab provision{option}`",
             )
         return str(models[name_or_path])
-    path = Path(name_or_path).expanduser()
-    if path.exists():
-        return str(path.resolve())
-    if _looks_like_hub_name(name_or_path) and (
-        os.environ.get("HF_HUB_OFFLINE") == "0" or _is_cached(name_or_path)
-    ):
-        return name_or_path
+    with contextlib.suppress(OSError, RuntimeError):  # no file's name, or the home of nobody here
+        path = Path(name_or_path).expanduser()
+        if path.exists():
+            return str(path.resolve())
+        if _looks_like_hub_name(name_or_path) and (
+            os.environ.get("HF_HUB_OFFLINE") == "0" or _is_cached(name_or_path)
+        ):
+            return name_or_path
     raise BadInput(
         f"no model {printable(name_or_path)} on this host",
         "trimtab downloads no models",

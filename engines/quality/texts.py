@@ -43,7 +43,10 @@ def read_texts(path: Path) -> tuple[Text, ...]:
 
     `id` and `register` may be given. Raises BadInput with the number of the line.
     """
-    path = path.expanduser()
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise BadInput(f"{path} cannot be read: nobody has that home") from None
     texts: dict[str, Text] = {}
     for number, line in enumerate(_content(path).split("\n"), start=1):
         if line.strip():

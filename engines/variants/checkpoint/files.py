@@ -17,9 +17,12 @@ def model_place(model: str, directory: Path | None = None) -> Path:
     A relative path is relative to `directory`, where the engine runs; else it is the name of a
     model in the hub's cache, whose newest revision on this host counts.
     """
-    path = (directory or Path()) / Path(model).expanduser()
-    if path.exists():
-        return path
+    try:
+        path = (directory or Path()) / Path(model).expanduser()
+        if path.exists():
+            return path
+    except (OSError, RuntimeError):  # too long for a file's name, or the home of nobody here
+        path = Path(model)
     return _revision(hub_cache() / f"models--{model.replace('/', '--')}") or path
 
 

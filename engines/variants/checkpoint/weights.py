@@ -43,14 +43,15 @@ class Weights:
 def read_weights(model_dir: Path) -> Weights:
     """Read config.json, the headers of the safetensors files, and sizes. Loads no tensor and never
     raises."""
-    if model_dir.is_file():
-        return Weights(bytes_on_disk=model_dir.stat().st_size, quantisation=model_dir.suffix[1:])
     try:
+        if model_dir.is_file():
+            size = model_dir.stat().st_size
+            return Weights(bytes_on_disk=size, quantisation=model_dir.suffix[1:])
         if not model_dir.is_dir():
             raise Unreadable(f"there is no directory {printable(str(model_dir))}")
         config = _json_object(model_dir / "config.json")
     except (Unreadable, OSError) as error:
-        return Weights(problem=str(error))
+        return Weights(problem=printable(str(error)))
     config_values = _of_config(config)
     try:
         size, tensors = _files(model_dir)

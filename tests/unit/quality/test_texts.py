@@ -69,3 +69,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_texts(tmp_path / "none.jsonl")
     with pytest.raises(BadInput, match="cannot be read"):
         read_texts(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name/t.jsonl"])
+def test_what_can_be_no_files_name_cannot_be_read(name: str) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_texts(Path(name))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engines.provision.environment import made_models
+from engines.variants.checkpoint.files import model_place
 from engines.variants.checkpoint.quantisation import describe
 from engines.variants.checkpoint.weights import read_weights
 from tests.unit.variants.model_files import INT4, LLAMA, write_model, write_tensors
@@ -21,6 +22,14 @@ def test_a_model(tmp_path: Path) -> None:
     assert told.architecture == "LlamaForCausalLM"
     assert told.kv_values == 2 * 4 * 2 * 64
     assert told.max_length == 4096
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name/m"])
+def test_what_can_be_no_files_name_is_told_as_a_problem(name: str) -> None:
+    """The thread that supervises asks this of any model that a swap is to go to."""
+    told = read_weights(model_place(name))
+    assert told.problem
+    assert told.bytes_on_disk is None
 
 
 def test_the_demo_models() -> None:
