@@ -6,12 +6,14 @@ BIN := .venv/bin
 MADE := .venv/.made
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench picture
+.PHONY: help demo test check fuzz kills bench picture
 
 help:
 	@echo "make demo      a real vLLM on this machine, traffic, and the screen on it"
 	@echo "make test      all tests; makes the engine environment first"
 	@echo "make check     formatting, lint, types and layers"
+	@echo "make fuzz      hostile requests and answers on the private sockets, ten minutes each"
+	@echo "make kills     300 recorders killed at random moments, and what their ledger is worth"
 	@echo "make bench     what trimtab costs, measured beside the aims"
 	@echo "make picture   docs/screen.svg, from the program and the demo's ledger"
 
@@ -38,6 +40,12 @@ check: $(MADE)
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+fuzz: $(MADE)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+kills: $(MADE)
+	@$(BIN)/python -m tests.kills $(ARGS)
 
 bench: $(MADE)
 	@$(BIN)/trimtab provision
