@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from store.clock import now_ms
+from store.tables.recorders import STALE_MS
 from tests.fakes.growing_engine import GrowingEngine
 from tests.waiting import wait_until
 
@@ -23,8 +26,10 @@ _LONGEST_START_S = 7.0
 
 @dataclass(frozen=True)
 class Life:
-    """A recorder's, from its start to its kill, and until the kernel had ended it."""
+    """A recorder's, from its start to its kill, and until the kernel had ended it. The lease of the
+    one before still had `lease_ms` to run when it began."""
 
+    lease_ms: int
     began_ms: int
     killed_ms: int
     ended_ms: int
@@ -38,6 +43,7 @@ def live_and_die(engine: GrowingEngine, db: Path, chance: random.Random) -> Life
     """
     pages_before = len(engine.pages)
     began_ms = now_ms()
+    lease_ms = _lease_ms(engine, db, began_ms)
     command = [sys.executable, "-m", "app", "record", engine.url, "--db", str(db)]
     process = subprocess.Popen(
         [*command, "--every", f"{EVERY_S:g}s"],
@@ -58,4 +64,16 @@ def live_and_die(engine: GrowingEngine, db: Path, chance: random.Random) -> Life
         killed_ms = now_ms()
         process.kill()
         process.wait()
-    return Life(began_ms, killed_ms, now_ms())
+    return Life(lease_ms, began_ms, killed_ms, now_ms())
+
+
+def _lease_ms(engine: GrowingEngine, db: Path, at_ms: int) -> int:
+    """How long nobody can take the engine over yet."""
+    if not db.exists():
+        return 0
+    with closing(sqlite3.connect(db, timeout=60)) as connection:
+        row = connection.execute(
+            "SELECT beat_ms FROM recorders JOIN engines ON id = engine_id WHERE url = ?",
+            (engine.url,),
+        ).fetchone()
+    return max(0, row[0] + STALE_MS - at_ms) if row else 0

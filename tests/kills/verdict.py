@@ -21,10 +21,12 @@ Row = tuple[int, dict[str, int]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What became of one life: ms from its start to its first reading, ms from its last reading to
-    its kill (None without a reading), and the pages that it was given and did not store."""
+    """What became of one life, in ms: from its start to its first reading, how long of that it had
+    to wait for a lease, and from its last reading to its kill (None without a reading); and the
+    pages that it was given and did not store."""
 
     start_ms: int | None
+    lease_ms: int
     lost_ms: int | None
     pages_lost: int
 
@@ -97,6 +99,8 @@ def _cost(life: Life, rows: Sequence[Row], pages: Sequence[Page]) -> Cost:
     lost = [tokens for tokens in given if tokens not in stored]
     assert lost in ([], given[-1:]), f"{len(lost)} pages of one life were not stored"
     if not kept:
-        return Cost(None, None, len(lost))
+        return Cost(None, life.lease_ms, None, len(lost))
     first_ms, last_ms = stored[kept[0]], stored[kept[-1]]
-    return Cost(first_ms - life.began_ms, max(0, life.killed_ms - last_ms), len(lost))
+    return Cost(
+        first_ms - life.began_ms, life.lease_ms, max(0, life.killed_ms - last_ms), len(lost)
+    )
