@@ -10,6 +10,7 @@ the one before, which has to run out.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import statistics
 import sys
@@ -41,7 +42,9 @@ def main() -> int:
 
 def _spread(times_ms: Sequence[int | None]) -> str:
     known_ms = sorted(time_ms for time_ms in times_ms if time_ms is not None)
-    p95_ms = known_ms[int(0.95 * (len(known_ms) - 1))]
+    if not known_ms:
+        return "nothing known"
+    p95_ms = known_ms[math.ceil(0.95 * len(known_ms)) - 1]
     median_ms = statistics.median(known_ms)
     return f"median {median_ms:.0f} ms, 95 % {p95_ms} ms, most {known_ms[-1]} ms"
 
