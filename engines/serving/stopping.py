@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.control.api_front import Front, front_path
+from engines.control.api_front import Front, FrontState, front_path
 from engines.control.wire import ControlLost, ControlRefused
 from engines.host import lifetime
 from engines.host.ending import Members, end_processes, those_alive
 from engines.serving.log_phases import has_served
+from engines.serving.names import is_in_swap
 from engines.serving.registry import Serving, forget, list_serving, recorded
 from engines.serving.registry import family as family_of
 from store.errors import NotAchieved, TrimtabError
@@ -26,6 +27,10 @@ GRACE_S = 20.0
 STARTING_GRACE_S = 2.0
 IDLE_S = 6.0
 """vLLM closes a connection that was idle for 5 s."""
+
+
+class WillNotGo(NotAchieved):
+    """Processes of the engine live on after SIGKILL: what they hold is not free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def stop(
     Waits at most `drain_s` for running requests to reach 0 (vLLM cuts at SIGTERM what still runs)
     and `grace_s` for its processes to go, less for one that still starts: it has no request to lose
     and is deaf to SIGTERM while it loads. Only processes of its own session are signalled.
-    Raises `NotAchieved` when there is no such engine or it will not go.
+    Raises `NotAchieved` when there is no such engine, `WillNotGo` when it will not go.
     """
     serving = recorded(name)
     family = {} if serving is None else family_of(serving)
@@ -64,9 +69,11 @@ def stop(
         )
     began = time.monotonic()
     tell = on_wait or (lambda _: None)
-    drained = _drain_front(serving, drain_s, tell, listener)
-    if drained is None:
-        drained = _drain(serving, drain_s, tell)
+    if front_path(serving.pid, os.geteuid()).exists():
+        drained = _drain_front(serving, drain_s, tell, listener)
+    else:
+        # In a swap the address is another engine's, which must not be asked in its place.
+        drained = not is_in_swap(name) and _drain(serving, drain_s, tell)
     tell("ending its processes")
     if not has_served(Path(serving.log)):
         grace_s = min(grace_s, STARTING_GRACE_S)
@@ -74,7 +81,7 @@ def stop(
     remaining = family_of(serving)
     if remaining:
         pids = ", ".join(map(str, sorted(remaining)))
-        raise NotAchieved(
+        raise WillNotGo(
             f"{name} will not go: PID {pids}", "the kernel holds it", f"see {serving.log}"
         )
     forget(name)
@@ -86,29 +93,40 @@ def _drain_front(
     drain_s: float,
     tell: Callable[[str], None],
     listener: socket.socket | None,
-) -> bool | None:
-    """Close the front and wait until every connection has got its answer; None without a front."""
+) -> bool:
+    """Close the front and wait until every connection has got its answer; whether it has.
+
+    A front that answers late is asked again: what it has is known to nobody else.
+    """
     front = Front(front_path(serving.pid, os.geteuid()))
     deadline = time.monotonic() + drain_s
     idle_since: float | None = None
-    try:
-        state = front.close()
-        if listener is not None:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-        while state.connections:
-            now = time.monotonic()
+    state: FrontState | None = None
+    while lifetime.is_alive(serving.pid, serving.start_ticks):
+        now = time.monotonic()
+        try:
+            state = front.close() if state is None else front.state()
+        except (ControlLost, ControlRefused):
+            waiting_for = "an answer"
+        else:
+            _shut(listener)
+            if not state.connections:
+                return True
             idle_since = (idle_since or now) if not state.in_flight else None
             if idle_since is not None and now - idle_since >= IDLE_S:
                 return True
-            if now >= deadline:
-                return not state.in_flight
-            tell(f"waiting for {state.in_flight} requests")
-            time.sleep(_POLL_S)
-            state = front.state()
-    except (ControlLost, ControlRefused):
-        return None
-    return True
+            waiting_for = f"{state.in_flight} requests"
+        if now >= deadline:
+            return state is not None and not state.in_flight
+        tell(f"waiting for {waiting_for}")
+        time.sleep(_POLL_S)
+    return False
+
+
+def _shut(listener: socket.socket | None) -> None:
+    if listener is not None:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> bool:

@@ -8,9 +8,13 @@ from engines.inside.trimtab_inside.private_socket.server import Server
 from engines.inside.trimtab_inside.private_socket.sockets import own_directory
 from engines.serving.stopping import DRAIN_S
 from engines.supervisor.answering import SupervisorDesk
+from engines.supervisor.common.telling import finish
 from engines.supervisor.life.shared import Life
 from engines.supervisor.life.supervisor import Supervisor
 from engines.supervisor_client.client import socket_name
+
+TOLD_S = 5.0
+"""How long the ledger may take for what is not written yet at the end."""
 
 
 def supervise(life: Life) -> int:
@@ -25,3 +29,4 @@ def supervise(life: Life) -> int:
         return supervisor.run()
     finally:
         control.stop()
+        finish(TOLD_S)

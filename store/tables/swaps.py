@@ -9,6 +9,8 @@ from typing import Any
 from store.ledger.connection import Ledger
 from store.reports.swap import SwapReport, details_from_json
 
+LONGEST_MS = 3_600_000
+"""Longer than any swap: start and drain have limits of minutes."""
 _COLUMNS = "id, ts_ms, variant, strategy, outcome, reason, who, why, took_s, waited_s, evidence"
 _LATEST = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[2:])
 
@@ -52,13 +54,26 @@ def recent(ledger: Ledger, engine_id: int, limit: int) -> list[SwapReport]:
     return list(_rows(rows))
 
 
-def times(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
-    """When swaps of an engine ran within [from_ms, to_ms], in ms; one that runs has no end yet."""
+def unfinished(ledger: Ledger, engine_id: int) -> list[SwapReport]:
+    """Swaps of an engine that have no end yet, newest first."""
     rows = ledger.conn.execute(
-        "SELECT ts_ms, CASE WHEN outcome = 'running' THEN :to "
+        f"SELECT {_COLUMNS} FROM swaps WHERE engine_id = ? AND outcome = 'running' "
+        "ORDER BY ts_ms DESC, id",
+        (engine_id,),
+    )
+    return list(_rows(rows))
+
+
+def times(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+    """When swaps of an engine ran within [from_ms, to_ms], in ms.
+
+    One that runs has no end yet; after `LONGEST_MS` there is nobody left to tell of it.
+    """
+    rows = ledger.conn.execute(
+        "SELECT ts_ms, CASE WHEN outcome = 'running' THEN min(:to, ts_ms + :longest) "
         "ELSE ts_ms + round(1000 * ifnull(took_s, 0)) END AS end_ms "
         "FROM swaps WHERE engine_id = :engine AND ts_ms < :to AND end_ms > :from ORDER BY ts_ms",
-        {"engine": engine_id, "from": from_ms, "to": to_ms},
+        {"engine": engine_id, "from": from_ms, "to": to_ms, "longest": LONGEST_MS},
     )
     return [(int(began), int(ended)) for began, ended in rows]
 

@@ -292,7 +292,9 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
         )
         adoption = restart.Adoption(order, taken, plan.launch)
         steps: list[str] = []
-        started = adoption.run(plan.launch, lambda step, text: steps.append(f"{step}: {text}"))
+        started = adoption.run(
+            plan.launch, lambda step, text: steps.append(f"{step}: {text}"), lambda *_: None
+        )
         assert started is not None
         assert ask(stub.url)["pid"] == started.pid
         assert adoption.report.way == "after"

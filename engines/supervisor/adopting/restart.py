@@ -39,6 +39,8 @@ _POLL_S = 0.1
 
 Say = Callable[[str, str], None]
 """Told a step and a line about it."""
+Remember = Callable[[int, int], None]
+"""Told the PID and the start ticks of a process that the next supervisor must know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,14 @@ class Adoption:
         self._began = time.monotonic()
         self._closed_at: float | None = None
         self._say_to: Say | None = None
+        self._remember: Remember | None = None
         self.report = AdoptionReport(launch.name, launch.url, taken.way)
 
-    def run(self, launch: Launch, say: Say) -> Started | None:
-        """Do it; the engine, or None where the old command runs again by itself."""
+    def run(self, launch: Launch, say: Say, remember: Remember) -> Started | None:
+        """Do it; the engine, or None where the old command runs again by itself: the process that
+        `remember` is told of."""
         self._say_to = say
+        self._remember = remember
         started = self._started_before(launch)
         try:
             if started is None:
@@ -180,23 +185,35 @@ class Adoption:
             both_reasons = f"{reason}; and the old command could not be started: {error.strerror}"
             self._finish(LOST, both_reasons)
             return
+        ticks = lifetime.start_ticks(pid) or 0
+        if self._remember is not None:
+            self._remember(pid, ticks)
         self._tell(pid=pid)
         self._say("go back", f"process {pid}, its log is {log}")
-        if self._answers(pid, launch):
+        self._settle(launch, (pid, ticks), reason)
+
+    def follow_old(self, launch: Launch, process: tuple[int, int], say: Say) -> None:
+        """Look what becomes of the old command, which a supervisor before this one has started
+        again before it was killed: PID and start ticks."""
+        self._say_to = say
+        self._tell(pid=process[0])
+        self._settle(launch, process, "its supervisor was killed while it went back")
+
+    def _settle(self, launch: Launch, process: tuple[int, int], reason: str) -> None:
+        if self._answers(process, launch):
             self._finish(GIVEN_BACK, reason)
-        else:
-            self._finish(LOST, f"{reason}; and the old command does not answer either: see {log}")
+            return
+        log = log_file(launch.name)
+        self._finish(LOST, f"{reason}; and the old command does not answer either: see {log}")
 
     def _shut(self) -> None:
         """Listen no more; the keeper's copy stays bound, which does not keep others from it."""
         with contextlib.suppress(OSError):
             self._taken.listener.shutdown(socket.SHUT_RDWR)
 
-    def _answers(self, pid: int, launch: Launch) -> bool:
-        ticks = lifetime.start_ticks(pid) or 0
-        started = Started(
-            launch.name, pid, ticks, launch.url, log_file(launch.name), launch.log_only
-        )
+    def _answers(self, process: tuple[int, int], launch: Launch) -> bool:
+        log = log_file(launch.name)
+        started = Started(launch.name, *process, launch.url, log, launch.log_only)
         try:
             wait_healthy(started, self.order.start_s)
         except TrimtabError:

@@ -21,14 +21,16 @@ _KEPT = 8
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The launch in force, those that finished swaps left behind (oldest first), the order of a
-    swap that runs, whether its new engine has taken over, and the seconds that running requests may
-    take to finish where the engine is being stopped."""
+    swap that runs, whether its new engine has taken over, the seconds that running requests may
+    take to finish where the engine is being stopped, and the process (PID, start ticks) of the old
+    command that runs by itself again where an adoption was given up."""
 
     launch: Launch
     before: tuple[Launch, ...] = ()
     swapping: Order | None = None
     taken_over: bool = False
     stopping_s: float | None = None
+    given_back: tuple[int, int] | None = None
 
     @property
     def launch_id(self) -> str:
@@ -58,6 +60,7 @@ def to_line(memory: Memory) -> str:
         "swapping": None if memory.swapping is None else memory.swapping.to_json(),
         "taken_over": memory.taken_over,
         "stopping_s": memory.stopping_s,
+        "given_back": memory.given_back,
     }
     return json.dumps(values) + "\n"
 
@@ -71,6 +74,7 @@ def from_line(line: str) -> Memory:
         None if written["swapping"] is None else order_from_json(written["swapping"]),
         written["taken_over"] is True,
         a_number(written.get("stopping_s")),
+        None if written.get("given_back") is None else tuple(written["given_back"]),
     )
 
 

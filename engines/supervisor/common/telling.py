@@ -20,11 +20,13 @@ from store.clock import now_ms
 from store.errors import TrimtabError
 from store.ledger.connection import Ledger
 from store.records import VARIANT, Change, Event, RunInfo
-from store.reports.outcomes import RUNNING
+from store.reports.outcomes import DONE, RUNNING
 from store.reports.step_line import StepLine
-from store.reports.swap import SwapReport
+from store.reports.swap import ROLLED_BACK, SwapReport
 from store.tables import changes, engines, events, starts, swaps
 from store.tables.starts import StartRow, command_key
+
+_DONE_BEFORE = "the swap had been done"
 
 
 def tell_event(db: Path | None, launch: Launch, kind: str, text: str) -> None:
@@ -48,12 +50,7 @@ def start_key(launch: Launch) -> tuple[str, str]:
 def tell_swap(db: Path | None, launch: Launch, report: SwapReport, text: str) -> None:
     """Bring the swap's row up to date, and add a line to the event log."""
 
-    def write(ledger: Ledger, engine: int) -> None:
-        with ledger.transaction():
-            swaps.record(ledger, engine, report)
-            events.add(ledger, engine, _event("swap", text))
-
-    _write(db, launch, write)
+    _write(db, launch, lambda ledger, engine: _record(ledger, engine, report, text))
 
 
 def tell_change(
@@ -94,33 +91,61 @@ def _life_at(url: str) -> RunInfo | None:
 
 
 def tell_interrupted(order: Order, launch: Launch, outcome: str, reason: str) -> SwapReport:
-    """Close the row of a swap whose supervisor was killed; what can be told of it."""
-    report = interrupted(order)
+    """Close the row of a swap whose supervisor was killed; what can be told of it.
 
-    def read(ledger: Ledger, _: int) -> None:
-        nonlocal report
-        stored = swaps.get(ledger, order.id)
-        if stored is not None:
-            report = replace(
-                report,
-                strategy=stored.strategy,
-                steps=stored.steps,
-                start=stored.start,
-                evidence=stored.evidence,
-            )
-
-    _write(order.db, launch, read)
-    text = reason or "the swap had been done"
+    What that supervisor had written is kept, also where the ledger can be read only later.
+    """
     took_s = round((now_ms() - order.asked_ms) / 1000, 1)
-    report = replace(
-        report,
-        outcome=outcome,
-        reason=reason,
-        took_s=took_s,
-        steps=(*report.steps, StepLine(took_s, outcome, text)),
-    )
-    tell_swap(order.db, launch, report, f"{outcome}: {text}")
-    return report
+    written: list[SwapReport] = []
+
+    def write(ledger: Ledger, engine: int) -> None:
+        stored = swaps.get(ledger, order.id)
+        report = _closed(stored or interrupted(order), outcome, reason, took_s)
+        _record(ledger, engine, report, _last_word(report))
+        written.append(report)
+
+    _write(order.db, launch, write)
+    return written[0] if written else _closed(interrupted(order), outcome, reason, took_s)
+
+
+def tell_abandoned(db: Path | None, launch: Launch, running: str | None) -> None:
+    """Close the rows of swaps that nobody carries on, all but that with the id `running`: the
+    supervisors and the keeper that knew them are gone."""
+
+    def write(ledger: Ledger, engine: int) -> None:
+        for swap in swaps.unfinished(ledger, engine):
+            if swap.id == running:
+                continue
+            took_s = swap.steps[-1].at_s if swap.steps else None
+            outcome, reason = ROLLED_BACK, "whoever knew how it ended was killed"
+            if swap.id == launch.swap_id:
+                outcome, reason = DONE, ""
+            closed = _closed(swap, outcome, reason, took_s)
+            _record(ledger, engine, closed, _last_word(closed))
+
+    _write(db, launch, write)
+
+
+def finish(seconds: float) -> None:
+    """Let what is not written yet be written, before the process ends."""
+    _teller.finish(seconds)
+
+
+def _closed(swap: SwapReport, outcome: str, reason: str, took_s: float | None) -> SwapReport:
+    at_s = took_s if took_s is not None else 0.0
+    line = StepLine(at_s, outcome, reason or _DONE_BEFORE)
+    closed_steps = (*swap.steps, line)
+    return replace(swap, outcome=outcome, reason=reason, took_s=took_s, steps=closed_steps)
+
+
+def _last_word(swap: SwapReport) -> str:
+    return f"{swap.outcome}: {swap.reason or _DONE_BEFORE}"
+
+
+def _record(ledger: Ledger, engine: int, swap: SwapReport, text: str) -> None:
+    with ledger.transaction():
+        swaps.record(ledger, engine, swap)
+        events.add(ledger, engine, _event("swap", text))
 
 
 def interrupted(order: Order) -> SwapReport:

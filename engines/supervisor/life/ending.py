@@ -13,6 +13,7 @@ from engines.serving.causes import why_it_ended
 from engines.serving.started import Started
 from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import GivenUp, Pausing, State, Stopped, Stopping
+from engines.supervisor.life.unfinished import tell_unfinished
 from store.errors import TrimtabError
 
 
@@ -21,7 +22,8 @@ def crashed(life: Life, engine: Started) -> State:
     life.say(f"process {engine.pid} ended: {why_it_ended(engine.log_path) or 'no reason given'}")
     stopping.end_orphans(life.launch.name)
     since = life.serving_since
-    if since is None and not life.backoff.failures:
+    seen_from_beginning = life.watch is not None and life.watch.from_beginning
+    if since is None and not life.backoff.failures and seen_from_beginning:
         return give_up(life, "it never served, and another start would not mend that")
     return Pausing(0.0 if since is None else time.monotonic() - since)
 
@@ -29,6 +31,7 @@ def crashed(life: Life, engine: Started) -> State:
 def give_up(life: Life, reason: str) -> GivenUp:
     """Let go of the engine and say so."""
     registry.forget(life.launch.name)
+    tell_unfinished(life)
     life.say(f"GIVEN UP: {reason}. Connections to {life.launch.url} are refused from now on")
     return GivenUp()
 
@@ -66,6 +69,7 @@ def stop(life: Life, state: Stopping) -> State:
         stopped = stopping.Stopped(name, pid, drained=True, killed=(), took_s=0.0)
     else:
         life.say(f"stopped in {stopped.took_s:.1f} s")
+    tell_unfinished(life)
     life.stopped = stopped
     with contextlib.suppress(OSError):
         life.listener.shutdown(socket.SHUT_RDWR)  # the keeper's copy, too: refuse from now on

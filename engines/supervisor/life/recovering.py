@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 
 from engines.control.api_front import Front, front_path
-from engines.serving import names, registry, stopping
+from engines.serving import registry
 from engines.serving.started import Started, started_as
 from engines.supervisor.common.start_watch import StartWatch
-from engines.supervisor.common.telling import tell_interrupted
+from engines.supervisor.common.telling import tell_abandoned
 from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import Loading, Recovering, Starting, State, Stopping
+from engines.supervisor.life.unfinished import end_unfinished, name_swapped
 from store.errors import TrimtabError
-from store.reports.outcomes import DONE
-from store.reports.swap import ROLLED_BACK
 
 
 def recover(life: Life, _: Recovering) -> State:
     """Follow the engine that a supervisor before this one left, finish its stop, or start one."""
+    order = life.memory.swapping
+    tell_abandoned(life.db, life.launch, None if order is None else order.id)
     if life.memory.taken_over:
         name_swapped(life.launch.name)
     if life.memory.stopping_s is not None:
+        end_unfinished(life)
         return Stopping(life.memory.stopping_s)
     serving = registry.find_serving(life.launch.name)
     if serving is None:
+        # A new engine that had not taken over still holds the memory that the old one needs.
+        end_unfinished(life)
         return Starting()
     life.say(f"found process {serving.pid}, which runs already")
     engine = started_as(serving, log_only=life.launch.log_only)
@@ -34,43 +37,8 @@ def recover(life: Life, _: Recovering) -> State:
     return Loading(engine)
 
 
-def name_swapped(name: str) -> None:
-    """Give the engine that has taken over the name of the one before, and that one another."""
-    for candidate in names.candidate_names(name):
-        if registry.find_serving(candidate) is None:
-            continue
-        if registry.find_serving(name) is not None:
-            registry.rename(name, names.leaving_name(name))
-        registry.rename(candidate, name)
-
-
-def end_unfinished(life: Life) -> None:
-    """End what a swap has left whose supervisor was killed: the new engine where it had not taken
-    over, else the old one."""
-    name = life.launch.name
-    for left_name in (*names.candidate_names(name), names.leaving_name(name)):
-        if registry.find_serving(left_name) is None:
-            continue
-        life.say(f"a killed supervisor left a swap unfinished: ending {left_name}")
-        with contextlib.suppress(TrimtabError):
-            stopping.stop(left_name, drain_s=stopping.DRAIN_S)
-
-
 def _open_front(engine: Started) -> None:
     """Let the engine take connections: a supervisor that was killed may have closed its front. One
     that still starts has none yet, and opens it by itself."""
     with contextlib.suppress(TrimtabError):
         Front(front_path(engine.pid, os.geteuid())).open()
-
-
-def tell_unfinished(life: Life) -> None:
-    """Say what became of the swap in which the supervisor before this one was killed."""
-    order = life.memory.swapping
-    if order is None:
-        return
-    outcome, reason = ROLLED_BACK, "its supervisor was killed in the midst"
-    if life.memory.taken_over:
-        outcome, reason = DONE, ""
-    # First: should the order be what broke that supervisor, it breaks one more at the most.
-    life.remember(replace(life.memory, swapping=None, taken_over=False))
-    life.swap = tell_interrupted(order, life.launch, outcome, reason)

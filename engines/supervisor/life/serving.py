@@ -18,7 +18,6 @@ def serve(life: Life, state: Serving) -> State:
         if not lifetime.is_alive(engine.pid, engine.start_ticks):
             return crashed(life, engine)
         if life.requests.order is not None:
-            order, life.requests.order = life.requests.order, None
-            return Swapping(engine, order)
+            return Swapping(engine, life.requests.order)
         time.sleep(TURN_S)
     return Stopping(life.requests.drain_s)

@@ -11,9 +11,9 @@ from engines.serving.started import Started
 from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_start
 from engines.supervisor.life.ending import crashed, give_up
-from engines.supervisor.life.recovering import end_unfinished, tell_unfinished
 from engines.supervisor.life.shared import TURN_S, Life
 from engines.supervisor.life.states import Loading, Pausing, Serving, Starting, State, Stopping
+from engines.supervisor.life.unfinished import end_unfinished, tell_unfinished
 from store.errors import TrimtabError
 
 

@@ -10,9 +10,9 @@ from typing import Literal
 from engines.launch.launch import Launch
 from engines.serving.started import Started
 from engines.supervisor.common.telling import tell_change, tell_swap
-from engines.supervisor.life.recovering import name_swapped
 from engines.supervisor.life.shared import Life
 from engines.supervisor.life.states import Serving, State, Swapping
+from engines.supervisor.life.unfinished import name_swapped
 from engines.supervisor.swap.swap import Swap, Wiring
 from engines.supervisor_client.swap_order import Order
 from store.reports.swap import SwapReport
@@ -21,6 +21,7 @@ from store.reports.swap import SwapReport
 def run_swap(life: Life, state: Swapping, enter: Callable[[State], None]) -> State:
     """Do it, or leave things as they were; `enter` makes a state the present one at once."""
     order = state.order
+    life.requests.order = None  # only now, when a second one is refused for the state's sake
     life.remember(replace(life.memory, swapping=order))
     before = life.memory.before[-1] if order.variant is None else None
 

@@ -84,8 +84,10 @@ class Candidate:
         return () if tree is None else plugin_control(tree).sockets
 
     def end(self, drain_s: float) -> None:
-        """Stop it, its requests first; nothing if it has ended."""
+        """Stop it, its requests first; nothing if it has ended. Raises `WillNotGo`."""
         try:
             stopping.stop(self.started.name, drain_s=drain_s)
+        except stopping.WillNotGo:
+            raise
         except NotAchieved:
             stopping.end_orphans(self.started.name)

@@ -23,6 +23,7 @@ from typing import Any, Literal
 from engines.cleaning.redact import redact_arguments
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
+from engines.host import lifetime
 from engines.host.priority import give_way
 from engines.launch.launch import Launch
 from engines.launch.spawn import spawn
@@ -32,6 +33,7 @@ from engines.serving import names
 from engines.serving.progress import STALLED_S
 from engines.serving.started import Started
 from engines.serving.startup import Phase
+from engines.serving.stopping import WillNotGo
 from engines.supervisor.common.telling import begun, start_key, tell_start
 from engines.supervisor.swap.candidate import (
     Candidate,
@@ -103,7 +105,7 @@ class Swap:
         try:
             return self._swap()
         except TrimtabError as error:
-            self._failure = " · ".join(filter(None, (error.what, error.meaning)))
+            self._failure = _words(error)
             return self._old.started
 
     def close(self) -> None:
@@ -122,11 +124,11 @@ class Swap:
             self._launch.arguments, self._old.started.log_path, self._directory
         )
         before = None if self._goes_back else self._checked()
-        knobs = read_knobs(self._old.knob_sockets())
+        knobs = self._knobs()
         self._go_on()
-        if strategy == "stop-start":
-            self._stop_old()
         try:
+            if strategy == "stop-start":
+                self._stop_old()
             new = self._start(launch, beside=strategy == "overlap")
             try:
                 if self._goes_back:
@@ -138,10 +140,10 @@ class Swap:
                 self._take_over(new, launch)
             except TrimtabError:
                 self._say("roll back", f"ending process {new.started.pid}")
-                new.end(0)
+                self._end(new, 0)
                 raise
-        except TrimtabError:
-            self._restore(strategy)
+        except TrimtabError as failure:
+            self._go_back(strategy, failure)
             raise
         name = self._launch.name
         running = replace(new.started, name=name)
@@ -149,7 +151,7 @@ class Swap:
         if strategy == "overlap":
             self._say("drain", f"process {self._old.started.pid} finishes what it has")
             leaving = replace(self._old.started, name=names.leaving_name(name))
-            Candidate(leaving).end(self.order.drain_s)
+            self._end(Candidate(leaving), self.order.drain_s)
         return running
 
     def _checked(self) -> Scores | None:
@@ -173,12 +175,36 @@ class Swap:
         weights = read_weights(model_place(variant.model, self._directory))
         if weights.problem:
             raise NotAchieved(f"{variant.model} cannot be served", weights.problem)
-        estimated = estimate(variant, probe(self._launch.url), weights=weights)
+        try:
+            estimated = estimate(variant, probe(self._launch.url), weights=weights)
+        except TrimtabError:
+            if not self._goes_back:
+                raise
+            # One that answers nobody is what people go back from; it ends first.
+            return "stop-start" if self.order.strategy == "auto" else self.order.strategy
         if estimated.verdict == "does not fit":
             raise NotAchieved("it does not fit", estimated.reason)
         if self.order.strategy != "auto":
             return self.order.strategy
         return strategy_for(estimated)
+
+    def _knobs(self) -> list[KnobState]:
+        """The live values to carry over; none where one goes back from an engine that does not
+        tell them."""
+        try:
+            return read_knobs(self._old.knob_sockets())
+        except TrimtabError as error:
+            if not self._goes_back:
+                raise
+            self._say("plan", f"no live value is carried over: {error.what}")
+            return []
+
+    def _end(self, engine: Candidate, drain_s: float) -> None:
+        """End one that no longer counts; one that will not go is told of, and stops nothing."""
+        try:
+            engine.end(drain_s)
+        except WillNotGo as error:
+            self._say("end", _words(error))
 
     def _stop_old(self) -> None:
         self._say("drain", f"process {self._old.started.pid} finishes what it has; others wait")
@@ -205,7 +231,7 @@ class Swap:
         try:
             new.wait_healthy(self.order.start_s, report, stalled_s=STALLED_S)
         except TrimtabError:
-            new.end(0)
+            self._end(new, 0)
             raise
         took_s = round(time.monotonic() - began, 1)
         tell_start(self.order.db, launch, beside=beside, took_s=took_s, phases=start.phases)
@@ -257,10 +283,20 @@ class Swap:
             give_way(new.started.pid)
         self._opened()
 
+    def _go_back(self, strategy: Strategy, failure: TrimtabError) -> None:
+        """Raises `NotAchieved` with both reasons where the old engine does not serve again."""
+        try:
+            self._restore(strategy)
+        except TrimtabError as error:
+            reason = f"and the engine before it does not serve again yet: {_words(error)}"
+            raise NotAchieved(_words(failure), reason) from None
+
     def _restore(self, strategy: Strategy) -> None:
         """Let the old engine serve as before."""
-        if strategy == "overlap":
+        old = self._old.started
+        if strategy == "overlap" or lifetime.is_alive(old.pid, old.start_ticks):
             self._old.front.open()
+            self._opened()
             return
         if self._wiring.interrupted() == "stop":
             return
@@ -307,3 +343,7 @@ class Swap:
 
     def _note(self, **changed: Any) -> None:
         self.report = replace(self.report, **changed)
+
+
+def _words(error: TrimtabError) -> str:
+    return " · ".join(filter(None, (error.what, error.meaning)))

@@ -16,7 +16,7 @@ from engines.serving import name_lock, registry
 from engines.serving.started import Started
 from engines.supervisor.common import teller
 from engines.supervisor.common.memory import Memory, from_line, to_line
-from engines.supervisor.life import recovering
+from engines.supervisor.life import unfinished
 from engines.supervisor.life.ending import stop
 from engines.supervisor.life.recovering import recover
 from engines.supervisor.life.shared import Life
@@ -129,12 +129,12 @@ def test_an_order_that_broke_its_supervisor_is_not_replayed(
     def break_down(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(recovering, "tell_interrupted", break_down)
+    monkeypatch.setattr(unfinished, "tell_interrupted", break_down)
     kept: list[Memory] = []
     with socket.socket() as listener:
         memory = Memory(prepare_nothing(stub), (), Order("id", None))
         with pytest.raises(ZeroDivisionError):
-            recovering.tell_unfinished(Life(memory, listener, kept.append))
+            unfinished.tell_unfinished(Life(memory, listener, kept.append))
     assert kept[-1].swapping is None
 
 
