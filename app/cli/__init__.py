@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from app.cli.group import COMMANDS, trimtab
+from app.cli.commands import COMMANDS, trimtab
 
 __all__ = ["COMMANDS", "main", "trimtab"]
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import click
 
-from app.cli.group import trimtab
+from app.cli.commands import trimtab
 from app.settings import paths
 from app.text.output import error_json, print_json, say
 from store.errors import BadInput, TrimtabError

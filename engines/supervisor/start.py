@@ -70,10 +70,10 @@ def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subproces
 
 
 def why_not_begun(name: str) -> NotAchieved:
-    """What to raise where a supervisor did not begin: the last line of its log."""
+    """What to raise where a supervisor did not begin: why its engine ended, where its log tells,
+    else the last line of that."""
     log = log_file(f"{name}-supervisor")
-    return NotAchieved(
-        f"{name} was not started",
-        clean_line(log.read_text(errors="replace").strip().rpartition("\n")[2]),
-        f"see {log}",
-    )
+    text = log.read_text(errors="replace").strip()
+    _, ended, cause = text.rpartition(" ended: ")
+    reason = cause.partition("\n")[0] if ended else text.rpartition("\n")[2]
+    return NotAchieved(f"{name} was not started", clean_line(reason), f"see {log}")

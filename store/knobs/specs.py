@@ -1,8 +1,10 @@
 """Every knob that some engines can turn live: name, label, unit and meaning, in order of display.
 
-To add one: an entry here, what it reads and writes in `engines/inside/trimtab_inside/knobs.py`,
-where it is offered in `probe.py` beside it, and its key, if it is to have one, in
-`app/tui/keys/keymap.py`. Which values it takes is not said here: each engine tells its own bounds.
+To add one: an entry here; what it reads and writes in
+`engines/inside/trimtab_inside/live_knobs/knobs.py`; where it is offered in `offered_knobs.py`
+beside it, in the order of this list; its key in `app/tui/keys/keymap.py`; a row more in
+`app/tui/trimtab.tcss` (`#knobs`). Which values it takes is not said here: each engine tells its own
+bounds.
 """
 
 from __future__ import annotations

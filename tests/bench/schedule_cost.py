@@ -77,7 +77,7 @@ def added_ns(prepare: Any) -> float:
             pass
 
     bare, guarded = Nothing(), Nothing()
-    guard(guarded, "schedule", threading.RLock(), prepare)
+    guard(guarded, "schedule", threading.RLock(), [] if prepare is None else [prepare])
     return min(_loop(guarded.schedule) - _loop(bare.schedule) for _ in range(7))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -78,7 +79,8 @@ def command_(
     try:
         wait_healthy(started, timeout, _until(stop, phase_lines(started, path)))
     except (StartFailed, KeyboardInterrupt):
-        _end(started.name)
+        with contextlib.suppress(TrimtabError):  # the failed start is what counts
+            _end(started.name)
         raise
     engine = {
         "name": started.name,
@@ -117,13 +119,14 @@ def _until(stop: threading.Event, report: Callable[[Phase], None]) -> Callable[[
 
 def _follow(started: Started, stop: threading.Event) -> None:
     """Show the engine's log until its supervisor ends or is to end; then end it, requests first."""
+    from engines.cleaning.redact import redact_text
     from engines.provision.places import log_file
     from engines.supervisor_client import client
 
     lines = _growing(started.log_path)
     while not stop.is_set() and client.status(started.name) is not None:
         for line in lines():
-            sys.stderr.write(printable(line, LONGEST_LINE) + "\n")
+            sys.stderr.write(redact_text(printable(line, LONGEST_LINE)) + "\n")
         stop.wait(0.2)
     if stop.is_set():
         notify("STOPPING=1")
@@ -147,6 +150,7 @@ def _growing(path: Path) -> Callable[[], list[str]]:
             with path.open("rb") as log:
                 if os.fstat(log.fileno()).st_ino != at[0]:
                     at[:] = [os.fstat(log.fileno()).st_ino, 0]
+                at[1] = min(at[1], os.fstat(log.fileno()).st_size)  # its middle was cut out
                 log.seek(at[1])
                 whole, newline, _ = log.read(1 << 20).rpartition(b"\n")
         except OSError:

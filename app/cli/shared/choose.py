@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.group import looks_like_address
+from app.cli.commands import looks_like_address
 from app.cli.shared.options import read_ledger
 from store.errors import BadInput, EngineUnreachable, NotAchieved
 

@@ -10,7 +10,7 @@ import click
 
 from app.text.durations import parse_duration
 from app.text.output import say
-from store.errors import NotAchieved, TrimtabError
+from store.errors import BadInput, NotAchieved, TrimtabError
 from store.foreign_text import remark
 
 if TYPE_CHECKING:
@@ -31,10 +31,24 @@ engine_option = click.option(
     "--engine", metavar="NAME|URL", help="The engine, where there are several."
 )
 
+
+def _header_value(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A key as a header can hold it: what a file or a shell left around it is not part of it."""
+    key = (value or "").strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise BadInput(
+            "The API key has a character that no HTTP header can hold",
+            "a key is printable ASCII without spaces",
+            "look at --api-key and TRIMTAB_API_KEY",
+        )
+    return key or None
+
+
 api_key_option = click.option(
     "--api-key",
     metavar="KEY",
     envvar="TRIMTAB_API_KEY",
+    callback=_header_value,
     show_envvar=True,
     help="The engine's API key; never stored. Prefer the variable: others can see your arguments.",
 )
@@ -71,7 +85,7 @@ def command(
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Declare the function as the command `name`; its docstring is the long help, which `epilog`
     ends."""
-    from app.cli.group import COMMANDS
+    from app.cli.commands import COMMANDS
 
     settings = {"ignore_unknown_options": ignore_unknown_options}
     return click.command(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.group import SCREEN, looks_like_address
+from app.cli.commands import SCREEN, looks_like_address
 from app.cli.shared.options import api_key_option, command, common, engine_option, open_ledger
 from store.errors import BadInput, EngineUnreachable
 

@@ -71,7 +71,7 @@ def record_now(
     db: Path | None, chosen: str | None, seconds: float, every_s: float, api_key: str | None
 ) -> tuple[str, int, int]:
     """Record the chosen engine for `seconds`; returns its address and the window's ends."""
-    from app.cli.group import looks_like_address
+    from app.cli.commands import looks_like_address
     from app.cli.shared.choose import live_engine
     from app.cli.shared.recording import keys_for, record_for
 

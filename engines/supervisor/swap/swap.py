@@ -43,7 +43,7 @@ from engines.supervisor.swap.candidate import (
 )
 from engines.supervisor.swap.checking import check_arguments, differs
 from engines.supervisor.swap.evidence import evidence_of
-from engines.supervisor.swap.verify import scores_of, verify
+from engines.supervisor.swap.verify import scores_before, verify
 from engines.supervisor_client.swap_order import Order
 from engines.variants.checkpoint.files import model_place
 from engines.variants.checkpoint.weights import read_weights
@@ -135,7 +135,8 @@ class Swap:
                     self._note(evidence=SwapEvidence(old_evidence, self._shown(new, launch), None))
                 else:
                     self._verify(new, launch, old_evidence, before)
-                self._carry_over(new, knobs)
+                # What was set while the new engine started counts as well, as far as it is told.
+                self._carry_over(new, self._knobs_now() or knobs)
                 self._go_on()
                 self._take_over(new, launch)
             except TrimtabError:
@@ -162,7 +163,7 @@ class Swap:
         if not self.order.keep:
             self._differs = differs(answer, self._target, self._launch, self._old.started)
         self._say("measure", "the old engine's quality")
-        return scores_of(self._ask(self._old), self.order, self._launch.model)
+        return scores_before(self._ask(self._old), self.order, self._launch.model)
 
     def _shown(self, new: Candidate, launch: Launch) -> EngineEvidence:
         return evidence_of(launch.arguments, new.started.log_path, self._directory)
@@ -197,6 +198,16 @@ class Swap:
             if not self._goes_back:
                 raise
             self._say("plan", f"no live value is carried over: {error.what}")
+            return []
+
+    def _knobs_now(self) -> list[KnobState]:
+        """The live values of the old engine while it serves; none once it has ended."""
+        old = self._old.started
+        if not lifetime.is_alive(old.pid, old.start_ticks):
+            return []
+        try:
+            return read_knobs(self._old.knob_sockets())
+        except TrimtabError:
             return []
 
     def _end(self, engine: Candidate, drain_s: float) -> None:

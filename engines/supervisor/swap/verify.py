@@ -18,12 +18,29 @@ def texts_of(order: Order) -> tuple[Text, ...]:
     return built_in_texts() if order.texts is None else read_texts(order.texts)
 
 
-def scores_of(ask: Asker, order: Order, model: str) -> Scores | None:
-    """What an engine makes of the texts; None where it gives no figures."""
+def scores_before(ask: Asker, order: Order, model: str) -> Scores | None:
+    """What the engine that runs makes of the texts.
+
+    Where it gives no figures nobody could say whether the new one is as good: raises `NotAchieved`,
+    or gives None for an order that takes it all the same.
+    """
+    scores, reason = _scores_of(ask, order, model)
+    if scores is None and not order.keep:
+        meaning = f"{reason}; --keep takes the new engine without it"
+        raise NotAchieved("the quality of the engine that runs cannot be measured", meaning)
+    return scores
+
+
+def _scores_of(ask: Asker, order: Order, model: str) -> tuple[Scores | None, str]:
+    """The figures, or None and why there are none."""
     try:
-        return score(ask, texts_of(order), model=model)
-    except TrimtabError:
-        return None
+        scores = score(ask, texts_of(order), model=model)
+    except TrimtabError as error:
+        return None, error.what
+    failures = [text.failure for text in scores.texts if text.failure is not None]
+    if len(failures) == len(scores.texts):
+        return None, failures[0] if failures else "there are no texts"
+    return scores, ""
 
 
 def verify(
@@ -46,9 +63,10 @@ def verify(
             raise NotAchieved("the new engine gives no completion")
     except TrimtabError as error:
         raise NotAchieved("the new engine does not answer", error.what) from None
-    scores = scores_of(ask, order, model)
+    scores, reason = _scores_of(ask, order, model)
     if scores is None:
-        raise NotAchieved("the new engine gives no figures for the texts of the quality check")
+        what = "the new engine gives no figures for the texts of the quality check"
+        raise NotAchieved(what, reason)
     quality = judge(before, scores, order.thresholds)
     refusal = unchanged(old, new, differs=differs)
     if not refusal and quality.identical and _other_weights(old, new):

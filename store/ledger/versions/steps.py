@@ -6,15 +6,16 @@ those lists by themselves: they are made anew after the last step (`store.ledger
 
 To add a version, say with a counter `aborted_tokens`:
 
-1. Write its step below and put it last in `STEPS`; SQL of many lines goes into a file beside it.
+1. Keep a ledger of the version before under `tests/store/kept_ledgers`, whose README tells how:
+   afterwards no program writes one any more.
+2. Write its step below and put it last in `STEPS`; SQL of many lines goes into a file beside it.
 
        def _count_aborted_tokens(db: Database) -> None:
            for table in ("reading_bases", "reading_rows"):
                db.table(table).add_column("aborted_tokens", int)
 
    A gauge's maximum goes into `reading_rows` and `peaks`.
-2. Name the column where the code lists its columns (`store.reading_columns`).
-3. Keep a ledger of the version before under `tests/store/kept_ledgers`, whose README tells how.
+3. Name the column where the code lists its columns (`store.reading_columns`).
 
 A changed view is a version, too, with a step that does nothing; the step of a view or trigger that
 is no more drops it.

@@ -129,8 +129,8 @@ def start_server(
     lock = threading.RLock()
     knobs = probe(scheduler)
     for method, attribute in (("schedule", "before_step"), ("add_request", "before_request")):
-        prepare = next(filter(None, (getattr(knob, attribute) for knob in knobs)), None)
-        guard(scheduler, method, lock, prepare)
+        methods = [getattr(knob, attribute) for knob in knobs]
+        guard(scheduler, method, lock, [hook for hook in methods if hook is not None])
     identity = {**identify(scheduler), "engine": label}
     server = Server(path, KnobDesk(Board(knobs, lock, clock), identity))
     server.start()

@@ -108,12 +108,24 @@ def test_a_broken_preparation_falls_through_and_says_so_once(
         raise RuntimeError("our fault")
 
     for method in ("schedule", "add_request"):
-        hooks.guard(scheduler, method, threading.RLock(), broken)
+        hooks.guard(scheduler, method, threading.RLock(), [broken])
     with caplog.at_level(logging.WARNING, "vllm.trimtab"):
         assert serve_one(scheduler) == ["a"]
         scheduler.schedule()
         scheduler.schedule()
     assert len(caplog.records) == 2
+
+
+def test_each_hook_runs_also_after_one_that_broke() -> None:
+    scheduler, seen = Scheduler08(seqs=4), []
+
+    def broken(*_: Any) -> None:
+        seen.append("broken")
+        raise RuntimeError("our fault")
+
+    hooks.guard(scheduler, "schedule", threading.RLock(), [broken, lambda *_: seen.append("next")])
+    scheduler.schedule()
+    assert seen == ["broken", "next"]
 
 
 def test_an_exception_of_vllm_itself_passes_and_frees_the_lock() -> None:
@@ -122,7 +134,7 @@ def test_an_exception_of_vllm_itself_passes_and_frees_the_lock() -> None:
             raise ValueError("vLLM's own")
 
     failing, lock = Failing(), threading.Lock()
-    hooks.guard(failing, "schedule", lock, None)
+    hooks.guard(failing, "schedule", lock, [])
     with pytest.raises(ValueError, match="own"):
         failing.schedule()
     assert not lock.locked()

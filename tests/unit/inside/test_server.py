@@ -284,3 +284,31 @@ def test_stop_removes_the_socket_and_restores(tmp_path: Path, scheduler: Schedul
     server.stop()
     assert not server.path.exists()
     assert scheduler.max_num_active_reqs == 32
+
+
+def test_a_socket_that_was_swept_away_is_there_again(
+    tmp_path: Path, scheduler: Scheduler32, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "LOOK_S", 0.05)
+    home = tmp_path / "sockets"
+    home.mkdir(mode=0o700)
+    server = start_server(home / "1.sock", scheduler)
+    try:
+        server.path.unlink()
+        home.rmdir()
+        wait_until(server.path.exists)
+        assert server.path.stat().st_mode & 0o777 == 0o600
+        with connect(server) as channel:
+            channel.sendall(b'{"op": "hello"}\n')
+            assert json.loads(hear(channel))["protocol"]
+    finally:
+        server.stop()
+
+
+def test_a_socket_in_use_does_not_grow_old(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "LOOK_S", 0.05)
+    monkeypatch.setattr(server_module, "FRESH_S", 0.0)
+    os.utime(server.path, (1, 1))
+    with connect(server):
+        pass  # it wakes, and looks from now on
+    wait_until(lambda: server.path.stat().st_mtime > 1)

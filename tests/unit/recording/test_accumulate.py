@@ -141,7 +141,7 @@ def test_rows_stay_in_order_when_the_wall_clock_is_set_back() -> None:
 
 
 class TestActiveTime:
-    """The rule of `engines/recording/active.py`."""
+    """The rule of `engines/recording/busy_time.py`."""
 
     def test_in_flight_at_both_ends(self) -> None:
         rows = feed(Accumulator(1, 1.0), (0, sample(1)), (S, sample(0, 3)))

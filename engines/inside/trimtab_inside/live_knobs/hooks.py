@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -54,15 +54,15 @@ def attach(scheduler: Any) -> None:
     board = Board(knobs, lock)
     server = replace_server("", KnobDesk(board, identify(scheduler)))
     for method, attribute in (("schedule", "before_step"), ("add_request", "before_request")):
-        prepare = next(filter(None, (getattr(knob, attribute) for knob in knobs)), None)
-        guard(scheduler, method, lock, prepare)
+        hooks = [hook for knob in knobs if (hook := getattr(knob, attribute)) is not None]
+        guard(scheduler, method, lock, hooks)
     server.start()
     live_names = [knob.name for knob in knobs if knob.kind == "live"]
     say(f"live knobs on {server.path}: {', '.join(live_names) or 'none'}")
 
 
-def guard(scheduler: Any, method: str, lock: Any, prepare: Callable[..., None] | None) -> None:
-    """Wrap a method of this one scheduler so that it runs under `lock`, after `prepare`.
+def guard(scheduler: Any, method: str, lock: Any, hooks: Sequence[Callable[..., None]]) -> None:
+    """Wrap a method of this one scheduler so that it runs under `lock`, after all `hooks`.
 
     The instance is wrapped, not the class, so that overrides in subclasses are covered too. The
     lock is reentrant because a method may call another guarded one.
@@ -77,10 +77,11 @@ def guard(scheduler: Any, method: str, lock: Any, prepare: Callable[..., None] |
     @functools.wraps(original_method)
     def prepared(*args: Any, **kwargs: Any) -> Any:
         with lock:
-            try:
-                prepare(*args, **kwargs)  # type: ignore[misc]
-            except Exception as error:
-                say_once(f"cannot prepare {method}", error)
+            for hook in hooks:
+                try:
+                    hook(*args, **kwargs)
+                except Exception as error:
+                    say_once(f"cannot prepare {method}", error)
             return original_method(*args, **kwargs)
 
-    setattr(scheduler, method, guarded if prepare is None else prepared)
+    setattr(scheduler, method, prepared if hooks else guarded)

@@ -1,4 +1,5 @@
-"""One thread that serves the socket of this process. It sleeps until somebody speaks.
+"""One thread that serves the socket of this process. It sleeps until somebody speaks, and looks now
+and then whether its socket is still there: what clears /tmp of old files takes it for one.
 
 Everything about it is bounded: connections, length of a line, what may wait to be sent, and how
 long a connection may be silent. One request is answered before the next is read, so a client that
@@ -19,11 +20,14 @@ from typing import Protocol
 
 from ..common.log import say_once
 from .protocol import LONGEST_LINE, encode, failure
-from .sockets import listen, own_directory, peer_uid, prepare_directory, sweep
+from .sockets import Refused, listen, own_directory, peer_uid, prepare_directory, sweep
 
 MOST_CONNECTIONS = 16
 SILENCE_S = 5.0
 RETRY_S = 0.1
+LOOK_S = 5.0
+FRESH_S = 600.0
+"""How often the socket is marked as used, so that nothing takes it for an old file."""
 PATIENCE_S = 0.5
 """A connection silent for this long makes room when all places are taken."""
 
@@ -91,6 +95,7 @@ class Server:
         self._wake_reader, self._wake_writer = os.pipe()
         self._selector = selectors.DefaultSelector()
         self._connections: dict[int, _Connection] = {}
+        self._looked = self._freshened = time.monotonic()
         self._stopping = False
         self._closed = False
         self._closing = threading.Lock()
@@ -148,14 +153,34 @@ class Server:
         for connection in list(self._connections.values()):
             if received - connection.heard > SILENCE_S:
                 self._drop(connection)
+        if received - self._looked >= LOOK_S:
+            self._looked = received
+            self._stay_there(received)
 
-    def _patience(self) -> float | None:
-        """Seconds until a lease, a held change or a silent connection runs out."""
-        waits = [self._desk.tick()]
+    def _stay_there(self, now: float) -> None:
+        """Listen anew where somebody has removed the socket, its directory maybe with it."""
+        try:
+            if not self.path.exists():
+                prepare_directory(self.path.parent)
+                listener = listen(self.path)
+                self._selector.unregister(self._listener)
+                self._listener.close()
+                self._listener = listener
+                self._selector.register(listener, selectors.EVENT_READ)
+            elif now - self._freshened >= FRESH_S:
+                self._freshened = now
+                for own in self.path.parent.glob(f"{os.getpid()}*"):
+                    os.utime(own)
+                os.utime(self.path)
+        except (OSError, Refused) as error:
+            say_once("cannot keep its socket", error)
+
+    def _patience(self) -> float:
+        """Seconds until a lease, a held change or a silent connection runs out, or one looks."""
         now = time.monotonic()
+        waits = [self._desk.tick(), self._looked + LOOK_S - now]
         waits += [connection.heard + SILENCE_S - now for connection in self._connections.values()]
-        known_waits = [wait for wait in waits if wait is not None]
-        return max(0.0, min(known_waits)) + 0.001 if known_waits else None
+        return max(0.0, min(wait for wait in waits if wait is not None)) + 0.001
 
     def _accept(self) -> None:
         try:

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from app.cli import COMMANDS, trimtab
-from app.cli.group import looks_like_address
+from app.cli.commands import looks_like_address
 from tests.unit.app.cli.cli_runner import Cli
 from tests.waiting import PATIENCE_S
 
