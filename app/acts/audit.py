@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from app.text.durations import format_took
+from store.errors import TrimtabError
 from store.foreign_text import printable
 from store.records import Change, Event, format_value
 
@@ -52,6 +53,9 @@ def keep(ledger: Ledger, run_id: int, engine: KnobHandle, change: Change) -> Non
     if change.outcome == "applied":
         from engines.control.knobs import read_knobs
 
-        states = read_knobs(engine.sockets)
+        try:
+            states = read_knobs(engine.sockets)
+        except TrimtabError:
+            return  # the change is made and kept; whoever records reads the knobs again
         with ledger.transaction():
             knobs.record(ledger, run_id, change.ts_ms, states)

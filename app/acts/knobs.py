@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.acts.audit import keep, who
 from engines.recording.current_run import run_of
-from store.errors import NotAchieved
+from store.errors import NotAchieved, TrimtabError
 from store.records import Change, KnobValue, format_value
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ def set_knobs(
     act = str(uuid.uuid4()) if len(wanted) > 1 else ""
     done: list[Change] = []
     for name, value in wanted:
-        change = set_one(ledger, engine, name, value, why=why, lease_s=lease_s, act=act)
+        try:
+            change = set_one(ledger, engine, name, value, why=why, lease_s=lease_s, act=act)
+        except TrimtabError as error:
+            error.remedy = _put_back(ledger, run_id, engine, done) or error.remedy
+            raise
         if change.outcome != "applied":
-            _put_back(ledger, run_id, engine, done)
-            raise _refused(change, put_back=bool(done))
+            raise _refused(change, _put_back(ledger, run_id, engine, done))
         done.append(change)
     return done
 
@@ -97,7 +100,7 @@ def take_back(ledger: Ledger, engine: KnobHandle, last: Change, why: str) -> lis
     for change in standing:
         back = _restore(ledger, run_id, engine, change, why, act=act)
         if back.outcome != "applied":
-            raise _refused(back, put_back=False)
+            raise _refused(back, "")
         done.append(back)
     return done
 
@@ -134,15 +137,25 @@ def _restore(
     return change
 
 
-def _put_back(ledger: Ledger, run_id: int, engine: KnobHandle, done: Sequence[Change]) -> None:
+def _put_back(ledger: Ledger, run_id: int, engine: KnobHandle, done: Sequence[Change]) -> str:
+    """Take back what was set before another knob of the same command was refused; in words."""
+    why = "another knob of the same command was refused"
+    left: list[str] = []
     for change in reversed(done):
-        if change.from_value is not None:
-            _restore(ledger, run_id, engine, change, "another knob of the same command was refused")
+        if change.from_value is None:
+            continue
+        try:
+            back = _restore(ledger, run_id, engine, change, why)
+        except TrimtabError as error:
+            left.append(f"{change.knob} stays {format_value(change.to_value)} ({error.what})")
+            continue
+        if back.outcome != "applied":
+            left.append(f"{change.knob} stays {format_value(change.to_value)} ({back.reason})")
+    if left:
+        return f"What was set before it could not all be taken back: {'; '.join(left)}"
+    return "The knobs set before it are back where they were" if done else ""
 
 
-def _refused(change: Change, *, put_back: bool) -> NotAchieved:
-    return NotAchieved(
-        f"{change.knob} stays {format_value(change.from_value)}: {change.outcome}",
-        change.reason,
-        "The knobs set before it are back where they were" if put_back else "",
-    )
+def _refused(change: Change, remedy: str) -> NotAchieved:
+    stays = f"{change.knob} stays {format_value(change.from_value)}: {change.outcome}"
+    return NotAchieved(stays, change.reason, remedy)

@@ -10,6 +10,7 @@ from app.offers.expectation import verified_in
 from app.offers.offer import Expected, Files, Offer, Offers, Room
 from app.settings.values import Settings
 from engines.cleaning.redact import redact_arguments, redact_environment
+from engines.command_line.arguments import read_arguments
 from engines.command_line.flags import last_value
 from engines.host.processes import serve_arguments
 from engines.supervisor_client.client import status
@@ -19,7 +20,6 @@ from engines.variants.room import room_of
 from engines.variants.strategy import strategy_for
 from engines.variants.variant import Variant
 from store.compare.overlap_cost import traffic_kept
-from store.reports.outcomes import DONE
 from store.tables.engines import find_engine
 from store.tables.starts import alike, command_key, time_left
 from store.tables.swaps import recent
@@ -53,14 +53,24 @@ class Weigher:
             self._traffic_kept = traffic_kept(ledger, row.id, self._swaps)
         supervisor = None if engine.supervisor is None else status(engine.supervisor)
         self._planned_on = "" if supervisor is None else supervisor.launch_id
-        self._before = None if supervisor is None else supervisor.before
+        self._before: tuple[str, tuple[str, ...]] | None = None
+        if supervisor is not None and supervisor.before is not None:
+            self._before = (supervisor.before, supervisor.before_command)
         self._verification = verified_in(self._swaps)
 
-    def weigh(self, variant: Variant, *, back: bool = False) -> Offer:
-        """One variant; never raises. It may take as long as NVML lets it wait."""
+    def weigh(
+        self, variant: Variant, *, back: bool = False, command: tuple[str, ...] | None = None
+    ) -> Offer:
+        """One variant; never raises. It may take as long as NVML lets it wait.
+
+        `command` is its whole command, if it is not the running one with the variant's arguments.
+        """
         weights = weights_of(variant, self._engine)
-        estimated = estimate(variant, self._engine, weights=weights, rooms=self._rooms)
-        command = merged_arguments(self._arguments, variant)
+        if command is None:
+            command = merged_arguments(self._arguments, variant)
+        estimated = estimate(
+            variant, self._engine, weights=weights, rooms=self._rooms, arguments=command
+        )
         return Offer(
             name=variant.name,
             origin=variant.origin,
@@ -91,16 +101,14 @@ class Weigher:
         )
 
     def weigh_before(self) -> Offer | None:
-        """What served before the last swap, as far as that swap's evidence tells; None where there
-        was none."""
-        name = self._before
-        if name is None:
+        """What served before the last swap, as its supervisor tells; None where there was none."""
+        if self._before is None:
             return None
-        done = next((swap for swap in self._swaps if swap.outcome == DONE), None)
-        old = None if done is None or done.evidence is None else done.evidence.old
+        name, command = self._before
+        model = read_arguments(command).model
         note = "what served before the last swap, with its own command"
-        if old is None or old.model is None:
-            unknown = Room(reason="the ledger does not tell what it was")
+        if model is None:
+            unknown = Room(reason="its supervisor does not tell what it was")
             return Offer(
                 name,
                 "start",
@@ -111,10 +119,9 @@ class Weigher:
                 back=True,
                 planned_on=self._planned_on,
             )
-        arguments = tuple(word for flag, value in old.limits for word in (f"--{flag}", value))
-        variant = Variant(name, old.model, arguments, origin="start", note=note)
-        # Its own command is more than the evidence tells, and the supervisor alone knows it.
-        return replace(self.weigh(variant, back=True), arguments=(), variant=None)
+        variant = Variant(name, model, origin="start", note=note)
+        # The supervisor has it whole, with its secrets: nothing of it need be sent there.
+        return replace(self.weigh(variant, back=True, command=command), variant=None)
 
     def _start(self, model: str, command: tuple[str, ...], *, beside: bool) -> TimeLeft | None:
         if self._ledger is None:

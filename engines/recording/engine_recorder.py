@@ -25,6 +25,7 @@ from engines.recording.held_devices import HeldDevices
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
 from engines.recording.sampler import Run, Sampler
+from engines.web.http import DEADLINE_S
 from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.connection import Ledger
@@ -42,6 +43,8 @@ KNOBS_EVERY_S = 2.0
 LEASE_RETRY_S = 1.0
 FAULT_PAUSE_S = 2.0
 REDISCOVER_EVERY_S = 3.0
+BEAT_EVERY_S = 1.5
+"""A lease lasts 5 s (`store.tables.recorders`); readings at least this often keep it by the way."""
 
 
 class NotOurs(Exception):
@@ -79,7 +82,7 @@ class EngineRecorder:
         self._search: asyncio.Task[None] | None = None
         self._stranger = ""
         self._was_gone = False
-        self._searched_at = time.monotonic()
+        self._searched_at = self._turned_at = time.monotonic()
 
     async def run(self) -> None:
         """Record until cancelled, whenever nobody else does."""
@@ -92,10 +95,9 @@ class EngineRecorder:
                 except NotOurs:
                     self._run_id = None
                 except LeaseLost:
-                    # Also when the ledger was deleted: a new one knows none of the old ids.
-                    self._run_id = self._said_state = None
-                    self._device_ids.clear()
+                    self._forget_ids()
                 except LedgerUnusable:
+                    self._forget_ids()
                     await asyncio.sleep(LEASE_RETRY_S)
                 except Exception as error:  # whatever it is, this engine is recorded on
                     await self._tell_fault(error)
@@ -107,6 +109,11 @@ class EngineRecorder:
                 lambda ledger: recorders.release(ledger, self._engine_id, self._owner)
             )
 
+    def _forget_ids(self) -> None:
+        """What the ledger calls things: where it was deleted, the new one knows none of it."""
+        self._run_id = self._said_state = None
+        self._device_ids.clear()
+
     async def _until_ours(self) -> None:
         """Wait while another user's process has the address, which nobody named: it is not read."""
         loop = asyncio.get_running_loop()
@@ -117,7 +124,7 @@ class EngineRecorder:
             self._stranger = await loop.run_in_executor(self._threads, self._find_stranger)
 
     def _tell_gone(self, ledger: Ledger, reason: str) -> None:
-        ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
+        self._keep_lease(ledger)
         self._say(ledger, "gone", reason, now_ms())
 
     def _find_stranger(self) -> str:
@@ -132,9 +139,9 @@ class EngineRecorder:
     async def _tell_fault(self, error: Exception) -> None:
         """What nobody had thought of: into the log with it, and to whoever looks at the engine."""
         _log.error("recording %s broke", self.engine.url, exc_info=error)
-        self._run_id = None
+        self._forget_ids()
         reason = f"recording it broke ({type(error).__name__}), and begins again"
-        with contextlib.suppress(LedgerUnusable):
+        with contextlib.suppress(Exception):
             await self._write(lambda ledger: self._say(ledger, "unreadable", reason, now_ms()))
         await asyncio.sleep(FAULT_PAUSE_S)
 
@@ -154,25 +161,55 @@ class EngineRecorder:
 
     async def _record(self) -> None:
         self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._key())
-        knob_watch = asyncio.create_task(self._watch_knobs())
+        self._turned_at = time.monotonic()
+        beside = [
+            asyncio.create_task(self._watch_knobs()),
+            asyncio.create_task(self._keep_beating()),
+        ]
         try:
             await self._sampler.run()
         finally:
-            knob_watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await knob_watch
+            for task in beside:
+                task.cancel()
+            for outcome in await asyncio.gather(*beside, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    _log.error("beside recording %s", self.engine.url, exc_info=outcome)
+
+    async def _keep_beating(self) -> None:
+        """Keep the lease between readings that are farther apart than it lasts.
+
+        Not for longer than some turns may take: what hangs is to be taken over.
+        """
+        longest_s = 3 * max(self._every_s, DEADLINE_S)
+        while self._every_s > BEAT_EVERY_S:
+            await asyncio.sleep(BEAT_EVERY_S)
+            if time.monotonic() - self._turned_at > longest_s:
+                continue
+            try:
+                await self._write(self._keep_lease)
+            except LedgerUnusable:
+                continue
+            except LeaseLost:
+                return  # the next reading finds out as well
+
+    def _keep_lease(self, ledger: Ledger) -> None:
+        ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
 
     async def open_run(self, sample: Sample, at_ms: int, why: str, *, anew: bool = False) -> Run:
         """The run in the ledger that this sample belongs to."""
         if why or self.engine.pid is None:  # it may not have been there when we began
             await self._find_again()
         self._check_ours()
+        self._turned_at = time.monotonic()
         info = self._run_info(sample)
-        run = await self._write(
-            lambda ledger: ledger_writes.begin_run(
+
+        def write(ledger: Ledger) -> Run:
+            self._keep_lease(ledger)
+            return ledger_writes.begin_run(
                 ledger, self._engine_id, info, sample, at_ms=at_ms, why=why, anew=anew
             )
-        )
+
+        run = await self._write(write)
         self._run_id = run.run_id
         return run
 
@@ -192,9 +229,10 @@ class EngineRecorder:
             self._was_gone = False
             await self._find_again()
         self._check_ours()
+        self._turned_at = time.monotonic()
 
         def write(ledger: Ledger) -> bool:
-            ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
+            self._keep_lease(ledger)
             kept = ledger_writes.store_reading(ledger, reading, devices)
             self._say(ledger, "ok", "", reading.ts_ms)
             return kept
@@ -208,11 +246,12 @@ class EngineRecorder:
     async def unreadable(self, reason: str, at_ms: int) -> None:
         """Say so, keep the lease, and look whether the engine is still the same."""
         self._check_ours()
+        self._turned_at = time.monotonic()
         engine = self.engine
         gone = engine.pid is not None and not _lives(engine)
 
         def write(ledger: Ledger) -> int | None:
-            ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
+            self._keep_lease(ledger)
             if gone:
                 self._say(ledger, "gone", f"its process {engine.pid} has ended", at_ms)
                 return self._run_id

@@ -71,8 +71,14 @@ def store_reading(ledger: Ledger, reading: Reading, devices: Sequence[DeviceRead
 
 
 def say_state(ledger: Ledger, engine_id: int, state: EngineState, reason: str, at_ms: int) -> None:
-    """Set the engine's state; a line in the event log where it went from one state to another."""
-    engine_row = next(row for row in engines.list_engines(ledger) if row.id == engine_id)
+    """Set the engine's state; a line in the event log where it went from one state to another.
+
+    Raises `LeaseLost` where the ledger is another one by now, which does not know the engine.
+    """
+    known = (row for row in engines.list_engines(ledger) if row.id == engine_id)
+    engine_row = next(known, None)
+    if engine_row is None:
+        raise LeaseLost("The ledger does not know this engine")
     engines.set_status(ledger, engine_id, state, reason, at_ms)
     if engine_row.state != state:
         text = f"{state}: {reason}" if reason else state

@@ -115,14 +115,20 @@ class Recorder:
                 engines = await self._find_engines(self._find)
             for engine in engines:
                 if engine.url not in tasks:
-                    recorder = self._recorder(engine)
-                    self._recorders[engine.url] = recorder
-                    tasks[engine.url] = asyncio.create_task(recorder.run())
-                    tasks[engine.url].add_done_callback(_tell_failure)
+                    try:
+                        tasks[engine.url] = self._begin(engine)
+                    except Exception as error:  # the others are recorded all the same
+                        _log.error("%s cannot be recorded", engine.url, exc_info=error)
             if self._find is None:
                 await self._stopping.wait()
                 return
             await asyncio.sleep(FIND_EVERY_S if tasks else FIND_FIRST_EVERY_S)
+
+    def _begin(self, engine: EngineInfo) -> asyncio.Task[None]:
+        recorder = self._recorders[engine.url] = self._recorder(engine)
+        task = asyncio.create_task(recorder.run())
+        task.add_done_callback(_tell_failure)
+        return task
 
     async def _find_engines(self, find: Find) -> Sequence[EngineInfo]:
         """What runs now; nothing new where looking broke, which the next look may not."""

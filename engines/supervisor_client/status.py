@@ -18,7 +18,8 @@ class SupervisorStatus:
     `pid` that of its engine, `failures` the crashes in a row.
 
     `variant` is what serves and `before` what a swap back would go to, None where there is nothing.
-    `launch_id` stands for both with their whole commands: it differs once either is another. `swap`
+    `launch_id` stands for both with their whole commands: it differs once either is another;
+    `before_command` is what follows `vllm serve` in that of `before`, secrets hidden. `swap`
     and `adoption` are the last of their kind, `stopped` how the engine ended.
     """
 
@@ -29,6 +30,7 @@ class SupervisorStatus:
     variant: str = ""
     before: str | None = None
     launch_id: str = ""
+    before_command: tuple[str, ...] = ()
     swap: SwapReport | None = None
     adoption: AdoptionReport | None = None
     stopped: Stopped | None = None
@@ -37,6 +39,7 @@ class SupervisorStatus:
         """Plain values."""
         values = {name: getattr(self, name) for name in _PLAIN}
         return values | {
+            "before_command": list(self.before_command),
             "swap": None if self.swap is None else self.swap.to_json(),
             "adoption": None if self.adoption is None else self.adoption.to_json(),
             "stopped": None if self.stopped is None else asdict(self.stopped),
@@ -55,6 +58,9 @@ class SupervisorStatus:
             variant=a_text(written.get("variant")) or "",
             before=a_text(written.get("before")),
             launch_id=a_text(written.get("launch_id")) or "",
+            before_command=tuple(
+                word for word in a_list(written.get("before_command")) if isinstance(word, str)
+            ),
             swap=None if swap is None else SwapReport.from_json(swap),
             adoption=None if adoption is None else AdoptionReport.from_json(adoption),
             stopped=_stopped(an_object(written.get("stopped"))),

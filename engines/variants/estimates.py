@@ -48,17 +48,20 @@ def estimate(
     *,
     weights: Weights | None = None,
     rooms: Sequence[Room] | None = None,
+    arguments: Sequence[str] | None = None,
 ) -> Estimate:
     """Whether the variant fits on the devices of the engine it would replace.
 
-    `weights` and `rooms` save reading again what the caller has read. Never raises; without `rooms`
-    it may take as long as NVML lets it wait.
+    `weights` and `rooms` save reading again what the caller has read; `arguments` are the whole of
+    what follows `vllm serve`, if they are not the running ones with the variant's. Never raises;
+    without `rooms` it may take as long as NVML lets it wait.
     """
     command = serve_arguments(running.arguments)
     if running.pid is None or command is None:
         reason = "the engine is not on this machine" if running.pid is None else "it has no command"
         return _unknown("", f"{reason}: what it holds cannot be seen")
-    arguments = merged_arguments(command, variant)
+    if arguments is None:
+        arguments = merged_arguments(command, variant)
     if weights is None:
         weights = weights_of(variant, running)
     rooms = room_of(running) if rooms is None else rooms

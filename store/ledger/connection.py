@@ -129,7 +129,18 @@ class Ledger:
                     self.conn.execute("ROLLBACK")
                 raise
             if self._durable:
-                _sync(Path(f"{self.path}-wal"))
+                self._sync()
+
+    def _sync(self) -> None:
+        """Raises `LedgerUnusable`: what was committed stands, and a power cut may take it."""
+        try:
+            _sync(Path(f"{self.path}-wal"))
+        except OSError as error:
+            raise LedgerUnusable(
+                f"The ledger {self.path} is written, perhaps not on the disk",
+                error.strerror or str(error),
+                "Look at the disk (dmesg)",
+            ) from error
 
     @contextmanager
     def consistent(self) -> Iterator[None]:

@@ -40,6 +40,8 @@ class SeriesCache:
     def update(self, ledger: Ledger, until_ms: int, change_times: Sequence[int]) -> Series:
         """The series up to the last slot that is over at `until_ms` (the last reading)."""
         end = until_ms // self.slot_ms
+        if self._next is not None and end < self._next - 2:
+            self._start_anew()  # the clock was set back
         start = end - SLOTS_KEPT if self._next is None else self._next
         if end <= start and self._series is not None:
             return self._series
@@ -61,6 +63,12 @@ class SeriesCache:
         copied = {name: dict(values) for name, values in self._values.items()}
         self._series = Series(self.slot_ms, end - 1, copied)
         return self._series
+
+    def _start_anew(self) -> None:
+        self._amounts.clear()
+        for values in self._values.values():
+            values.clear()
+        self._next = self._series = None
 
     def _measure(self, slot: int, change_times: Sequence[int]) -> None:
         own = measure(self._amounts[slot], {}, {})

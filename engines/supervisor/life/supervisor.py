@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from engines.cleaning.redact import redact_arguments
 from engines.inside.trimtab_inside.private_socket.protocol import BadRequest
 from engines.supervisor.life.adopting import adopt
 from engines.supervisor.life.ending import stop
@@ -81,13 +82,15 @@ class Supervisor:
         fruitless = adoption is not None and adoption.outcome in FRUITLESS
         if life.stopped is not None or fruitless:
             life.end_told.set()
+        before = memory.before[-1] if memory.before else None
         return SupervisorStatus(
             state=self._state.words,
             supervisor=os.getpid(),
             pid=None if life.engine is None else life.engine.pid,
             failures=life.backoff.failures,
             variant=memory.launch.variant,
-            before=memory.before[-1].variant if memory.before else None,
+            before=None if before is None else before.variant,
+            before_command=() if before is None else redact_arguments(before.arguments),
             launch_id=memory.launch_id,
             swap=life.swap,
             adoption=adoption,
