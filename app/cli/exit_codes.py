@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -11,26 +12,34 @@ from datetime import datetime
 import click
 
 from app.cli.commands import trimtab
+from app.cli.shared.interrupted import INTERRUPTED, Interrupted
 from app.settings import paths
 from app.text.output import error_json, print_json, say
-from store.errors import BadInput, TrimtabError
+from store.errors import BadInput, NotAchieved, TrimtabError
 from store.private_files import open_log
 
-INTERRUPTED = 130
 PIPE_CLOSED = 141
-"""What a shell calls a program that SIGINT or SIGPIPE ended."""
+"""What a shell calls a program that SIGPIPE ended."""
+_OF_A_STREAM = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; raises nothing."""
     as_json = "--json" in arguments
+    _open_standard_streams()
     try:
         code = _invoke(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _pipe_closed()
+        _let_go_of_stdout()
+        return PIPE_CLOSED
     except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+        return _tell(Interrupted("Interrupted"), as_json=True) if as_json else INTERRUPTED
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OF_A_STREAM:
+            return _tell(_known(error), as_json)
+        _let_go_of_stdout()
+        return _tell(NotAchieved("standard output cannot be written", error.strerror or ""), False)
     except Exception as error:  # the last resort: one line on screen, the rest in a file
         return _tell(_known(error), as_json)
     return code
@@ -45,6 +54,18 @@ def _invoke(arguments: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     return 0
+
+
+def _open_standard_streams() -> None:
+    """Whoever started us may have closed them: what is written there then goes nowhere."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            stream = os.fdopen(number, "r" if number == 0 else "w", closefd=False)
+            setattr(sys, name, stream)
 
 
 def _known(error: Exception) -> TrimtabError:
@@ -86,14 +107,13 @@ def _tell(error: TrimtabError, as_json: bool) -> int:
         if as_json:
             print_json(error_json(error))
         say(f"trimtab: {error}")
-    except BrokenPipeError:
-        _pipe_closed()
+    except OSError:
+        _let_go_of_stdout()
     return error.exit_code
 
 
-def _pipe_closed() -> int:
+def _let_go_of_stdout() -> None:
     # Whatever is still buffered has no reader; without this the interpreter complains at exit.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
-    return PIPE_CLOSED

@@ -48,8 +48,14 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
+    class Quitting(Console):
+        """Lets a reader that has gone end the command as it ends any other."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     terminal = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if terminal else 400, highlight=False)
+    console = Quitting(file=sys.stdout, width=None if terminal else 400, highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in columns:
         table.add_column(Text(name), justify=justify, overflow="fold" if terminal else "ignore")

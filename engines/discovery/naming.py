@@ -11,6 +11,7 @@ from engines.serving.registry import list_serving
 from engines.web.address import host_and_port
 
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
+_SNAPSHOT = re.compile(r"(?:^|/)(?:models--)?([^/]+)/snapshots/[0-9a-f]{40}/?$")
 _LONGEST = 60
 
 
@@ -22,9 +23,12 @@ def given_name(pid: int) -> str | None:
 def default_name(model: str | None, url: str) -> str:
     """The last part of the model's name; its host where the model is not known.
 
-    Only letters that a shell leaves alone are kept, as names are typed after `--engine`.
+    A snapshot in the hub's cache goes by the name of its repository, not by its revision. Only
+    letters that a shell leaves alone are kept, as names are typed after `--engine`.
     """
-    last = (model or "").rstrip("/").rpartition("/")[2] or host_and_port(url)[0]
+    snapshot = _SNAPSHOT.search(model or "")
+    path = model or "" if snapshot is None else snapshot[1].replace("--", "/")
+    last = path.rstrip("/").rpartition("/")[2] or host_and_port(url)[0]
     return _NOT_IN_NAME.sub("-", last).strip("-.")[:_LONGEST] or "engine"
 
 

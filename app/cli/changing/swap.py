@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.cli.shared.interrupted import Interrupted
 from app.cli.shared.options import (
     api_key_option,
     command,
@@ -22,7 +23,7 @@ from app.cli.shared.options import (
     remark_option,
 )
 from app.cli.shared.swapping import say_step, strategy_option
-from app.text.output import UNKNOWN, print_json, print_line, say
+from app.text.output import UNKNOWN, print_json, print_line
 from store.errors import NotAchieved, TrimtabError
 from store.reports.outcomes import DONE
 
@@ -93,8 +94,8 @@ def command_(
     try:
         report = client.swap(name, order, partial(_say_step, path, order.id))
     except KeyboardInterrupt:
-        say(f"The swap of {chosen.name} goes on without us; trimtab undo calls it off")
-        raise
+        goes_on = f"The swap of {chosen.name} goes on without us"
+        raise Interrupted("Interrupted", goes_on, "trimtab undo calls it off") from None
     print_json(report.to_json()) if as_json else print_line(_outcome(report, chosen))
     if report.outcome != DONE:
         end_with(NotAchieved(f"{chosen.name} was not swapped", report.reason))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from app.cli.shared.interrupted import Interrupted
 from app.cli.shared.options import command, common, duration_option
 from app.text.durations import format_duration
 from app.text.output import print_json, print_line
@@ -32,7 +33,11 @@ def command_(
     if name is None:
         _end_orphans(as_json=as_json)
         return
-    stopped = client.stop(name, drain_s=drain, on_wait=changing_lines())
+    try:
+        stopped = client.stop(name, drain_s=drain, on_wait=changing_lines())
+    except KeyboardInterrupt:
+        meaning = "where it has a supervisor, that goes on to stop it"
+        raise Interrupted("Interrupted", meaning, f"trimtab stop {name} waits for it") from None
     if as_json:
         print_json(
             {
