@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from store.compare.blocks import BLOCK_MS, Span
 from store.metrics.prices import PriceBook
 from store.records import Change
-from store.tables.changes import SETTLE_MS, list_changes
+from store.tables.changes import SETTLE_MS, carried_over, list_changes
 
 if TYPE_CHECKING:
     from store.compare.comparison import Comparison
@@ -85,12 +85,13 @@ def impact_key(
 def _spans(ledger: Ledger, engine_id: int, change: Change, now_ms: int) -> _Spans:
     """Both spans in whole blocks, so that they move only when a block completes."""
     reach_ms = SPAN_MS + 2 * SETTLE_MS + _took(change)
+    carried = carried_over(ledger, change)
     other_changes = [
         other
         for other in list_changes(
             ledger, engine_id, change.ts_ms - reach_ms, change.ts_ms + reach_ms
         )
-        if other.took_effect and other.id != change.id
+        if other.took_effect and other.id != change.id and other.id not in carried
     ]
     first_ms, last_ms, together = _act(change, other_changes)
     earlier_ends = [other.ts_ms + SETTLE_MS for other in other_changes if other.ts_ms < first_ms]

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from store.ledger.connection import Ledger
-from store.records import Change, KnobState
+from store.records import VARIANT, Change, KnobState
 
 SETTLE_MS = 3_000
 """So long after a change the engine still works off what it had: no window of what the change did
@@ -84,6 +84,18 @@ def list_changes(
         (engine_id, from_ms, to_ms, limit),
     )
     return [_change(row) for row in rows]
+
+
+def carried_over(ledger: Ledger, swap: Change) -> set[str]:
+    """The ids of the changes that gave the new engine of a swap the live values of the one before:
+    made in its run before it had taken over, so that nothing is another for whoever asks it."""
+    rows = ledger.conn.execute(
+        "SELECT other.id FROM changes AS swap JOIN changes AS other USING (run_id) "
+        "WHERE swap.id = :swap AND swap.knob = :variant AND other.id != swap.id "
+        "AND other.ts_ms BETWEEN swap.ts_ms - ifnull(swap.took_ms, 0) AND swap.ts_ms",
+        {"swap": swap.id, "variant": VARIANT},
+    )
+    return {row[0] for row in rows}
 
 
 def ids_in_run(ledger: Ledger, run_id: int, limit: int) -> set[str]:

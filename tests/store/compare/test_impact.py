@@ -10,7 +10,7 @@ from typing import Literal
 from store.compare.impact import LAG_MS, Impact, impact, impact_key
 from store.metrics.prices import PriceBook
 from store.records import VARIANT, Change
-from store.tables.changes import SETTLE_MS, record
+from store.tables.changes import SETTLE_MS, carried_over, record
 from tests.store.synthetic import START_MS, Engine, Second, make_engine
 
 PRICES = PriceBook({"H100": 3.6})
@@ -196,3 +196,18 @@ def test_a_lease_that_is_renewed_begins_nothing_anew(tmp_path: Path) -> None:
     assert not renewed.took_effect
     busy(engine, 40, 20)
     assert seen(engine, made).blocks == (10, 7)  # its time after goes on past the renewal
+
+
+def test_values_that_a_swap_carries_over_are_no_change_made_with_it(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    by_hand = change(engine, "by hand", knob="max_num_seqs", at_ms=engine.ms - 20_000)
+    engine.ms += 1000
+    engine.start()
+    change(engine, "carried", at_ms=engine.ms - 500)
+    swap = Change("swap", engine.ms, VARIANT, "a", "b", "applied", "set", "me", took_ms=30_000)
+    record(engine.ledger, engine.run_id, swap)
+    busy(engine, 60, 20)
+    assert carried_over(engine.ledger, swap) >= {"carried"}
+    assert by_hand.id not in carried_over(engine.ledger, swap)
+    assert seen(engine, swap).together == ("max_num_seqs",)
