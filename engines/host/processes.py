@@ -23,6 +23,9 @@ _REAPERS = frozenset(
     {"systemd", "init", "tini", "dumb-init", "docker-init", "catatonit", "s6-svscan", "conmon"}
     | {"containerd-shim"}
 )
+_SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh", "fish", "tmux: server", "screen", "sshd"})
+"""They start no EngineCore, which is a child of Python: one below them was handed to them, as they
+may have asked for (PR_SET_CHILD_SUBREAPER)."""
 _OPTIONS_WITH_VALUE = frozenset({"-X", "-W", "--check-hash-based-pycs"})
 
 
@@ -117,7 +120,7 @@ def engine_trees() -> list[EngineTree]:
 
 def _adopts_orphans(process: Process) -> bool:
     """Whether a process is nobody's launcher but the one that Linux hands orphans to."""
-    if process.comm in _REAPERS:
+    if process.comm in _REAPERS or process.comm in _SHELLS:
         return True
     program = PurePosixPath(process.arguments[0]).name if process.arguments else ""
     return process.pid == 1 and not _PYTHON.match(program) and program != "vllm"

@@ -11,7 +11,8 @@ from textual.widgets import Input
 from app.tui.dialogs.compare import CompareDialog
 from app.tui.dialogs.edit_knob import EditKnob
 from store.ledger.connection import Ledger
-from store.tables import changes, runs
+from store.reports.swap import ROLLED_BACK, SwapReport
+from store.tables import changes, runs, swaps
 from store.tables.changes import SETTLE_MS
 from store.tables.engines import set_status
 from store.tables.snapshots import Snapshot, save
@@ -218,3 +219,17 @@ async def test_compare_shows_the_baseline_against_now(db: Path, open_app: Open) 
         assert "+6" in row and "%" in row
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, CompareDialog), "it closed")
+
+
+async def test_blocks_in_which_a_swap_ran_give_no_figures(db: Path, open_app: Open) -> None:
+    """They are left out, so there is nothing to set beside what was before."""
+    with Ledger.open(db) as ledger:
+        last = changes.list_changes(ledger, 1, limit=1)[0]
+        ran = SwapReport(
+            "swap", last.ts_ms + 1, "int4", "overlap", ROLLED_BACK, took_s=3600, steps=()
+        )
+        swaps.record(ledger, 1, ran)
+    async with open_app(db).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await until(pilot, lambda: "+0 blocks" in shown(pilot, "#impact"), "they are left out")
+        assert "cost/req –" in shown(pilot, "#impact")

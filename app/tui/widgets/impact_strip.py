@@ -104,7 +104,9 @@ def _title(frame: Frame, impact: Impact, width: int, *, wide: bool) -> Line:
 
 
 def _effects(impact: Impact) -> list[tuple[str, str, str, Effect | None]]:
-    metrics = {} if impact.comparison is None else impact.comparison.metrics
+    """Each metric shown, with its effect where both sides hold a whole block of use."""
+    comparison = impact.comparison if min(impact.blocks) else None
+    metrics = {} if comparison is None else comparison.metrics
     return [(name, words, brief, metrics.get(name)) for name, words, brief in SHOWN]
 
 
@@ -131,12 +133,16 @@ def _table(impact: Impact) -> list[Line]:
 def _notes(impact: Impact, width: int) -> list[Line]:
     """How much was measured, and what else there is to know."""
     before, after = impact.blocks
-    counts = f"{before} blocks of 10 s before, {after} after"
+    counts = f"{_blocks(before)} of 10 s before, {after} after"
     if impact.together:
         counts += f"; changed together with {', '.join(label(name) for name in impact.together)}"
     reasons = [] if impact.comparison is None else impact.comparison.reasons
     rows = [row for text in (counts, *reasons) for row in wrap(outside(text, 400), width)]
     return [(Span(row, "quiet"),) for row in rows]
+
+
+def _blocks(count: int) -> str:
+    return "1 block" if count == 1 else f"{count} blocks"
 
 
 def _pairs(impact: Impact, width: int) -> list[Line]:
