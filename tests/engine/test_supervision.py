@@ -10,6 +10,7 @@ import pytest
 
 from engines.control.api_front import Front, front_path
 from engines.supervisor_client import client
+from engines.supervisor_client.status import SupervisorStatus
 from tests.engine.conftest import LiveEngine
 from tests.waiting import wait_until
 
@@ -32,6 +33,31 @@ def test_a_closed_front_lets_requests_wait_and_none_is_lost(
     assert load.failed == []
 
 
+def followed(engine: LiveEngine, before: SupervisorStatus) -> bool:
+    """Whether another supervisor says that the engine serves."""
+    now = client.status(engine.name) or before
+    return now.supervisor != before.supervisor and now.state == "serving"
+
+
+def test_a_supervisor_killed_during_a_drain_leaves_no_deaf_engine(
+    engine: LiveEngine, under_load: Callable[..., Any]
+) -> None:
+    """Clients wait meanwhile, and are answered by the same process."""
+    front = Front(front_path(engine.pid, os.geteuid()))
+    with under_load(clients=8) as load:
+        before = client.status(engine.name)
+        assert before is not None
+        front.close()
+        os.kill(before.supervisor, signal.SIGKILL)
+        wait_until(lambda: followed(engine, before))
+        assert front.state().accepting
+        done = load.done
+        wait_until(lambda: load.done > done + 16)
+    assert load.failed == []
+    after = client.status(engine.name)
+    assert after is not None and after.pid == engine.pid
+
+
 def test_a_supervisor_killed_under_load_is_followed_by_another(
     engine: LiveEngine, under_load: Callable[..., Any]
 ) -> None:
@@ -40,11 +66,7 @@ def test_a_supervisor_killed_under_load_is_followed_by_another(
         assert before is not None
         os.kill(before.supervisor, signal.SIGKILL)
 
-        def followed() -> bool:
-            now = client.status(engine.name) or before
-            return now.supervisor != before.supervisor and now.state == "serving"
-
-        wait_until(followed)
+        wait_until(lambda: followed(engine, before))
         after = client.status(engine.name)
         assert after is not None
         assert after.pid == engine.pid == before.pid
