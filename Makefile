@@ -6,12 +6,13 @@ BIN := .venv/bin
 MADE := .venv/.made
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz kills bench picture
+.PHONY: help demo test check crossings fuzz kills bench picture
 
 help:
 	@echo "make demo      a real vLLM on this machine, traffic, and the screen on it"
 	@echo "make test      all tests; makes the engine environment first"
 	@echo "make check     formatting, lint, types and layers"
+	@echo "make crossings every act beside every fault in its midst, one line a cell"
 	@echo "make fuzz      hostile requests and answers on the private sockets, ten minutes each"
 	@echo "make kills     300 recorders killed at random moments, and what their ledger is worth"
 	@echo "make bench     what trimtab costs, measured beside the aims"
@@ -40,6 +41,9 @@ check: $(MADE)
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+crossings: $(MADE)
+	@$(BIN)/python -m pytest tests/crossings --verbose $(ARGS)
 
 fuzz: $(MADE)
 	@$(BIN)/python -m tests.fuzz $(ARGS)
