@@ -12,6 +12,7 @@ from app.tui.dialogs.help import HelpDialog
 from app.tui.keys.keymap import KEYS, key_table
 from store.ledger.connection import Ledger
 from store.records import EngineRow
+from store.tables.engines import set_status
 from store.tables.readings import append, last
 from tests.ui.conftest import Open
 from tests.ui.scripted_actions import engine_screen, loaded, shown, until
@@ -151,3 +152,24 @@ async def test_the_screen_says_what_is_wrong_with_the_ledger(
         assert "Name another file with --db" in shown(pilot)
         await pilot.press("p", "b", "m", "c", "u", "space", "r")
         assert "LEDGER" in shown(pilot, "#banner")
+
+
+async def test_two_engines_of_one_name_are_told_apart_by_their_address(
+    tmp_path: Path, open_app: Open
+) -> None:
+    db = tmp_path / "l.db"
+    first, second = Scenario(), Scenario(url="http://127.0.0.1:8001", change_at=None)
+    seed(db, first, second)
+    async with open_app(db).run_test(size=(120, 40)) as pilot:
+        await loaded(pilot)
+        assert f"{first.name} at 127.0.0.1:" in shown(pilot, "#header")
+
+
+async def test_an_engine_that_has_ended_is_under_nobodys_control(db: Path, open_app: Open) -> None:
+    with Ledger.open(db) as ledger:
+        set_status(ledger, 1, "gone", "its process 7 has ended", NOW_MS - 10_000)
+    async with open_app(db).run_test(size=(120, 40)) as pilot:
+        await loaded(pilot)
+        header = shown(pilot, "#header")
+        assert "its process has ended" in header
+        assert "control live" not in header and "up " not in header

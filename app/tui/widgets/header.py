@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from app.text.durations import ago
 from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, clip, joined, outside, spread
 from app.tui.feed.frame import Frame
+
+if TYPE_CHECKING:
+    from store.records import EngineRow
 
 _LEAST_MODEL = 12
 _PATH_CUT = "…/"
@@ -39,11 +43,11 @@ def _who(frame: Frame, width: int) -> Line:
     engine, run = frame.engine, frame.run
     if engine is None:
         return (Span("trimtab", "strong"),)
-    name, place = outside(engine.name, 40), _place(frame)
+    name, place = outside(_name_of(frame, engine), 60), _place(frame)
     facts: list[Line] = []
     if run is not None and run.info.vllm_version:
         facts.append((Span(f"vLLM {outside(run.info.vllm_version, 24)}", "quiet"),))
-    if run is not None and run.info.started_ms is not None:
+    if run is not None and run.info.started_ms is not None and engine.state != "gone":
         facts.append((Span(f"up {ago(frame.now_ms - run.info.started_ms)}", "quiet"),))
     right = joined(facts, "   ")
     model = outside(run.info.model, 300) if run is not None and run.info.model else "model unknown"
@@ -68,11 +72,21 @@ def _how(frame: Frame, width: int, *, paused: bool) -> Line:
 def _control(frame: Frame) -> Line:
     if frame.run is None:
         return ()
+    if frame.engine is not None and frame.engine.state == "gone":
+        return (Span("○ ", "bad"), Span("its process has ended", "text"))
     control, reason = frame.run.info.control, outside(frame.run.info.reason, 160)
     role = {"live": "good", "swap": "warn", "observe": "warn"}[control]
     words = {"live": "control live", "swap": "swap only", "observe": "observe only"}[control]
     tail = (Span(f"  {reason}", "quiet"),) if reason else ()
     return (Span("● ", role), Span(words, "text"), *tail)
+
+
+def _name_of(frame: Frame, engine: EngineRow) -> str:
+    """Its name, with its address where another one goes by the same."""
+    others = (other.name for other in frame.engines if other.id != engine.id)
+    if engine.name not in others:
+        return engine.name
+    return f"{engine.name} at {engine.url.partition('://')[2] or engine.url}"
 
 
 def _place(frame: Frame) -> str:
