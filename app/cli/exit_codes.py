@@ -12,8 +12,8 @@ from datetime import datetime
 import click
 
 from app.cli.commands import trimtab
-from app.cli.shared.interrupted import INTERRUPTED, Interrupted
 from app.settings import paths
+from app.text.interrupted import INTERRUPTED, Interrupted
 from app.text.output import error_json, print_json, say
 from store.errors import BadInput, NotAchieved, TrimtabError
 from store.private_files import open_log

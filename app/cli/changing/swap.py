@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.shared.interrupted import Interrupted
 from app.cli.shared.options import (
     api_key_option,
     command,
@@ -23,6 +22,7 @@ from app.cli.shared.options import (
     remark_option,
 )
 from app.cli.shared.swapping import say_step, strategy_option
+from app.text.interrupted import Interrupted
 from app.text.output import UNKNOWN, print_json, print_line
 from store.errors import NotAchieved, TrimtabError
 from store.reports.outcomes import DONE

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared.interrupted import Interrupted
 from app.cli.shared.options import command, common, duration_option
 from app.text.durations import format_duration
+from app.text.interrupted import Interrupted
 from app.text.output import print_json, print_line
 from store.errors import BadInput, NotAchieved
 from store.metrics.formats import format_bytes
