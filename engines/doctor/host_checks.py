@@ -127,14 +127,15 @@ def process_visibility() -> Iterator[Check]:
 
 
 def proc_hidepid() -> str:
-    """The hidepid option of /proc, '' where it hides nothing."""
+    """The hidepid option of /proc, '' where it hides nothing; of several mounts the last counts."""
+    hidden = ""
     for line in (read_text("/proc/self/mounts") or "").splitlines():
         fields = line.split()
         if len(fields) > 3 and fields[1] == "/proc" and fields[2] == "proc":
             options = dict(option.partition("=")[::2] for option in fields[3].split(","))
             value = options.get("hidepid", "0")
-            return "" if value in ("0", "off") else value
-    return ""
+            hidden = "" if value in ("0", "off") else value
+    return hidden
 
 
 def clock() -> Iterator[Check]:
