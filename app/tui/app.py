@@ -1,4 +1,4 @@
-"""The Textual application: one engine screen, a feed, a theme, a palette that knows every key."""
+"""The Textual application: its screens, a feed, a theme, a palette that knows every key."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TrimtabApp(App[None]):
         )
 
     def get_default_screen(self) -> Screen[None]:
-        """The only screen, without an empty one under it."""
+        """The main screen, without an empty one under it."""
         return self._screen
 
     def on_load(self) -> None:

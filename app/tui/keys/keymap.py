@@ -1,4 +1,4 @@
-"""The keys, in one place: bindings, `?`, the hints, the palette and the README come from here."""
+"""The keys of the main screen, in one place: bindings, `?`, the hints, the palette and the README come from here."""
 
 from __future__ import annotations
 
