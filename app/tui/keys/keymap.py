@@ -1,4 +1,4 @@
-"""The keys of the main screen, in one place: bindings, `?`, the hints, the palette and the README come from here."""
+"""The keys of the main screen, in one place: bindings, `?`, hints, palette and README."""
 
 from __future__ import annotations
 

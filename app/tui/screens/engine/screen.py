@@ -1,4 +1,4 @@
-"""The main screen, which opens the others: an engine as it is now, its knobs, and what turning one did.
+"""The main screen, which opens the others: an engine as it is, its knobs, what turning one did.
 
 Dialogs are imported when they are asked for: the first figures should not wait for them.
 """
