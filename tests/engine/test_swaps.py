@@ -22,6 +22,7 @@ from engines.control.knobs import read_knobs, set_knob
 from engines.provision.places import models_dir
 from engines.serving import names, registry
 from store.records import VARIANT
+from store.reports.outcomes import RUNNING
 from tests.bench.pty_screen import PtyScreen
 from tests.engine.clients import traffic
 from tests.engine.command import Trimtab
@@ -284,7 +285,9 @@ def until_starting(engine: LiveEngine) -> None:
 
     def starting() -> bool:
         swap = answering(engine.name).swap
-        return swap is not None and any(line.step == "start" for line in swap.steps)
+        if swap is None or swap.outcome != RUNNING:  # the last one stays told
+            return False
+        return any(line.step == "start" for line in swap.steps)
 
     wait_until(starting, 120)
     time.sleep(1)
