@@ -102,11 +102,12 @@ def phase_weights(window: Window) -> PhaseWeights:
     """The window's prefill second per computed prompt token and decode second per output token.
 
     The phase times are those of requests that finished; the tokens all that were computed. In a
-    window much longer than a request they describe the same work.
+    window much longer than a request they describe the same work. How many prompt tokens were
+    computed is known only where it is known how many were cached.
     """
     totals = window.totals
     prompt, cached = totals.get("prompt_tokens"), totals.get("cached_prompt_tokens")
-    computed = None if prompt is None else prompt - (cached or 0)
+    computed = None if prompt is None or cached is None else prompt - cached
     return PhaseWeights(
         _seconds_per_token(totals.get("prefill_us"), computed),
         _seconds_per_token(totals.get("decode_us"), totals.get("generation_tokens")),

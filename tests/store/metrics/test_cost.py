@@ -70,6 +70,13 @@ def test_a_fully_cached_window_has_no_prefill_rate() -> None:
     assert found == PhaseWeights(None, None)
 
 
+def test_cached_tokens_that_nobody_tells_are_not_none_at_all() -> None:
+    told = {"prompt_tokens": 1000, "prefill_us": 5, "decode_us": 4_000_000}
+    for cached in ({}, {"cached_prompt_tokens": None}):
+        found = phase_weights(window(**told, **cached, generation_tokens=200))
+        assert found == PhaseWeights(None, 0.02)
+
+
 rates = st.none() | st.floats(1e-9, 10)
 work = st.builds(RequestWork, st.integers(0, 10**6), st.integers(0, 10**6))
 
