@@ -40,8 +40,8 @@ class SeriesCache:
     def update(self, ledger: Ledger, until_ms: int, change_times: Sequence[int]) -> Series:
         """The series up to the last slot that is over at `until_ms` (the last reading)."""
         end = until_ms // self.slot_ms
-        if self._next is not None and end < self._next - 2:
-            self._start_anew()  # the clock was set back
+        if self._next is not None and end < self._next:
+            self._start_anew()  # the clock was set back: what lies ahead of it now is yet to come
         start = end - SLOTS_KEPT if self._next is None else self._next
         if end <= start and self._series is not None:
             return self._series
