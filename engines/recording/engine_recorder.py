@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
@@ -44,7 +44,8 @@ LEASE_RETRY_S = 1.0
 FAULT_PAUSE_S = 2.0
 REDISCOVER_EVERY_S = 3.0
 BEAT_EVERY_S = 1.5
-"""A lease lasts 5 s (`store.tables.recorders`); readings at least this often keep it by the way."""
+"""A lease lasts 5 s (`store.tables.recorders`). Readings keep it by the way; where none has for so
+long, it is kept by itself. More than a second, so that readings at 1 s cost no other write."""
 
 
 class NotOurs(Exception):
@@ -82,16 +83,19 @@ class EngineRecorder:
         self._search: asyncio.Task[None] | None = None
         self._stranger = ""
         self._was_gone = False
-        self._searched_at = self._turned_at = time.monotonic()
+        self._searched_at = self._turned_at = self._kept_at = time.monotonic()
 
     async def run(self) -> None:
         """Record until cancelled, whenever nobody else does."""
         try:
             while True:
                 try:
-                    await self._take_lease()
-                    await self._until_ours()
-                    await self._record()
+                    waited = await self._take_lease()
+                    async with self._beside(self._keep_beating()):
+                        if waited:  # while another recorded, it may be another process by now
+                            await self._find_again()
+                        await self._until_ours()
+                        await self._record()
                 except NotOurs:
                     self._run_id = None
                 except LeaseLost:
@@ -118,6 +122,7 @@ class EngineRecorder:
         """Wait while another user's process has the address, which nobody named: it is not read."""
         loop = asyncio.get_running_loop()
         while self._stranger:
+            self._turned_at = time.monotonic()
             reason = f"a process of {self._stranger} has its address now"
             await self._write(lambda ledger: self._tell_gone(ledger, reason))  # noqa: B023
             await asyncio.sleep(REDISCOVER_EVERY_S)
@@ -145,7 +150,8 @@ class EngineRecorder:
             await self._write(lambda ledger: self._say(ledger, "unreadable", reason, now_ms()))
         await asyncio.sleep(FAULT_PAUSE_S)
 
-    async def _take_lease(self) -> None:
+    async def _take_lease(self) -> bool:
+        """Become the engine's recorder; True if another one was until then."""
         engine, owner = self.engine, self._owner
         self._engine_id = await self._write(
             lambda ledger: engines.upsert_engine(ledger, engine.url, engine.name)
@@ -156,44 +162,46 @@ class EngineRecorder:
         ):
             waited = True
             await asyncio.sleep(LEASE_RETRY_S)
-        if waited:  # while another recorded, it may have become another process
-            await self._find_again()
+        self._turned_at = self._kept_at = time.monotonic()
+        return waited
 
     async def _record(self) -> None:
         self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._key())
-        self._turned_at = time.monotonic()
-        beside = [
-            asyncio.create_task(self._watch_knobs()),
-            asyncio.create_task(self._keep_beating()),
-        ]
-        try:
+        async with self._beside(self._watch_knobs()):
             await self._sampler.run()
+
+    @contextlib.asynccontextmanager
+    async def _beside(self, work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+        """Let `work` go on within the block. Where it breaks, that ends nothing else and hides no
+        error of the block's."""
+        task = asyncio.create_task(work)
+        try:
+            yield
         finally:
-            for task in beside:
-                task.cancel()
-            for outcome in await asyncio.gather(*beside, return_exceptions=True):
-                if isinstance(outcome, Exception):
-                    _log.error("beside recording %s", self.engine.url, exc_info=outcome)
+            task.cancel()
+            (outcome,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(outcome, Exception) and not isinstance(outcome, LeaseLost):
+                _log.error("beside recording %s", self.engine.url, exc_info=outcome)
 
     async def _keep_beating(self) -> None:
-        """Keep the lease between readings that are farther apart than it lasts.
+        """Keep the lease while no reading does: where they are far apart, or one takes long.
 
         Not for longer than some turns may take: what hangs is to be taken over.
         """
         longest_s = 3 * max(self._every_s, DEADLINE_S)
-        while self._every_s > BEAT_EVERY_S:
-            await asyncio.sleep(BEAT_EVERY_S)
-            if time.monotonic() - self._turned_at > longest_s:
+        while True:
+            now = time.monotonic()
+            is_kept = now - self._kept_at < BEAT_EVERY_S
+            if is_kept or now - self._turned_at > longest_s:
+                await asyncio.sleep(self._kept_at + BEAT_EVERY_S - now if is_kept else BEAT_EVERY_S)
                 continue
-            try:
+            self._kept_at = now
+            with contextlib.suppress(LedgerUnusable):
                 await self._write(self._keep_lease)
-            except LedgerUnusable:
-                continue
-            except LeaseLost:
-                return  # the next reading finds out as well
 
     def _keep_lease(self, ledger: Ledger) -> None:
         ledger_writes.keep_lease(ledger, self._engine_id, self._owner, now_ms())
+        self._kept_at = time.monotonic()
 
     async def open_run(self, sample: Sample, at_ms: int, why: str, *, anew: bool = False) -> Run:
         """The run in the ledger that this sample belongs to."""

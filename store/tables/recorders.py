@@ -7,6 +7,9 @@ from store.ledger.connection import Ledger
 STALE_MS = 5_000
 """A heartbeat older than this is of a recorder that is gone; one as far ahead, of another clock."""
 
+BEAT_MS = 1_000
+"""A heartbeat is written anew once it is as old as this."""
+
 _ALIVE = "beat_ms BETWEEN :now - :stale AND :now + :stale"
 
 
@@ -26,13 +29,17 @@ def acquire(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> bool:
 
 
 def beat(ledger: Ledger, engine_id: int, owner: str, now_ms: int) -> bool:
-    """Say that `owner` still records; False if another one has taken over."""
+    """Say that `owner` still records, which writes once in `BEAT_MS`; False if another one has
+    taken over."""
     with ledger.transaction():
-        cursor = ledger.conn.execute(
-            "UPDATE recorders SET beat_ms = ? WHERE engine_id = ? AND owner = ?",
-            (now_ms, engine_id, owner),
-        )
-    return cursor.rowcount == 1
+        row = ledger.conn.execute(
+            "SELECT beat_ms FROM recorders WHERE engine_id = ? AND owner = ?", (engine_id, owner)
+        ).fetchone()
+        if row is not None and not 0 <= now_ms - row[0] < BEAT_MS:
+            ledger.conn.execute(
+                "UPDATE recorders SET beat_ms = ? WHERE engine_id = ?", (now_ms, engine_id)
+            )
+    return row is not None
 
 
 def release(ledger: Ledger, engine_id: int, owner: str) -> None:

@@ -45,6 +45,18 @@ def test_a_recorder_that_stops_beating_is_replaced_and_learns_of_it(ledger: Ledg
     assert live(ledger, 1, NOW + 1_002 + STALE_MS) == "b"
 
 
+def test_a_heartbeat_is_written_once_a_second(ledger: Ledger) -> None:
+    acquire(ledger, 1, "a", NOW)
+
+    def writes(at_ms: int) -> bool:
+        before = ledger.conn.total_changes
+        assert beat(ledger, 1, "a", at_ms)
+        return ledger.conn.total_changes > before
+
+    times = (NOW + 200, NOW + 999, NOW + 1_000, NOW + 1_900, NOW + 2_000, NOW - 60_000)
+    assert [writes(at_ms) for at_ms in times] == [False, False, True, False, True, True]
+
+
 def test_a_clock_set_back_does_not_keep_an_engine_for_ever(ledger: Ledger) -> None:
     acquire(ledger, 1, "a", NOW + 3_600_000)
     assert live(ledger, 1, NOW) is None

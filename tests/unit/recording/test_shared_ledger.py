@@ -51,6 +51,7 @@ def test_two_recorders_with_readings_far_apart_leave_each_other_alone(
 ) -> None:
     """The lease is kept between readings, too."""
     monkeypatch.setattr(recorders, "STALE_MS", 1_000)
+    monkeypatch.setattr(recorders, "BEAT_MS", 100)
     monkeypatch.setattr(engine_recorder, "BEAT_EVERY_S", 0.2)
     db, owners = tmp_path / "l.db", set()
     with serving(says(reply(REAL_PAGE))) as server:
