@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import TypeVar
 
@@ -75,6 +75,7 @@ class EngineRecorder:
         self._every_s = every_s
         self._keys = keys
         self._engine_id = 0
+        self._ledger_number = -1
         self._run_id: int | None = None
         self._device_ids: dict[Device, int] = {}
         self._devices = HeldDevices(threads, hosted_urls)
@@ -109,9 +110,7 @@ class EngineRecorder:
             self._hosted_urls.discard(self.engine.url)
             if self._search is not None:
                 self._search.cancel()
-            self._writer.submit(
-                lambda ledger: recorders.release(ledger, self._engine_id, self._owner)
-            )
+            self._submit(lambda ledger: recorders.release(ledger, self._engine_id, self._owner))
 
     def _forget_ids(self) -> None:
         """What the ledger calls things: where it was deleted, the new one knows none of it."""
@@ -153,9 +152,11 @@ class EngineRecorder:
     async def _take_lease(self) -> bool:
         """Become the engine's recorder; True if another one was until then."""
         engine, owner = self.engine, self._owner
-        self._engine_id = await self._write(
-            lambda ledger: engines.upsert_engine(ledger, engine.url, engine.name)
-        )
+
+        def introduce(ledger: Ledger) -> tuple[int, int]:
+            return ledger.number, engines.upsert_engine(ledger, engine.url, engine.name)
+
+        self._ledger_number, self._engine_id = await self._settled(self._writer.submit(introduce))
         waited = False
         while not await self._write(
             lambda ledger: recorders.acquire(ledger, self._engine_id, owner, now_ms())
@@ -309,7 +310,7 @@ class EngineRecorder:
     async def _watch_knobs(self) -> None:
         """Copy knob states and the plugin's journal into the ledger while there is a run."""
         loop = asyncio.get_running_loop()
-        watch, told_problem = KnobWatch(self._writer), ""
+        watch, told_problem = KnobWatch(self._submit), ""
         while True:
             sockets, run_id = self.engine.sockets, self._run_id
             if sockets and run_id is not None:
@@ -325,8 +326,13 @@ class EngineRecorder:
         """A line in the event log where the knobs could not be read, and where they can again."""
         text = f"its knobs cannot be read: {problem}" if problem else "its knobs can be read again"
         event = Event(now_ms(), "knobs", text)
-        with contextlib.suppress(LedgerUnusable):
+        try:
             await self._write(lambda ledger: events.add(ledger, self._engine_id, event))
+        except LeaseLost:
+            raise
+        except Exception as error:  # a line less; the knobs are watched on
+            if not isinstance(error, LedgerUnusable):
+                _log.error("telling of the knobs of %s broke", self.engine.url, exc_info=error)
 
     def _run_info(self, sample: Sample) -> RunInfo:
         engine = self.engine
@@ -341,9 +347,22 @@ class EngineRecorder:
             cache_config=sample.cache_config,
         )
 
+    def _submit(self, write: Callable[[Ledger], T]) -> Future[T]:
+        """Queue a write into the ledger that our ids are from: `LeaseLost` where it is another."""
+
+        def checked(ledger: Ledger) -> T:
+            if ledger.number != self._ledger_number:
+                raise LeaseLost("The ledger is another one now")
+            return write(ledger)
+
+        return self._writer.submit(checked)
+
     async def _write(self, write: Callable[[Ledger], T]) -> T:
+        return await self._settled(self._submit(write))
+
+    async def _settled(self, future: Future[T]) -> T:
         try:
-            result = await asyncio.wrap_future(self._writer.submit(write))
+            result = await asyncio.wrap_future(future)
         except LedgerUnusable as error:
             self.problem, self._said_state = error, None
             raise

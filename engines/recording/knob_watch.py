@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from engines.control.knobs import read_journal, read_knobs
 from engines.control.wire import ControlLost, ControlRefused
 from engines.recording import ledger_writes
+from engines.recording.ledger_writes import LeaseLost
 from store.clock import now_ms
 from store.errors import LedgerUnusable
 from store.ledger.connection import Ledger
-from store.ledger.writer import LedgerWriter
 from store.records import KnobState
 from store.tables import knobs
+
+Submit = Callable[[Callable[[Ledger], None]], "Future[None]"]
+"""Queues a write into the ledger that the run's id is from."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +30,8 @@ KNOBS_EVERY_S = 10.0
 class KnobWatch:
     """One engine's knobs. `copy` may take seconds: for a thread without an event loop."""
 
-    def __init__(self, writer: LedgerWriter) -> None:
-        self._writer = writer
+    def __init__(self, submit: Submit) -> None:
+        self._submit = submit
         self._run_id: int | None = None
         self.problem = ""
         self._forget()
@@ -47,7 +51,7 @@ class KnobWatch:
         try:
             self._copy(sockets, engine_id, run_id)
             self.problem = ""
-        except LedgerUnusable:
+        except (LedgerUnusable, LeaseLost):
             self._forget()
         except (ControlLost, ControlRefused) as error:
             self._forget()
@@ -71,5 +75,5 @@ class KnobWatch:
             ledger_writes.record_changes(ledger, engine_id, run_id, entries)
             knobs.record(ledger, run_id, at_ms, states)
 
-        self._writer.submit(write).result()
+        self._submit(write).result()
         self._states = states

@@ -76,11 +76,15 @@ def unusable(error: sqlite3.Error, path: Path) -> LedgerUnusable:
 
 
 class Ledger:
-    """An open ledger. `conn` is in autocommit; write inside `transaction()`."""
+    """An open ledger. `conn` is in autocommit; write inside `transaction()`.
+
+    Ids hold in one file alone: `number` tells the files apart that a writer has found at its path.
+    """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.conn = connection
         self.path = path
+        self.number = 0
         self._durable = False
         status = path.stat()
         self._file = (status.st_dev, status.st_ino)
@@ -181,6 +185,10 @@ class Ledger:
                 "What is written now would be lost",
                 "Put it back; else a new one is begun there",
             )
+
+    def follow(self, before: Ledger) -> None:
+        """Take the place of a ledger opened at this path before, which is still open."""
+        self.number = before.number + (self._file != before._file)
 
     def close(self) -> None:
         """Close the connection; a second time does nothing."""

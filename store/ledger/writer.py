@@ -121,6 +121,8 @@ class LedgerWriter:
             return ledger
         try:
             future.set_result(self._attempt(ledger, write))
+        except StopIteration as error:  # an event loop cannot hand it on to who waits
+            future.set_exception(RuntimeError(f"A write ended early: {error!r}"))
         except BaseException as error:
             future.set_exception(error)
             if isinstance(error, LedgerUnusable) and not isinstance(error, LedgerBusy):
@@ -147,5 +149,6 @@ class LedgerWriter:
             reopened = Ledger.open(self.path)
         except LedgerUnusable:
             return ledger
+        reopened.follow(ledger)
         ledger.close()
         return reopened

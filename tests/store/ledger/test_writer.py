@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from collections.abc import Iterator
@@ -50,6 +51,13 @@ def test_a_write_that_fails_is_undone_and_the_next_goes_on(writer: LedgerWriter)
         writer.submit(half).result(PATIENCE_S)
     writer.submit(_add("b")).result(PATIENCE_S)
     assert _names(writer.path) == ["b"]
+
+
+async def test_a_write_that_ends_an_iteration_early_is_answered(writer: LedgerWriter) -> None:
+    """An event loop cannot hand on a StopIteration: who waits would never hear."""
+    future = writer.submit(lambda ledger: next(iter(list_engines(ledger))))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await asyncio.wait_for(asyncio.wrap_future(future), 5)
 
 
 def test_a_file_that_is_no_ledger_stops_the_start(tmp_path: Path) -> None:

@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from engines.discovery.api_keys import NO_KEY
 from engines.engine_info import EngineInfo
-from engines.recording import engine_recorder
+from engines.metrics_page import read
+from engines.recording import engine_recorder, knob_watch
+from engines.recording.accumulate import Accumulator, Scrape
+from engines.recording.engine_recorder import EngineRecorder
+from engines.recording.knob_watch import KnobWatch
+from engines.recording.ledger_writes import LeaseLost
 from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.ledger.connection import Ledger
-from store.tables import recorders
+from store.ledger.writer import LedgerWriter
+from store.records import KnobState
+from store.tables import engines, events, knobs, readings, recorders
 from tests.servers import REAL_PAGE, reply, says, serving
 from tests.unit.recording.test_recorder import rows
 from tests.waiting import wait_until
@@ -38,12 +48,77 @@ def test_a_deleted_ledger_and_a_restarted_engine_at_once_are_gone_on_with(tmp_pa
         recorder.start()
         try:
             wait_until(lambda: rows(db) > 2)
-            for part in tmp_path.glob("l.db*"):
-                part.unlink()
+            delete(db)
             page[0] = restarted
             wait_until(lambda: db.exists() and rows(db) > 2)
         finally:
             recorder.stop()
+
+
+def delete(db: Path) -> None:
+    for part in db.parent.glob(f"{db.name}*"):
+        part.unlink()
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[EngineRecorder, EngineRecorder]]:
+    """Two engines of one recorder, not begun yet."""
+    writer = LedgerWriter(tmp_path / "l.db")
+    writer.start()
+    with ThreadPoolExecutor(2) as threads:
+        one, other = (
+            EngineRecorder(
+                EngineInfo(url, "engine"),
+                writer,
+                threads,
+                set(),
+                owner="me@here:1",
+                every_s=1.0,
+                keys=NO_KEY,
+            )
+            for url in ("http://127.0.0.1:1", "http://127.0.0.1:2")
+        )
+        yield one, other
+    writer.close()
+
+
+async def test_engines_keep_apart_in_a_new_ledger(
+    tmp_path: Path, pair: tuple[EngineRecorder, EngineRecorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives out the ids of the deleted one anew, to whoever comes first."""
+    late, early = pair
+    sample, event = read(REAL_PAGE), "what it tells makes no sense"
+    await late._take_lease()
+    await early._take_lease()
+    run = await early.open_run(sample, 1_000, "")
+    delete(tmp_path / "l.db")
+    assert await early.store(Accumulator(run.run_id, 1.0).add(Scrape(1_000, 0, sample)), [])
+    assert early.problem is not None  # that reading found the ledger gone
+    await early._take_lease()
+    assert (early._engine_id, late._engine_id) == (1, 1)
+    run = await early.open_run(sample, 2_000, "")
+    reading = Accumulator(run.run_id, 1.0).add(Scrape(2_000, 0, sample))
+    for break_in in (
+        lambda: late.open_run(sample, 2_000, ""),
+        lambda: late.store(reading, []),
+        lambda: late.unreadable("HTTP 500", 2_000),
+        lambda: late._tell_knobs(event),
+        lambda: late._write(late._keep_lease),
+    ):
+        with pytest.raises(LeaseLost):
+            await break_in()
+    monkeypatch.setattr(engine_recorder, "FAULT_PAUSE_S", 0.0)
+    await late._tell_fault(ZeroDivisionError())
+    watch = KnobWatch(late._submit)
+    monkeypatch.setattr(knob_watch, "read_journal", lambda *_: [])
+    monkeypatch.setattr(knob_watch, "read_knobs", lambda *_: [KnobState("k", "live", 1, 1, 0, 9)])
+    await asyncio.to_thread(watch.copy, [tmp_path], 1, run.run_id)
+    assert watch.problem == ""
+    with Ledger.open(tmp_path / "l.db") as ledger:
+        assert [row.name for row in engines.list_engines(ledger)] == ["engine"]
+        assert [line.text for line in events.recent(ledger, 1, 9)] == ["new run"]
+        assert readings.last(ledger, run.run_id) is None
+        assert knobs.current(ledger, run.run_id) == []
 
 
 def test_two_recorders_with_readings_far_apart_leave_each_other_alone(
@@ -84,8 +159,8 @@ def test_an_engine_that_cannot_be_begun_does_not_end_the_others(
 
     monkeypatch.setattr(Recorder, "_begin", broken)
     with serving(says(reply(REAL_PAGE))) as server:
-        engines = [EngineInfo("http://127.0.0.1:1", "broken"), EngineInfo(server.url, "sound")]
-        recorder = Recorder(db, engines, 0.2)
+        given = [EngineInfo("http://127.0.0.1:1", "broken"), EngineInfo(server.url, "sound")]
+        recorder = Recorder(db, given, 0.2)
         recorder.start()
         try:
             wait_until(lambda: db.exists() and rows(db) > 1)
