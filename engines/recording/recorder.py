@@ -21,7 +21,7 @@ from engines.engine_info import EngineInfo
 from engines.recording.engine_recorder import EngineRecorder
 from engines.recording.wall_clock import SteadyClock
 from store.clock import now_ms
-from store.errors import LedgerUnusable, TrimtabError
+from store.errors import TrimtabError
 from store.ledger.writer import LedgerWriter
 from store.recorder_name import new_owner
 from store.retention import thinning as retention
@@ -43,8 +43,9 @@ _log = logging.getLogger(__name__)
 class Recorder:
     """Records the given engines, or all that `engines()` finds, now and later.
 
-    `start` raises `LedgerUnusable` where the ledger cannot be written; what goes wrong later is in
-    `problem` until it is mended. `stop` returns within two seconds, whatever hangs.
+    `start` raises `LedgerUnusable` where the ledger cannot be written; what goes wrong later, with
+    the ledger or one engine, is in `problem` until it is mended. `stop` returns within two seconds,
+    whatever hangs.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class Recorder:
         self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
         self._recorders: dict[str, EngineRecorder] = {}
         self._hosted_urls: set[str] = set()
+        self._faults: dict[str, TrimtabError] = {}
 
     @property
-    def problem(self) -> LedgerUnusable | None:
-        """Why the ledger cannot be written now, or None."""
-        problems = (recorder.problem for recorder in list(self._recorders.values()))
-        return next((problem for problem in problems if problem is not None), None)
+    def problem(self) -> TrimtabError | None:
+        """Why the ledger cannot be written now, else why an engine is not recorded; or None."""
+        problems = [recorder.problem for recorder in list(self._recorders.values())]
+        return next((each for each in (*problems, *list(self._faults.values())) if each), None)
 
     def start(self) -> None:
         """Open the ledger and begin to record."""
@@ -109,34 +111,55 @@ class Recorder:
 
     async def _look(self, tasks: dict[str, asyncio.Task[None]]) -> None:
         """Begin to record each engine not yet recorded; look for more where we may."""
-        engines = self._given_engines
         while True:
+            engines = self._given_engines
             if self._find is not None:
                 engines = await self._find_engines(self._find)
             for engine in engines:
-                if engine.url not in tasks:
-                    try:
-                        tasks[engine.url] = self._begin(engine)
-                    except Exception as error:  # the others are recorded all the same
-                        _log.error("%s cannot be recorded", engine.url, exc_info=error)
-            if self._find is None:
-                await self._stopping.wait()
-                return
-            await asyncio.sleep(FIND_EVERY_S if tasks else FIND_FIRST_EVERY_S)
+                self._begin_if_new(engine, tasks)
+            is_waiting = not tasks or (self._find is None and len(tasks) < len(engines))
+            await asyncio.sleep(FIND_FIRST_EVERY_S if is_waiting else FIND_EVERY_S)
+
+    def _begin_if_new(self, engine: EngineInfo, tasks: dict[str, asyncio.Task[None]]) -> None:
+        """One that cannot be begun is tried again at the next look: the others are recorded."""
+        if engine.url in tasks:
+            return
+        try:
+            task = tasks[engine.url] = self._begin(engine)
+            self._faults.pop(engine.url, None)
+            task.add_done_callback(lambda ended: self._end(engine, tasks, ended))
+        except Exception as error:
+            self._tell(engine.url, f"{engine.name} cannot be recorded", error)
+
+    def _end(
+        self, engine: EngineInfo, tasks: dict[str, asyncio.Task[None]], task: asyncio.Task[None]
+    ) -> None:
+        """It never ends by itself: if it does, that is a fault of ours, to be told."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            del tasks[engine.url]
+            self._tell(engine.url, f"Recording {engine.name} ended", error)
+
+    def _tell(self, where: str, what: str, error: BaseException) -> None:
+        """Keep what went wrong as a problem; into the log with it, once."""
+        fault = TrimtabError(what, f"{type(error).__name__}: {error}", "It is tried again")
+        if str(self._faults.get(where)) != str(fault):
+            _log.error("%s", what, exc_info=error)
+        self._faults[where] = fault
 
     def _begin(self, engine: EngineInfo) -> asyncio.Task[None]:
         recorder = self._recorders[engine.url] = self._recorder(engine)
-        task = asyncio.create_task(recorder.run())
-        task.add_done_callback(_tell_failure)
-        return task
+        return asyncio.create_task(recorder.run())
 
     async def _find_engines(self, find: Find) -> Sequence[EngineInfo]:
         """What runs now; nothing new where looking broke, which the next look may not."""
         try:
-            return await self._loop.run_in_executor(self._threads, find)
+            found = await self._loop.run_in_executor(self._threads, find)
         except Exception as error:
-            _log.error("looking for engines broke", exc_info=error)
+            self._tell("", "Looking for engines broke", error)
             return ()
+        for url in self._faults.keys() - {engine.url for engine in found}:
+            del self._faults[url]
+        return found
 
     async def _thin(self) -> None:
         """Thin old readings, a chunk at a time so that new ones need not wait."""
@@ -165,9 +188,3 @@ class Recorder:
             every_s=self._every_s,
             keys=self._keys,
         )
-
-
-def _tell_failure(task: asyncio.Task[None]) -> None:
-    """An engine's recorder never ends by itself: if it does, it is a fault of ours to be told."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("recording an engine ended", exc_info=error)

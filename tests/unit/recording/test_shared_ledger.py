@@ -147,22 +147,70 @@ def test_two_recorders_with_readings_far_apart_leave_each_other_alone(
     assert len(owners) == 1 and None not in owners
 
 
-def test_an_engine_that_cannot_be_begun_does_not_end_the_others(
+def test_an_engine_that_cannot_be_begun_is_told_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    db, begin = tmp_path / "l.db", Recorder._begin
+    monkeypatch.setattr("engines.recording.recorder.FIND_FIRST_EVERY_S", 0.05)
+    db, begin, broken = tmp_path / "l.db", Recorder._begin, [True]
 
-    def broken(self: Recorder, engine: EngineInfo) -> asyncio.Task[None]:
-        if engine.name == "broken":
-            raise ZeroDivisionError
+    def begin_some(self: Recorder, engine: EngineInfo) -> asyncio.Task[None]:
+        if engine.name == "first" and broken[0]:
+            raise ZeroDivisionError("a fault of ours")
         return begin(self, engine)
 
-    monkeypatch.setattr(Recorder, "_begin", broken)
-    with serving(says(reply(REAL_PAGE))) as server:
-        given = [EngineInfo("http://127.0.0.1:1", "broken"), EngineInfo(server.url, "sound")]
-        recorder = Recorder(db, given, 0.2)
+    monkeypatch.setattr(Recorder, "_begin", begin_some)
+    with serving(says(reply(REAL_PAGE))) as one, serving(says(reply(REAL_PAGE))) as other:
+        recorder = Recorder(db, [EngineInfo(one.url, "first"), EngineInfo(other.url, "sound")], 0.2)
         recorder.start()
         try:
             wait_until(lambda: db.exists() and rows(db) > 1)
+            assert "first cannot be recorded" in str(recorder.problem)
+            assert "ZeroDivisionError: a fault of ours" in str(recorder.problem)
+            broken[0] = False
+            wait_until(lambda: one.requests and recorder.problem is None)
+        finally:
+            recorder.stop()
+
+
+def test_looking_that_breaks_is_told_until_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.recording.recorder.FIND_FIRST_EVERY_S", 0.05)
+    broken = [True]
+
+    def find() -> list[EngineInfo]:
+        if broken[0]:
+            raise PermissionError("/proc")
+        return []
+
+    recorder = Recorder(tmp_path / "l.db", find, 0.2)
+    recorder.start()
+    try:
+        wait_until(lambda: "Looking for engines broke" in str(recorder.problem))
+        broken[0] = False
+        wait_until(lambda: recorder.problem is None)
+    finally:
+        recorder.stop()
+
+
+def test_an_engine_whose_recording_ended_is_told_and_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.recording.recorder.FIND_FIRST_EVERY_S", 0.5)
+    db, run, ends = tmp_path / "l.db", EngineRecorder.run, [True]
+
+    async def ending(self: EngineRecorder) -> None:
+        if ends:
+            raise MemoryError(ends.pop())
+        await run(self)
+
+    monkeypatch.setattr(EngineRecorder, "run", ending)
+    with serving(says(reply(REAL_PAGE))) as server:
+        recorder = Recorder(db, [EngineInfo(server.url, "engine")], 0.2)
+        recorder.start()
+        try:
+            wait_until(lambda: "Recording engine ended" in str(recorder.problem))
+            wait_until(lambda: rows(db) > 1)
+            assert recorder.problem is None
         finally:
             recorder.stop()
