@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote
 
 from store.errors import LedgerUnusable
@@ -54,6 +55,66 @@ _MEANINGS: dict[int, tuple[str, str]] = {
 }
 
 
+class _Connection(sqlite3.Connection):
+    """A connection whose troubles are the ledger's from when `path` is set, wherever they show."""
+
+    path: Path | None = None
+
+    def execute(self, sql: str, parameters: Any = ()) -> _Cursor:
+        return self.cursor(_Cursor).execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> _Cursor:
+        return self.cursor(_Cursor).executemany(sql, parameters)
+
+
+class _Cursor(sqlite3.Cursor):
+    """A read may fail at its first row or at any later one."""
+
+    connection: _Connection
+
+    def execute(self, sql: str, parameters: Any = ()) -> Self:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.DatabaseError as error:
+            self._tell(error)
+            raise
+
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> Self:
+        try:
+            return super().executemany(sql, parameters)
+        except sqlite3.DatabaseError as error:
+            self._tell(error)
+            raise
+
+    def fetchone(self) -> Any:
+        try:
+            return super().fetchone()
+        except sqlite3.DatabaseError as error:
+            self._tell(error)
+            raise
+
+    def fetchall(self) -> list[Any]:
+        try:
+            return super().fetchall()
+        except sqlite3.DatabaseError as error:
+            self._tell(error)
+            raise
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except sqlite3.DatabaseError as error:
+            self._tell(error)
+            raise
+
+    def _tell(self, error: sqlite3.DatabaseError) -> None:
+        """Raise SQLite's own troubles as the ledger's; mistakes in our SQL stay what they are."""
+        path = self.connection.path
+        is_ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        if path is not None and not is_ours:
+            raise unusable(error, path) from error
+
+
 class LedgerBusy(LedgerUnusable):
     """Another program kept the ledger locked; the same may succeed a moment later."""
 
@@ -76,14 +137,15 @@ def unusable(error: sqlite3.Error, path: Path) -> LedgerUnusable:
 
 
 class Ledger:
-    """An open ledger. `conn` is in autocommit; write inside `transaction()`.
+    """An open ledger. `conn` is in autocommit; write inside `transaction()`. Where SQLite cannot
+    read or write, whatever asked it raises `LedgerUnusable`.
 
     Ids hold in one file alone: `number` tells the files apart that a writer has found at its path.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: _Connection, path: Path) -> None:
         self.conn = connection
-        self.path = path
+        self.path = connection.path = path
         self.number = 0
         self._durable = False
         status = path.stat()
@@ -115,25 +177,24 @@ class Ledger:
         """All or nothing, for one writer at a time; joins a transaction already begun.
 
         A durable transaction is on the disk when the outermost block ends (an ordinary one may be
-        lost to a power cut, never to a killed process). Raises `LedgerUnusable` where SQLite cannot
-        read or write, `LedgerBusy` where another program keeps the lock.
+        lost to a power cut, never to a killed process). Raises `LedgerBusy` where another program
+        keeps the lock.
         """
         if self.conn.in_transaction:
             self._durable = self._durable or durable
             yield
             return
         self._durable = durable
-        with self._translated():
-            self.conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.conn.execute("COMMIT")
-            except BaseException:
-                if self.conn.in_transaction:
-                    self.conn.execute("ROLLBACK")
-                raise
-            if self._durable:
-                self._sync()
+        self.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.conn.execute("COMMIT")
+        except BaseException:
+            if self.conn.in_transaction:
+                self.conn.execute("ROLLBACK")
+            raise
+        if self._durable:
+            self._sync()
 
     def _sync(self) -> None:
         """Raises `LedgerUnusable`: what was committed stands, and a power cut may take it."""
@@ -152,23 +213,12 @@ class Ledger:
         if self.conn.in_transaction:
             yield
             return
-        with self._translated():
-            self.conn.execute("BEGIN")
-            try:
-                yield
-            finally:
-                if self.conn.in_transaction:
-                    self.conn.execute("ROLLBACK")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """SQLite's own troubles as the ledger's; mistakes in our SQL stay what they are."""
+        self.conn.execute("BEGIN")
         try:
             yield
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            raise
-        except sqlite3.DatabaseError as error:
-            raise unusable(error, self.path) from error
+        finally:
+            if self.conn.in_transaction:
+                self.conn.execute("ROLLBACK")
 
     def check_in_place(self) -> None:
         """Raise `LedgerUnusable` if the path no longer leads to the open file.
@@ -222,9 +272,11 @@ def _sync(log: Path) -> None:
         os.close(descriptor)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> _Connection:
     # 64 statements: those of one tick, so that none is compiled twice.
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=64)
+    connection = sqlite3.connect(
+        path, timeout=0, isolation_level=None, cached_statements=64, factory=_Connection
+    )
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         if _version(connection, path) < SCHEMA_VERSION:
@@ -239,7 +291,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect_readonly(path: Path) -> sqlite3.Connection:
+def _connect_readonly(path: Path) -> _Connection:
     try:
         return _opened_readonly(path, "mode=ro")
     except sqlite3.OperationalError:
@@ -250,10 +302,15 @@ def _connect_readonly(path: Path) -> sqlite3.Connection:
         return _opened_readonly(path, "mode=ro&immutable=1")
 
 
-def _opened_readonly(path: Path, options: str) -> sqlite3.Connection:
+def _opened_readonly(path: Path, options: str) -> _Connection:
     address = f"file:{quote(str(path.absolute()))}?{options}"
     connection = sqlite3.connect(
-        address, uri=True, timeout=0, isolation_level=None, cached_statements=64
+        address,
+        uri=True,
+        timeout=0,
+        isolation_level=None,
+        cached_statements=64,
+        factory=_Connection,
     )
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from store.ledger.identity import NewerLedger, NotALedger
 from store.ledger.schema import APPLICATION_ID
 from store.ledger.versions.steps import SCHEMA_VERSION
 from store.tables.engines import list_engines, upsert_engine
+from store.tables.runs import list_runs
 from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
@@ -286,3 +288,47 @@ def _run(code: str) -> None:
         check=True,
         timeout=PATIENCE_S,
     )
+
+
+def test_what_is_committed_but_cannot_be_synced_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with Ledger.open(tmp_path / "l.db") as ledger:
+        monkeypatch.setattr(os, "fdatasync", fail)
+        said = "is written, perhaps not on the disk. Input/output error"
+        with pytest.raises(LedgerUnusable, match=said), ledger.transaction(durable=True):
+            upsert_engine(ledger, "http://h:8000", "e")
+        assert [row.name for row in list_engines(ledger)] == ["e"]
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_read_outside_a_transaction_raises_the_ledgers_error(
+    tmp_path: Path, *, readonly: bool
+) -> None:
+    """At the first row or at a later one, in an open ledger that breaks."""
+    path = tmp_path / "l.db"
+    with Ledger.open(path) as ledger, ledger.transaction():
+        for number in range(3_000):
+            upsert_engine(ledger, f"http://{number}", "e" * 100)
+    with Ledger.open(path, readonly=readonly) as ledger:
+        list_runs(ledger, 1, 0, 1)
+        rows = ledger.conn.execute("SELECT name FROM engines")
+        assert next(rows) == ("e" * 100,)
+        with path.open("r+b") as file:
+            file.seek(60_000)
+            file.write(b"\xff" * (path.stat().st_size - 60_000))
+        with pytest.raises(LedgerUnusable, match="damaged"):
+            for _ in rows:
+                pass
+        for read in (
+            lambda: list_engines(ledger),
+            lambda: ledger.conn.execute("SELECT count(name) FROM engines").fetchone(),
+            lambda: ledger.conn.execute("SELECT name FROM engines").fetchall(),
+        ):
+            with pytest.raises(LedgerUnusable, match="damaged"):
+                read()
+        with pytest.raises(sqlite3.ProgrammingError):
+            ledger.conn.execute("SELECT ?", ())
