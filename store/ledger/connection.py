@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -119,7 +119,23 @@ class LedgerBusy(LedgerUnusable):
     """Another program kept the ledger locked; the same may succeed a moment later."""
 
 
+class LedgerMoved(LedgerUnusable):
+    """Its path no longer leads to the open file."""
+
+
+class LedgerDamaged(LedgerUnusable):
+    """What it holds is no longer whole, and does not become so again."""
+
+
+class LedgerRefused(LedgerUnusable):
+    """The disk or the file system refuses it; they may come to themselves."""
+
+
 _FAMILY: dict[int, type[LedgerUnusable]] = {
+    sqlite3.SQLITE_CORRUPT: LedgerDamaged,
+    sqlite3.SQLITE_READONLY: LedgerRefused,
+    sqlite3.SQLITE_CANTOPEN: LedgerRefused,
+    sqlite3.SQLITE_IOERR: LedgerRefused,
     sqlite3.SQLITE_NOTADB: NotALedger,
     sqlite3.SQLITE_BUSY: LedgerBusy,
     sqlite3.SQLITE_LOCKED: LedgerBusy,
@@ -221,7 +237,7 @@ class Ledger:
                 self.conn.execute("ROLLBACK")
 
     def check_in_place(self) -> None:
-        """Raise `LedgerUnusable` if the path no longer leads to the open file.
+        """Raise `LedgerMoved` if the path no longer leads to the open file.
 
         SQLite would go on writing into a file that nobody can find any more.
         """
@@ -230,11 +246,16 @@ class Ledger:
         except OSError:
             status = None
         if status is None or (status.st_dev, status.st_ino) != self._file:
-            raise LedgerUnusable(
+            raise LedgerMoved(
                 f"The ledger {self.path} was moved or deleted",
                 "What is written now would be lost",
                 "Put it back; else a new one is begun there",
             )
+
+    def settle(self) -> None:
+        """Put what the log still holds into the file: whoever moved that left the log behind."""
+        with suppress(LedgerUnusable):
+            self.conn.execute("PRAGMA wal_checkpoint").fetchall()
 
     def follow(self, before: Ledger) -> None:
         """Take the place of a ledger opened at this path before, which is still open."""

@@ -34,6 +34,7 @@ def create_if_new(path: Path) -> None:
             try:
                 os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
                 _fill(draft)
+                _remove_logs(target)  # of one that was deleted: they would go into this one
                 draft.replace(target)
             finally:
                 _remove(draft)
@@ -76,5 +77,10 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _remove(draft: Path) -> None:
-    for suffix in ("", "-journal", "-wal", "-shm"):
-        Path(f"{draft}{suffix}").unlink(missing_ok=True)
+    draft.unlink(missing_ok=True)
+    _remove_logs(draft)
+
+
+def _remove_logs(database: Path) -> None:
+    for suffix in ("-journal", "-wal", "-shm"):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from store.errors import LedgerUnusable
-from store.ledger.connection import Ledger, LedgerBusy
+from store.ledger.connection import Ledger, LedgerBusy, LedgerMoved
 
 T = TypeVar("T")
 
@@ -123,10 +123,17 @@ class LedgerWriter:
             future.set_result(self._attempt(ledger, write))
         except StopIteration as error:  # an event loop cannot hand it on to who waits
             future.set_exception(RuntimeError(f"A write ended early: {error!r}"))
+        except LedgerBusy as error:
+            future.set_exception(error)
+        except LedgerUnusable as error:
+            if isinstance(error, LedgerMoved):
+                ledger.settle()
+            reopened, reason = self._reopened(ledger)
+            # Who took the file away may have put something else there.
+            future.set_exception(reason if reason and isinstance(error, LedgerMoved) else error)
+            return reopened
         except BaseException as error:
             future.set_exception(error)
-            if isinstance(error, LedgerUnusable) and not isinstance(error, LedgerBusy):
-                return self._reopened(ledger)
         return ledger
 
     def _attempt(self, ledger: Ledger, write: Callable[[Ledger], T]) -> T:
@@ -140,15 +147,15 @@ class LedgerWriter:
                 if self._abandoned or time.monotonic() >= give_up:
                     raise
 
-    def _reopened(self, ledger: Ledger) -> Ledger:
+    def _reopened(self, ledger: Ledger) -> tuple[Ledger, LedgerUnusable | None]:
         """A fresh connection: the file may have been moved or its directory mounted anew.
 
-        Where that is not possible either, the old one is kept, and says so at the next write.
+        Where that is not possible either, the old one is kept, and why.
         """
         try:
             reopened = Ledger.open(self.path)
-        except LedgerUnusable:
-            return ledger
+        except LedgerUnusable as reason:
+            return ledger, reason
         reopened.follow(ledger)
         ledger.close()
-        return reopened
+        return reopened, None

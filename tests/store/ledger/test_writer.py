@@ -132,6 +132,39 @@ def test_a_ledger_that_is_deleted_is_begun_anew(writer: LedgerWriter, tmp_path: 
     assert _names(writer.path) == ["c"]
 
 
+def test_a_ledger_deleted_without_its_log_is_begun_anew(
+    writer: LedgerWriter, tmp_path: Path
+) -> None:
+    """What the log of the old one holds does not go into the new one."""
+    for number in range(100):
+        writer.submit(_add(f"{number}-{'x' * 300}")).result(PATIENCE_S)
+    (tmp_path / "l.db").unlink()
+    with pytest.raises(LedgerUnusable, match="moved or deleted"):
+        writer.submit(_add("b")).result(PATIENCE_S)
+    for number in range(300):
+        writer.submit(_add(f"{number}-new")).result(PATIENCE_S)
+    assert _names(writer.path) == [f"{number}-new" for number in range(300)]
+
+
+def test_a_ledger_moved_without_its_log_is_whole(writer: LedgerWriter, tmp_path: Path) -> None:
+    writer.submit(_add("a")).result(PATIENCE_S)
+    writer.path.rename(tmp_path / "moved.db")
+    with pytest.raises(LedgerUnusable, match="moved or deleted"):
+        writer.submit(_add("b")).result(PATIENCE_S)
+    writer.submit(_add("c")).result(PATIENCE_S)
+    assert (_names(tmp_path / "moved.db"), _names(writer.path)) == (["a"], ["c"])
+
+
+def test_what_was_put_in_its_place_is_told(writer: LedgerWriter, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("no ledger")
+    other.replace(writer.path)
+    for _ in range(2):
+        with pytest.raises(NotALedger):
+            writer.submit(_add("a")).result(PATIENCE_S)
+    assert writer.path.read_text() == "no ledger"
+
+
 def test_a_directory_that_goes_and_comes_back(writer: LedgerWriter, tmp_path: Path) -> None:
     writer.submit(_add("a")).result(PATIENCE_S)
     away = tmp_path.with_name(f"{tmp_path.name}-away")
