@@ -19,8 +19,11 @@ from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
+    from engines.recording.recorder import Recorder
+    from store.metrics.prices import PriceBook
 
 STATUS_EVERY_S = 10.0
+LOOK_EVERY_S = 1.0
 
 
 @command("record")
@@ -42,7 +45,8 @@ def command_(
 ) -> None:
     """Record the engines of this machine (or those at the URLs) into the ledger, without a screen.
 
-    It may be killed at any instant: at most the last second is lost. One recorder per engine.
+    It may be killed at any instant: at most the last second is lost. One recorder per engine. Where
+    the ledger breaks under it, it says so and goes on in a new one beside it.
     """
     from app.cli.shared.choose import live_engines
     from app.cli.shared.recording import free_engines
@@ -68,14 +72,14 @@ def command_(
         else:
             say(f"Recording as process {recorder['pid']}; its log is {recorder['log']}")
         return
-    from_ms, to_ms = _record(
-        path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key
-    )
-    if seconds is not None and now_ms() - from_ms >= seconds * 1000:
+    from_ms = now_ms()
+    last_path = _record(path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key)
+    to_ms = now_ms()
+    if seconds is not None and to_ms - from_ms >= seconds * 1000 and last_path == path:
         require_a_reading(path, free, from_ms)
     if as_json:
         names = [engine.name for engine in free]
-        print_json({"db": str(path), "engines": names, "from": iso(from_ms), "to": iso(to_ms)})
+        print_json({"db": str(last_path), "engines": names, "from": iso(from_ms), "to": iso(to_ms)})
 
 
 def checked_every(every_s: float) -> float:
@@ -115,33 +119,79 @@ def _record(
     seconds: float | None,
     every_s: float,
     api_key: str | None,
-) -> tuple[int, int]:
-    """Record until told to stop; returns when it began and ended, in ms."""
+) -> Path:
+    """Record until told to stop; returns the ledger it ended in."""
     from app.cli.shared.recording import keys_for, recording
     from app.settings.load import load_settings, price_book
-    from app.text.status_line import status_line
-    from store.ledger.connection import Ledger
 
     prices = price_book(load_settings())
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    since_ms = now_ms()
     names = ", ".join(engine.name for engine in engines)
     say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
     deadline = None if seconds is None else time.monotonic() + seconds
     keys = keys_for(api_key, engines, named=named)
-    with recording(path, engines, named=named, every_s=every_s, keys=keys) as recorder:
-        while not stop.is_set():
-            left = STATUS_EVERY_S if deadline is None else deadline - time.monotonic()
-            if left <= 0 or stop.wait(min(left, STATUS_EVERY_S)):
-                break
+    current: Path | None = path
+    while current is not None:
+        ledger_path = current
+        with recording(ledger_path, engines, named=named, every_s=every_s, keys=keys) as recorder:
+            current = _follow(
+                recorder,
+                ledger_path,
+                engines,
+                first_path=path,
+                prices=prices,
+                stop=stop,
+                deadline=deadline,
+            )
+    return ledger_path
+
+
+def _follow(
+    recorder: Recorder,
+    path: Path,
+    engines: list[EngineInfo],
+    *,
+    first_path: Path,
+    prices: PriceBook,
+    stop: threading.Event,
+    deadline: float | None,
+) -> Path | None:
+    """Say how it goes until told to stop. Where the ledger breaks for good, the one to go on in."""
+    from app.cli.shared.beside import Breakage, new_beside
+
+    breakage = Breakage()
+    told_at = time.monotonic()
+    while not stop.is_set():
+        now = time.monotonic()
+        left = STATUS_EVERY_S if deadline is None else deadline - now
+        if left <= 0 or stop.wait(min(left, STATUS_EVERY_S, LOOK_EVERY_S)):
+            break
+        problems = [recorder.problem]
+        if time.monotonic() - told_at >= STATUS_EVERY_S:
+            told_at = time.monotonic()
             if recorder.problem is not None:
                 say(f"trimtab: {recorder.problem}")
-            try:
-                with Ledger.open(path, readonly=True) as ledger:
-                    for engine in engines:
-                        say(status_line(ledger, engine.url, prices, now_ms()))
-            except TrimtabError as error:  # the recorder goes on, and it may be mended
-                say(f"trimtab: {error}")
-    return since_ms, now_ms()
+            problems.append(_say_status(path, engines, prices))
+        broken = breakage.lasts(*problems)
+        if broken is not None and (beside := new_beside(first_path)) is not None:
+            say(f"trimtab: {broken}")
+            say(f"Recording goes on in {beside}; {path} gets no more")
+            return beside
+    return None
+
+
+def _say_status(path: Path, engines: list[EngineInfo], prices: PriceBook) -> TrimtabError | None:
+    """A line about each engine; what keeps the ledger from being read, which may be mended."""
+    from app.text.status_line import status_line
+    from store.ledger.connection import Ledger
+
+    try:
+        with Ledger.open(path, readonly=True) as ledger:
+            for engine in engines:
+                say(status_line(ledger, engine.url, prices, now_ms()))
+    except TrimtabError as error:
+        say(f"trimtab: {error}")
+        return error
+    return None
