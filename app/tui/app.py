@@ -16,9 +16,9 @@ from app.tui.acting.actions import Actions
 from app.tui.acting.messages import FrameReady
 from app.tui.feed.feed import Feed
 from app.tui.feed.frame import Frame, Query
-from app.tui.keys.keymap import KEYS
+from app.tui.keys.main_screen import MAIN_KEYS
 from app.tui.screens.common.frame_screen import FrameScreen
-from app.tui.screens.engine.screen import EngineScreen
+from app.tui.screens.main.screen import MainScreen
 from app.tui.theme import TRIMTAB
 from store.clock import now_ms
 
@@ -54,9 +54,7 @@ class TrimtabApp(App[None]):
         self._feed = Feed(
             db_path, prices, self._receive, clock=clock, engine=engine, recording=recording
         )
-        self._screen = EngineScreen(
-            ActMaker(actions, db_path, prices), self._feed.ask, Query(engine)
-        )
+        self._screen = MainScreen(ActMaker(actions, db_path, prices), self._feed.ask, Query(engine))
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen, without an empty one under it."""
@@ -84,7 +82,7 @@ class TrimtabApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key's action by its description, then Textual's own."""
         if screen is self._screen:
-            for key in KEYS:
+            for key in MAIN_KEYS:
                 if "{key}" not in key.action and not key.action.startswith("app."):
                     yield SystemCommand(
                         key.description, f"key {key.shown}", self._runner(key.action)

@@ -5,5 +5,5 @@ ownership    whom it belongs to, and what to add there where it is not ours to r
 plan         what would be done, and every reason not to
 begin        the order to a new supervisor, followed to its end
 
-The restart itself is done in the supervisor's process: `engines/supervisor/adopting/`.
+The restart itself is done in the supervisor's process: `engines/supervisor/takeover/`.
 """

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from engines.adoption.listener import listener_of
 from engines.adoption.plan import AdoptionPlan
 from engines.serving import registry
-from engines.supervisor.adopting.beginning import Beginning
-from engines.supervisor.adopting.restart import AdoptionOrder
-from engines.supervisor.life.states import Serving
 from engines.supervisor.start import start_keeper, why_not_begun
+from engines.supervisor.states.state import Serving
+from engines.supervisor.takeover.beginning import Beginning
+from engines.supervisor.takeover.restart import AdoptionOrder
 from engines.supervisor_client.adoption_report import AdoptionReport
 from engines.supervisor_client.client import BEGIN_S, status
 from store.reports.outcomes import DONE, RUNNING

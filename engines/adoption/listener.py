@@ -8,7 +8,7 @@ import socket
 from engines.control.api_front import Front, front_path
 from engines.control.wire import ControlLost, ControlRefused
 from engines.serving.registry import Serving
-from engines.supervisor.adopting.sockets import Held, copy_of, socket_places
+from engines.supervisor.takeover.sockets import Held, copy_of, socket_places
 from store.errors import NotAchieved
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.host import lifetime, procfs
-from engines.supervisor.adopting.conditions import Conditions
+from engines.supervisor.takeover.conditions import Conditions
 from store.errors import NotAchieved
 from store.foreign_text import printable
 

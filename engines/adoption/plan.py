@@ -20,7 +20,7 @@ from engines.launch.free_name import free_name
 from engines.launch.launch import Launch
 from engines.serving import registry
 from engines.serving.registry import Serving
-from engines.supervisor.adopting.sockets import Held, why_not_beside
+from engines.supervisor.takeover.sockets import Held, why_not_beside
 from engines.supervisor_client.client import status
 from engines.supervisor_client.orphaned import is_orphaned
 from store.errors import NotAchieved

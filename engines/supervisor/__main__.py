@@ -1,6 +1,6 @@
 """The keeper: reads a `Memory` as JSON on its standard input and keeps its launch supervised.
 
-A second line tells how it comes to the address (`engines/supervisor/adopting/beginning.py`).
+A second line tells how it comes to the address (`engines/supervisor/takeover/beginning.py`).
 
 It does nothing but hold the listening socket and wait, so that there is little to go wrong in it.
 The supervisor is a fork of it: one that was killed is followed by another, which finds the engine
@@ -20,11 +20,11 @@ from dataclasses import replace
 from functools import partial
 
 from engines.serving.stopping import DRAIN_S
-from engines.supervisor.adopting.beginning import beginning_from_line
 from engines.supervisor.common.backoff import Backoff
 from engines.supervisor.common.memory import Memory, from_line, to_line
-from engines.supervisor.life.shared import Life
-from engines.supervisor.supervise import supervise
+from engines.supervisor.process import supervise
+from engines.supervisor.states.context import Context
+from engines.supervisor.takeover.beginning import beginning_from_line
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 BROKEN = 70
@@ -49,7 +49,7 @@ def main() -> int:
         if child == 0:
             os.close(reader)
             stop_asked.leave_to_child()
-            os._exit(_supervise(Life(memory, listener, partial(write_memory, writer), adoption)))
+            os._exit(_supervise(Context(memory, listener, partial(write_memory, writer), adoption)))
         os.close(writer)
         began = time.monotonic()
         stop_asked.pass_on(child)
@@ -79,10 +79,10 @@ def main() -> int:
             memory = replace(memory, stopping_s=DRAIN_S)
 
 
-def _supervise(life: Life) -> int:
+def _supervise(context: Context) -> int:
     """Its exit status; `BROKEN` where it raised what nobody had thought of."""
     try:
-        return supervise(life)
+        return supervise(context)
     except BaseException:  # this process ends here, and another one follows
         traceback.print_exc()
         return BROKEN

@@ -6,15 +6,15 @@ import os
 from typing import Any
 
 from engines.inside.trimtab_inside.private_socket.protocol import PROTOCOL, BadRequest, reply_to
-from engines.supervisor.life.supervisor import Supervisor
+from engines.supervisor.states.lifecycle import Lifecycle
 from engines.supervisor_client.swap_order import Order, order_from_json, seconds
 
 
 class SupervisorDesk:
     """Answers for one supervisor."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
         self._identity = {"protocol": PROTOCOL, "engine": "supervisor", "pid": os.getpid()}
 
     def answer(self, line: bytes, _received: float) -> tuple[bytes, tuple[int, ...]]:
@@ -33,15 +33,15 @@ class SupervisorDesk:
         if op == "hello":
             return {}
         if op == "status":
-            return self._supervisor.status().to_json()
+            return self._lifecycle.status().to_json()
         if op == "stop":
-            self._supervisor.ask_stop(_seconds(message.get("drain_s")))
+            self._lifecycle.ask_stop(_seconds(message.get("drain_s")))
             return {}
         if op == "swap":
-            self._supervisor.ask_swap(_order(message.get("order")))
+            self._lifecycle.ask_swap(_order(message.get("order")))
             return {}
         if op == "call off":
-            self._supervisor.ask_call_off()
+            self._lifecycle.ask_call_off()
             return {}
         raise BadRequest("op", "ops are hello, status, stop, swap, call off")
 

@@ -13,8 +13,8 @@ from engines.provision.places import log_file
 from engines.serving.name_lock import name_lock
 from engines.serving.registry import find_serving
 from engines.serving.started import Started, started_as
-from engines.supervisor.adopting.beginning import Beginning
 from engines.supervisor.common.memory import Memory, to_line
+from engines.supervisor.takeover.beginning import Beginning
 from engines.supervisor_client.client import BEGIN_S
 from store.errors import NotAchieved
 from store.private_files import open_log

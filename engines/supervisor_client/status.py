@@ -14,7 +14,7 @@ from store.reports.swap import SwapReport
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStatus:
-    """`state` is the words of a state (`engines/supervisor/life/states.py`), `supervisor` its PID,
+    """`state` is the words of a state (`engines/supervisor/states/state.py`), `supervisor` its PID,
     `pid` that of its engine, `failures` the crashes in a row.
 
     `variant` is what serves and `before` what a swap back would go to, None where there is nothing.

@@ -27,9 +27,9 @@ from engines.adoption.begin import begin
 from engines.adoption.plan import AdoptionPlan, plan_adoption
 from engines.engine_info import EngineInfo
 from engines.host import lifetime
-from engines.supervisor.adopting import restart
-from engines.supervisor.adopting.connections import look_at
-from engines.supervisor.adopting.sockets import (
+from engines.supervisor.takeover import restart
+from engines.supervisor.takeover.connections import look_at
+from engines.supervisor.takeover.sockets import (
     copy_of,
     open_beside,
     socket_places,

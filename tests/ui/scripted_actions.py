@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from app.offers.offer import Offers, Wanted
 from app.tui.app import TrimtabApp
 from app.tui.canvases.canvas import Canvas
-from app.tui.screens.engine.screen import EngineScreen
+from app.tui.screens.main.screen import MainScreen
 from store.errors import NotAchieved, TrimtabError
 from store.records import Change, KnobValue, RunRow
 from tests.ui.seed import NOW_MS
@@ -82,9 +82,9 @@ def refused(knob: str, value: KnobValue) -> Change:
     )
 
 
-def engine_screen(app: TrimtabApp) -> EngineScreen:
+def engine_screen(app: TrimtabApp) -> MainScreen:
     """The screen under any dialog."""
-    return next(screen for screen in app.screen_stack if isinstance(screen, EngineScreen))
+    return next(screen for screen in app.screen_stack if isinstance(screen, MainScreen))
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool], what: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from app.cli.shared import choose
 from app.tui.dialogs.edit_knob import EditKnob
-from app.tui.keys.keymap import KEYS
+from app.tui.keys.main_screen import MAIN_KEYS
 from app.tui.widgets import knob_list
 from engines.control.knobs import check_value, read_knobs
 from engines.inside.trimtab_inside.live_knobs.offered_knobs import probe
@@ -80,10 +80,10 @@ def test_every_knob_the_plugin_offers_is_in_the_table(scheduler: Any) -> None:
 
 
 def test_every_knob_has_a_key_and_no_key_turns_anything_else() -> None:
-    assert {key.knob: key.hint for key in KEYS if key.knob} == {
+    assert {key.knob: key.hint for key in MAIN_KEYS if key.knob} == {
         name: knob.short for name, knob in KNOBS.items()
     }
-    for key in KEYS:
+    for key in MAIN_KEYS:
         if key.knob:
             assert key.action in (f"switch('{key.knob}')", f"edit('{key.knob}')")
             assert KNOBS[key.knob].label in key.description
@@ -129,7 +129,7 @@ async def test_the_screen_says_it(size: tuple[int, int], ledger: Path, open_app:
         assert (f" {bounds} {unit} " if wide and unit else f" {bounds} ") in row
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key.action.startswith("edit(")])
+@pytest.mark.parametrize("key", [key for key in MAIN_KEYS if key.action.startswith("edit(")])
 async def test_the_dialog_says_it(key: Any, ledger: Path, open_app: Open) -> None:
     label, unit, bounds = SAID[key.knob]
     async with open_app(ledger).run_test(size=(80, 24)) as pilot:

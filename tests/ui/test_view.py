@@ -9,7 +9,8 @@ from textual.command import CommandPalette
 
 from app.tui.canvases.canvas import Canvas
 from app.tui.dialogs.help import HelpDialog
-from app.tui.keys.keymap import KEYS, key_table
+from app.tui.keys.key_table import key_table
+from app.tui.keys.main_screen import MAIN_KEYS
 from store.ledger.connection import Ledger
 from store.records import EngineRow
 from store.tables.engines import set_status
@@ -101,7 +102,9 @@ async def test_every_key_is_in_the_help_and_in_the_palette(db: Path, open_app: O
     async with app.run_test(size=(120, 40)) as pilot:
         await loaded(pilot)
         titles = {command.title for command in app.get_system_commands(engine_screen(app))}
-        own = [key for key in KEYS if not key.action.startswith("app.") and "{" not in key.action]
+        own = [
+            key for key in MAIN_KEYS if not key.action.startswith("app.") and "{" not in key.action
+        ]
         assert {key.description for key in own} <= titles
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpDialog), "the help opened")
@@ -113,7 +116,7 @@ async def test_every_key_is_in_the_help_and_in_the_palette(db: Path, open_app: O
 
 
 def test_no_key_is_bound_twice() -> None:
-    keys = [key for entry in KEYS for key in entry.keys.split(",")]
+    keys = [key for entry in MAIN_KEYS for key in entry.keys.split(",")]
     assert len(keys) == len(set(keys))
 
 

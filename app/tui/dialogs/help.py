@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from app.tui.dialogs.dialog import Dialog, table
 from app.tui.drawing.figures import MISSING
 from app.tui.drawing.lines import Line, Span, pad
-from app.tui.keys.keymap import key_table
+from app.tui.keys.key_table import key_table
 
 _KEY_WIDTH = 9
 _FIGURES = (

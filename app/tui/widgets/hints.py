@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, width_of
-from app.tui.keys.keymap import KEYS
+from app.tui.keys.main_screen import MAIN_KEYS
 
 
 class Hints(Canvas):
@@ -18,7 +18,7 @@ class Hints(Canvas):
     def draw(self) -> Sequence[Line]:
         """One line; help and quit always fit in, the others in the table's order."""
         width = self.size.width
-        hints = [(key.id, key.shown, key.hint) for key in KEYS if key.hint]
+        hints = [(key.id, key.shown, key.hint) for key in MAIN_KEYS if key.hint]
         always = [hint for hint in hints if hint[0] in ("help", "quit")]
         others = [hint for hint in hints if hint not in always]
         while others and _width(others + always) > width:

@@ -7,18 +7,19 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from app.tui.acting.messages import KnobChosen
 from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.feed.frame import Frame
-from app.tui.keys.keymap import KEYS
+from app.tui.keys.key import bindings_of
+from app.tui.keys.main_screen import KNOB_LIST_KEYS, MAIN_KEYS
 from store.knobs.bounds import bounds_text, bounds_with_unit
 from store.knobs.specs import label
 from store.records import KnobState, format_value
 
-_KEY_OF = {key.knob: key.shown for key in KEYS if key.knob}
+_KEY_OF = {key.knob: key.shown for key in MAIN_KEYS if key.knob}
 _HEADINGS = ("", "", "now", "start", "bounds", "kind")
 _ROOMY = (3, 16, 8, 8, 13, 5)
 """Columns at least so wide stay where they are while values change."""
@@ -31,11 +32,7 @@ _LEAST_REASON = 8
 class KnobList(Canvas, can_focus=True):
     """A list with a cursor; enter asks to change the chosen knob."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Choose the knob above", show=False),
-        Binding("down,j", "move(1)", "Choose the knob below", show=False),
-        Binding("enter", "choose", "Change the chosen knob", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(KNOB_LIST_KEYS)
 
     def __init__(self) -> None:
         super().__init__(id="knobs")

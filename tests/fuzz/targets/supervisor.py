@@ -21,9 +21,9 @@ from engines.serving.started import Started
 from engines.supervisor.answering import SupervisorDesk
 from engines.supervisor.common.memory import Memory, from_line, to_line
 from engines.supervisor.common.telling import begun
-from engines.supervisor.life.shared import Life, Requests
-from engines.supervisor.life.states import Serving
-from engines.supervisor.life.supervisor import Supervisor
+from engines.supervisor.states.context import Context, Requests
+from engines.supervisor.states.lifecycle import Lifecycle
+from engines.supervisor.states.state import Serving
 from engines.supervisor.swap.candidate import launch_of
 from engines.supervisor.swap.verify import texts_of
 from engines.supervisor_client.swap_order import Order
@@ -49,24 +49,24 @@ def main() -> None:
     )
     before = replace(launch, variant="before")
     with socket.socket() as listener:
-        life = Life(Memory(launch, (before,)), listener, lambda _: None)
-        supervisor = Supervisor(life)
+        context = Context(Memory(launch, (before,)), listener, lambda _: None)
+        supervisor = Lifecycle(context)
         supervisor._enter(Serving(Started("fuzz", 1, 1, launch.url, path)))
         server = Server(path, SupervisorDesk(supervisor))
         server.start()
-        tell_until_asked_to_end(path, lambda: _state(life))
+        tell_until_asked_to_end(path, lambda: _state(context))
         server.stop()
 
 
-def _state(life: Life) -> dict[str, Any]:
+def _state(context: Context) -> dict[str, Any]:
     """What was asked since it was last told, and what of it could not be done."""
-    requests, life.requests = life.requests, Requests()
+    requests, context.requests = context.requests, Requests()
     fault = ""
     try:
         if requests.order is not None:
-            _check_order(life, requests.order)
+            _check_order(context, requests.order)
         if requests.drain_s is not None:
-            _check_drain(life, requests.drain_s)
+            _check_drain(context, requests.drain_s)
     except Exception as error:
         fault = f"it took what breaks a supervisor: {type(error).__name__}: {error}"[:400]
     asked = {
@@ -78,8 +78,8 @@ def _state(life: Life) -> dict[str, Any]:
     return {"values": values, "calm": True, "fault": fault}
 
 
-def _check_order(life: Life, order: Order) -> None:
-    memory = replace(life.memory, swapping=order)
+def _check_order(context: Context, order: Order) -> None:
+    memory = replace(context.memory, swapping=order)
     assert from_line(to_line(memory)) == memory, "the keeper reads another order than was taken"
     json.dumps(begun(order, "").to_json(), allow_nan=False)
     assert 0 <= order.start_s <= LONGEST_WAIT_S, order.start_s
@@ -89,7 +89,7 @@ def _check_order(life: Life, order: Order) -> None:
     if order.variant is not None:
         with suppress(TrimtabError):
             read_weights(model_place(order.variant.model))
-        launch = launch_of(life.launch, order.variant)
+        launch = launch_of(context.launch, order.variant)
         _check_command((launch.variant, launch.model, *launch.command, order.who, order.why))
         _check_command(tuple(word for pair in launch.environ.items() for word in pair))
 
@@ -101,8 +101,8 @@ def _check_command(words: tuple[str, ...]) -> None:
         assert b"\0" not in word.encode("utf-8", "surrogateescape"), "a zero byte"
 
 
-def _check_drain(life: Life, drain_s: float) -> None:
-    memory = replace(life.memory, stopping_s=drain_s)
+def _check_drain(context: Context, drain_s: float) -> None:
+    memory = replace(context.memory, stopping_s=drain_s)
     assert from_line(to_line(memory)) == memory
     assert 0 <= drain_s <= LONGEST_WAIT_S, drain_s
 

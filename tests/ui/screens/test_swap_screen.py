@@ -13,7 +13,7 @@ from app.offers.offer import Expected, Files, Offer, Offers, Room, Wanted
 from app.tui.dialogs.ask_why import AskWhy
 from app.tui.dialogs.confirm import Confirm
 from app.tui.dialogs.edit_knob import EditKnob
-from app.tui.screens.engine.screen import EngineScreen
+from app.tui.screens.main.screen import MainScreen
 from app.tui.screens.swap.screen import SwapScreen
 from store.errors import NotAchieved
 from store.records import KnobState
@@ -74,7 +74,7 @@ async def test_escape_leads_from_the_plan_to_the_list_and_out(
         await pilot.press("escape")
         await until(pilot, lambda: "plan it" in shown(pilot, "#swap-hints"), "the list is back")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, EngineScreen), "it was left")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen), "it was left")
     assert actions.asked == []
 
 
@@ -89,7 +89,7 @@ async def test_a_swap_goes_on_when_its_screen_is_left_and_is_seen_again(
         await opened(pilot)
         await until(pilot, lambda: "loading weights" in shown(pilot, "#progress"), "it is shown")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, EngineScreen), "it was left")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen), "it was left")
     async with open_app(db).run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         progress = shown(pilot, "#progress")
@@ -201,7 +201,7 @@ async def test_a_refusal_that_comes_late_is_told_where_the_operator_went(
         await pilot.press("enter", "enter")
         await until(pilot, lambda: bool(actions.asked), "it was asked")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, EngineScreen), "it was left")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen), "it was left")
         gate.set()
         await until(pilot, lambda: "it does not serve" in shown(pilot, "#impact"), "it was told")
 
@@ -230,7 +230,7 @@ async def test_variants_that_cannot_be_told_say_why(
         told = "demo cannot be swapped: not on this machine"
         await until(pilot, lambda: told in shown(pilot, "#plan"), "the reason was told")
         await pilot.press("enter", "s", "x", "o", "u", "escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, EngineScreen), "it was left")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen), "it was left")
 
 
 async def test_leaving_while_the_variants_are_weighed_is_harmless(
@@ -241,7 +241,7 @@ async def test_leaving_while_the_variants_are_weighed_is_harmless(
         await opened(pilot)
         assert "reading the files" in shown(pilot, "#variants")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, EngineScreen), "it was left")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen), "it was left")
         actions.gate.set()
         await until(pilot, lambda: actions.offers_told == 1, "the answer came late")
         await pilot.press("s")

@@ -18,9 +18,9 @@ from app.acts.adopt import plan_json, plan_lines
 from engines.adoption.origin import read_origin
 from engines.adoption.plan import AdoptionPlan
 from engines.launch.launch import Launch
-from engines.supervisor.adopting.beginning import Beginning, beginning_from_line
-from engines.supervisor.adopting.restart import AdoptionOrder
-from engines.supervisor.adopting.sockets import Held
+from engines.supervisor.takeover.beginning import Beginning, beginning_from_line
+from engines.supervisor.takeover.restart import AdoptionOrder
+from engines.supervisor.takeover.sockets import Held
 from store.errors import NotAchieved
 from tests.waiting import wait_until
 

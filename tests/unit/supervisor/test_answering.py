@@ -12,23 +12,23 @@ from engines.launch.launch import Launch
 from engines.serving.started import Started
 from engines.supervisor.answering import SupervisorDesk
 from engines.supervisor.common.memory import Memory
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Serving
-from engines.supervisor.life.supervisor import Supervisor
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.lifecycle import Lifecycle
+from engines.supervisor.states.state import Serving
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
 
 
 @pytest.fixture
-def life() -> Iterator[Life]:
+def context() -> Iterator[Context]:
     launch = Launch("a", "m", ("vllm", "serve", "m"), {}, ("127.0.0.1", 9), "http://127.0.0.1:9")
     with socket.socket() as listener:
-        yield Life(Memory(launch), listener, lambda _: None)
+        yield Context(Memory(launch), listener, lambda _: None)
 
 
 @pytest.fixture
-def desk(life: Life) -> SupervisorDesk:
-    supervisor = Supervisor(life)
+def desk(context: Context) -> SupervisorDesk:
+    supervisor = Lifecycle(context)
     supervisor._enter(Serving(Started("a", 1, 1, "http://127.0.0.1:9", Path("/log"))))
     return SupervisorDesk(supervisor)
 
@@ -42,21 +42,23 @@ def say(desk: SupervisorDesk, **message: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("drain_s", [float("nan"), float("inf"), -1, 10**400, 1e300, "1", None])
 def test_a_drain_is_a_time_that_can_be_waited_for(
-    desk: SupervisorDesk, life: Life, drain_s: object
+    desk: SupervisorDesk, context: Context, drain_s: object
 ) -> None:
     assert say(desk, op="stop", drain_s=drain_s)["code"] == "drain_s"
-    assert life.requests.drain_s is None
+    assert context.requests.drain_s is None
 
 
 @pytest.mark.parametrize("order", [None, {}, [], "id", {"variant": None}])
-def test_no_order_is_taken_that_is_none(desk: SupervisorDesk, life: Life, order: object) -> None:
+def test_no_order_is_taken_that_is_none(
+    desk: SupervisorDesk, context: Context, order: object
+) -> None:
     assert say(desk, op="swap", order=order)["code"] == "order"
-    assert life.requests.order is None
+    assert context.requests.order is None
 
 
-def test_a_sound_order_and_a_sound_stop_are_taken(desk: SupervisorDesk, life: Life) -> None:
+def test_a_sound_order_and_a_sound_stop_are_taken(desk: SupervisorDesk, context: Context) -> None:
     order = Order("id", Variant("int4", "m"))
     assert say(desk, op="swap", order=order.to_json())["ok"]
-    assert life.requests.order == order
+    assert context.requests.order == order
     assert say(desk, op="stop", drain_s=2)["ok"]
-    assert life.requests.drain_s == 2.0
+    assert context.requests.drain_s == 2.0

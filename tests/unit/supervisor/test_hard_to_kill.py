@@ -16,11 +16,11 @@ from engines.serving import name_lock, registry
 from engines.serving.started import Started
 from engines.supervisor.common import teller
 from engines.supervisor.common.memory import Memory, from_line, to_line
-from engines.supervisor.life import unfinished
-from engines.supervisor.life.ending import stop
-from engines.supervisor.life.recovering import recover
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Recovering, Stopping
+from engines.supervisor.states import unfinished
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.recovering import recover
+from engines.supervisor.states.state import Recovering, Stopping
+from engines.supervisor.states.stopping import stop
 from engines.supervisor_client import client
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
@@ -96,10 +96,10 @@ def test_a_stop_in_which_a_supervisor_was_killed_is_finished(stub: Path) -> None
     launch = prepare_nothing(stub)
     kept: list[Memory] = []
     with socket.socket() as listener:
-        life = Life(Memory(launch), listener, kept.append)
-        stop(life, Stopping(7.0))
+        context = Context(Memory(launch), listener, kept.append)
+        stop(context, Stopping(7.0))
         assert kept[0].stopping_s == 7.0
-        again = Life(from_line(to_line(kept[0])), listener, kept.append)
+        again = Context(from_line(to_line(kept[0])), listener, kept.append)
         assert recover(again, Recovering()) == Stopping(7.0)
 
 
@@ -134,7 +134,7 @@ def test_an_order_that_broke_its_supervisor_is_not_replayed(
     with socket.socket() as listener:
         memory = Memory(prepare_nothing(stub), (), Order("id", None))
         with pytest.raises(ZeroDivisionError):
-            unfinished.tell_unfinished(Life(memory, listener, kept.append))
+            unfinished.tell_unfinished(Context(memory, listener, kept.append))
     assert kept[-1].swapping is None
 
 

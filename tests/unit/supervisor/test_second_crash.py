@@ -20,10 +20,10 @@ from engines.serving.started import Started
 from engines.supervisor.common import telling
 from engines.supervisor.common.memory import Memory
 from engines.supervisor.common.telling import begun, tell_abandoned, tell_interrupted, tell_swap
-from engines.supervisor.life.ending import give_up
-from engines.supervisor.life.recovering import recover
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Recovering, Starting
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.recovering import recover
+from engines.supervisor.states.state import Recovering, Starting
+from engines.supervisor.states.stopping import give_up
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
 from store.ledger.connection import Ledger
@@ -91,8 +91,8 @@ def test_the_new_engine_is_gone_before_the_old_one_starts_again(
     launch: Launch, listener: socket.socket, candidate: Started
 ) -> None:
     """It holds the memory that the old one needs."""
-    life = Life(Memory(launch, (), order_of(launch)), listener, lambda _: None)
-    assert isinstance(recover(life, Recovering()), Starting)
+    context = Context(Memory(launch, (), order_of(launch)), listener, lambda _: None)
+    assert isinstance(recover(context, Recovering()), Starting)
     assert not lifetime.is_alive(candidate.pid, candidate.start_ticks)
 
 
@@ -100,7 +100,7 @@ def test_a_stop_that_is_finished_ends_the_new_engine_of_a_swap_as_well(
     launch: Launch, listener: socket.socket, candidate: Started
 ) -> None:
     memory = Memory(launch, (), order_of(launch), stopping_s=0.0)
-    recover(Life(memory, listener, lambda _: None), Recovering())
+    recover(Context(memory, listener, lambda _: None), Recovering())
     assert not lifetime.is_alive(candidate.pid, candidate.start_ticks)
 
 
@@ -122,8 +122,8 @@ def test_an_engine_that_served_under_the_supervisor_before_is_started_again(stub
 def test_giving_up_closes_the_row_of_the_swap(launch: Launch, listener: socket.socket) -> None:
     order = order_of(launch)
     tell_swap(order.db, launch, begun(order, "other"), "start: process 1")
-    life = Life(Memory(launch, (), order), listener, lambda _: None)
-    give_up(life, "it ended 5 times in a row")
+    context = Context(Memory(launch, (), order), listener, lambda _: None)
+    give_up(context, "it ended 5 times in a row")
     assert [(swap.outcome, swap.reason) for swap in rows(launch)] == [(ROLLED_BACK, KILLED)]
 
 

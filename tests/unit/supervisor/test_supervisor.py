@@ -18,9 +18,9 @@ from engines.serving import registry
 from engines.supervisor.__main__ import write_memory
 from engines.supervisor.common.backoff import PAUSES_S, STABLE_S, Backoff
 from engines.supervisor.common.memory import Memory
-from engines.supervisor.life.recovering import recover
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Recovering
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.recovering import recover
+from engines.supervisor.states.state import Recovering
 from engines.supervisor_client import client
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
@@ -144,7 +144,7 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
     launch = replace(prepare_nothing(stub), name="sup-h")
     memory = Memory(launch, (), Order("id", None), taken_over=True)
     with socket.socket() as listener:
-        recover(Life(memory, listener, lambda _: None), Recovering())
+        recover(Context(memory, listener, lambda _: None), Recovering())
     found = {one.name: one.pid for one in registry.list_serving()}
     assert found == {"sup-h": new.pid, "sup-h@old": old.pid}
     assert registry.has_no_address(old.pid)

@@ -17,10 +17,10 @@ from engines.launch.launch import Launch
 from engines.serving import stopping
 from engines.serving.started import Started
 from engines.supervisor.common.memory import Memory
-from engines.supervisor.life.serving import serve
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Serving
-from engines.supervisor.life.supervisor import Supervisor
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.lifecycle import Lifecycle
+from engines.supervisor.states.serving import serve
+from engines.supervisor.states.state import Serving
 from engines.supervisor.swap import swap as swap_module
 from engines.supervisor.swap.candidate import Candidate
 from engines.supervisor.swap.swap import Swap, Wiring
@@ -117,12 +117,12 @@ def test_an_engine_that_will_not_go_is_not_taken_for_one_that_has_gone(
 def test_a_second_order_is_refused_from_the_first_moment(
     launch: Launch, listener: socket.socket
 ) -> None:
-    life = Life(Memory(launch), listener, lambda _: None)
-    supervisor = Supervisor(life)
+    context = Context(Memory(launch), listener, lambda _: None)
+    supervisor = Lifecycle(context)
     state = Serving(engine())
     supervisor._enter(state)
     first, second = Order("one", Variant("other", "m")), Order("two", Variant("other", "m"))
     supervisor.ask_swap(first)
-    serve(life, state)  # gives the next state, which is not the present one yet
+    serve(context, state)  # gives the next state, which is not the present one yet
     with pytest.raises(BadRequest, match="a swap runs already"):
         supervisor.ask_swap(second)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from app.offers.offer import Offer
 from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.lines import Line, Span, outside
+from app.tui.keys.key import bindings_of
+from app.tui.keys.swap_screen import PLAN_KEYS
 from app.tui.screens.swap.plan import Choices, plan_lines
 from engines.variants.strategy import STRATEGIES
 
@@ -25,12 +27,7 @@ class SwapPlan(Canvas, can_focus=True):
     class WhyAsked(Message):
         """A reason is to be typed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "confirm", "Swap", show=False),
-        Binding("s", "strategy", "Another strategy", show=False),
-        Binding("k", "keep", "Keep what fails verification, or not", show=False),
-        Binding("w", "why", "Give a reason", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(PLAN_KEYS)
 
     def __init__(self) -> None:
         super().__init__(id="plan")

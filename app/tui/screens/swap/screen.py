@@ -25,6 +25,8 @@ from app.tui.canvases.painted import Painted
 from app.tui.drawing.lines import Line, Span, outside
 from app.tui.drawing.swap_steps import elapsed_s, silent_s
 from app.tui.feed.frame import Frame
+from app.tui.keys.key import bindings_of
+from app.tui.keys.swap_screen import SWAP_KEYS
 from app.tui.screens.common.frame_screen import FrameScreen
 from app.tui.screens.swap import words as swap_words
 from app.tui.screens.swap.history import SwapHistory
@@ -61,13 +63,8 @@ class SwapScreen(FrameScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Leave; a swap goes on", show=False),
         Binding("ctrl+c", "app.quit", "Quit", show=False),
-        Binding("x", "call_off", "Call the swap off", show=False),
-        Binding("o", "outcome", "Show the last outcome", show=False),
-        Binding("n", "choose", "Show the variants", show=False),
-        Binding("u", "go_back", "Go back to what served before", show=False),
-        Binding("left", "older(1)", "The swap before", show=False),
-        Binding("right", "older(-1)", "The swap after", show=False),
         Binding("question_mark", "help", "Help", show=False),
+        *bindings_of(SWAP_KEYS),
     ]
 
     def __init__(

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from app.offers.offer import Files, Offer, Offers, size_text
 from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.changes import variant_name
 from app.tui.drawing.lines import Line, Span, outside, pad
+from app.tui.keys.key import bindings_of
+from app.tui.keys.swap_screen import VARIANT_LIST_KEYS
 from store.metrics.formats import MISSING
 
 VERDICT_ROLES = {"fits beside": "good", "fits after stop": "warn", "does not fit": "bad"}
@@ -34,11 +36,7 @@ class VariantList(Canvas, can_focus=True):
     class Picked(Message):
         """The chosen variant is to be planned."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Choose the variant above", show=False),
-        Binding("down", "move(1)", "Choose the variant below", show=False),
-        Binding("enter", "pick", "Plan the chosen variant", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(VARIANT_LIST_KEYS)
 
     def __init__(self) -> None:
         super().__init__(id="variants")

@@ -8,7 +8,7 @@ import pytest
 
 from app.cli import COMMANDS
 from app.settings.values import Settings
-from app.tui.keys.keymap import key_table
+from app.tui.keys.key_table import key_table
 from store.knobs.specs import KNOBS
 
 ROOT = Path(__file__).parents[4]

@@ -3,7 +3,7 @@
 Adopting → Recovering → Starting → Loading → Serving ⇄ Swapping
 A crash leads from Loading or Serving over Pausing to Starting, or to GivenUp; a stop that was asked
 for from anywhere over Stopping to Stopped. What is done in a state is a function in a file beside
-this one, listed in `supervisor.py`; it gives the state after it.
+this one, listed in `lifecycle.py`; it gives the state after it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from engines.serving.started import Started
 from engines.supervisor_client.swap_order import Order
 
 
-class State:
-    """What a supervisor is at."""
-
+class _State:
     words: ClassVar[str]
 
 
-class Ended(State):
+class Ended(_State):
     """The end: the supervisor leaves with this exit status. One that `lingers` waits a moment, so
     that whoever asked can still be told how it came out."""
 
@@ -30,28 +28,28 @@ class Ended(State):
 
 
 @dataclass(frozen=True, slots=True)
-class Adopting(State):
+class Adopting(_State):
     """An engine that somebody else started is being restarted under this supervisor."""
 
     words = "adopting"
 
 
 @dataclass(frozen=True, slots=True)
-class Recovering(State):
+class Recovering(_State):
     """It looks what a supervisor before it left."""
 
     words = "starting"
 
 
 @dataclass(frozen=True, slots=True)
-class Starting(State):
+class Starting(_State):
     """A process is to be started now."""
 
     words = "starting"
 
 
 @dataclass(frozen=True, slots=True)
-class Loading(State):
+class Loading(_State):
     """The engine runs and does not take requests yet."""
 
     engine: Started
@@ -59,7 +57,7 @@ class Loading(State):
 
 
 @dataclass(frozen=True, slots=True)
-class Serving(State):
+class Serving(_State):
     """The engine takes requests. Only here a swap begins."""
 
     engine: Started
@@ -67,7 +65,7 @@ class Serving(State):
 
 
 @dataclass(frozen=True, slots=True)
-class Swapping(State):
+class Swapping(_State):
     """A swap runs."""
 
     engine: Started
@@ -76,7 +74,7 @@ class Swapping(State):
 
 
 @dataclass(frozen=True, slots=True)
-class Pausing(State):
+class Pausing(_State):
     """The engine ended by itself after it had served for `served_s` seconds, or could not be
     started; time passes before the next try."""
 
@@ -85,7 +83,7 @@ class Pausing(State):
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping(State):
+class Stopping(_State):
     """It was asked to stop; what runs may finish for `drain_s` seconds."""
 
     drain_s: float
@@ -113,3 +111,10 @@ class NotAdopted(Ended):
     words = "given up"
     exit_status = 1
     lingers = True
+
+
+Going = Adopting | Recovering | Starting | Loading | Serving | Swapping | Pausing | Stopping
+"""The states in which something is done: `lifecycle.py` has a case for each, held by mypy."""
+
+State = Going | Ended
+"""What a supervisor is at."""

@@ -15,11 +15,11 @@ from engines.launch.launch import Launch
 from engines.serving.log_rotation import LogRotation
 from engines.serving.started import Started
 from engines.serving.stopping import Stopped
-from engines.supervisor.adopting.restart import Adoption
 from engines.supervisor.common.backoff import Backoff
 from engines.supervisor.common.memory import Memory
 from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import interrupted, tell_event
+from engines.supervisor.takeover.restart import Adoption
 from engines.supervisor_client.swap_order import Order
 from store.reports.swap import SwapReport
 
@@ -37,7 +37,7 @@ class Requests:
     call_off: bool = False
 
 
-class Life:
+class Context:
     """One engine's, under one supervisor. Written by the thread that supervises, read by the one
     that answers; only `requests` is written by both."""
 

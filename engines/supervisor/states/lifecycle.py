@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import assert_never
 
 from engines.cleaning.redact import redact_arguments
 from engines.inside.trimtab_inside.private_socket.protocol import BadRequest
-from engines.supervisor.life.adopting import adopt
-from engines.supervisor.life.ending import stop
-from engines.supervisor.life.recovering import recover
-from engines.supervisor.life.serving import serve
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.starting import load, pause, start
-from engines.supervisor.life.states import (
+from engines.supervisor.states.adopting import adopt
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.recovering import recover
+from engines.supervisor.states.serving import serve
+from engines.supervisor.states.starting import load, pause, start
+from engines.supervisor.states.state import (
     Adopting,
     Ended,
+    Going,
     Loading,
     Pausing,
     Recovering,
@@ -24,7 +25,8 @@ from engines.supervisor.life.states import (
     Stopping,
     Swapping,
 )
-from engines.supervisor.life.swapping import run_swap
+from engines.supervisor.states.stopping import stop
+from engines.supervisor.states.swapping import run_swap
 from engines.supervisor_client.adoption_report import FRUITLESS
 from engines.supervisor_client.client import NOT_NOW, STALE
 from engines.supervisor_client.status import SupervisorStatus
@@ -34,72 +36,73 @@ TELL_S = 2.0
 """For how long the outcome can still be asked for."""
 
 
-class Supervisor:
+class Lifecycle:
     """`run` goes on until the engine is stopped or given up; the rest is called by the thread that
     answers."""
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
-        self._state: State = Recovering() if life.adoption is None else Adopting()
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._state: State = Recovering() if context.adoption is None else Adopting()
 
     def run(self) -> int:
         """Supervise to the end; the exit status."""
-        while not isinstance(self._state, Ended):
-            self._enter(self._after(self._state))
-        if self._state.lingers:
-            self._life.end_told.wait(TELL_S)
-        return self._state.exit_status
+        while not isinstance(state := self._state, Ended):
+            self._enter(self._after(state))
+        if state.lingers:
+            self._context.end_told.wait(TELL_S)
+        return state.exit_status
 
     def _enter(self, state: State) -> None:
         self._state = state
 
-    def _after(self, state: State) -> State:
+    def _after(self, state: Going) -> State:
         """Do what is done in this state; the one after it."""
-        life = self._life
+        context = self._context
         match state:
             case Adopting():
-                return adopt(life, state)
+                return adopt(context, state)
             case Recovering():
-                return recover(life, state)
+                return recover(context, state)
             case Starting():
-                return start(life, state)
+                return start(context, state)
             case Loading():
-                return load(life, state)
+                return load(context, state)
             case Serving():
-                return serve(life, state)
+                return serve(context, state)
             case Swapping():
-                return run_swap(life, state, self._enter)
+                return run_swap(context, state, self._enter)
             case Pausing():
-                return pause(life, state)
+                return pause(context, state)
             case Stopping():
-                return stop(life, state)
-        raise AssertionError(state)
+                return stop(context, state)
+            case _:
+                assert_never(state)
 
     def status(self) -> SupervisorStatus:
         """What it does now, for whoever asks."""
-        life, memory = self._life, self._life.memory
-        adoption = None if life.adoption is None else life.adoption.report
+        context, memory = self._context, self._context.memory
+        adoption = None if context.adoption is None else context.adoption.report
         fruitless = adoption is not None and adoption.outcome in FRUITLESS
-        if life.stopped is not None or fruitless:
-            life.end_told.set()
+        if context.stopped is not None or fruitless:
+            context.end_told.set()
         before = memory.before[-1] if memory.before else None
         return SupervisorStatus(
             state=self._state.words,
             supervisor=os.getpid(),
-            pid=None if life.engine is None else life.engine.pid,
-            failures=life.backoff.failures,
+            pid=None if context.engine is None else context.engine.pid,
+            failures=context.backoff.failures,
             variant=memory.launch.variant,
             before=None if before is None else before.variant,
             before_command=() if before is None else redact_arguments(before.arguments),
             launch_id=memory.launch_id,
-            swap=life.swap,
+            swap=context.swap,
             adoption=adoption,
-            stopped=life.stopped,
+            stopped=context.stopped,
         )
 
     def ask_swap(self, order: Order) -> None:
         """Begin a swap soon; raises `BadRequest` where it cannot be, or not as it was planned."""
-        requests, memory = self._life.requests, self._life.memory
+        requests, memory = self._context.requests, self._context.memory
         if requests.order is not None or isinstance(self._state, Swapping):
             raise BadRequest(
                 NOT_NOW, "a swap runs already: it comes to its end or is called off first"
@@ -115,11 +118,11 @@ class Supervisor:
 
     def ask_call_off(self) -> None:
         """Let the swap that runs go back; raises `BadRequest` where none does."""
-        requests = self._life.requests
+        requests = self._context.requests
         if requests.order is None and not isinstance(self._state, Swapping):
             raise BadRequest(NOT_NOW, "no swap runs")
         requests.call_off = True
 
     def ask_stop(self, drain_s: float) -> None:
         """Stop the engine soon, its requests first, and end."""
-        self._life.requests.drain_s = drain_s
+        self._context.requests.drain_s = drain_s

@@ -25,9 +25,9 @@ from engines.provision.places import log_file
 from engines.serving import registry, stopping
 from engines.serving.started import Started, started_as
 from engines.serving.startup import Phase, wait_healthy
-from engines.supervisor.adopting.conditions import Conditions, conditions_from_json
-from engines.supervisor.adopting.connections import Load, drain
-from engines.supervisor.adopting.sockets import Held, Taken, open_after, open_beside, prefer
+from engines.supervisor.takeover.conditions import Conditions, conditions_from_json
+from engines.supervisor.takeover.connections import Load, drain
+from engines.supervisor.takeover.sockets import Held, Taken, open_after, open_beside, prefer
 from engines.supervisor_client.adoption_report import GIVEN_BACK, LOST, AdoptionReport
 from store.errors import NotAchieved, TrimtabError
 from store.private_files import open_private

@@ -9,24 +9,24 @@ from engines.inside.trimtab_inside.private_socket.sockets import own_directory
 from engines.serving.stopping import DRAIN_S
 from engines.supervisor.answering import SupervisorDesk
 from engines.supervisor.common.telling import finish
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.supervisor import Supervisor
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.lifecycle import Lifecycle
 from engines.supervisor_client.client import socket_name
 
 TOLD_S = 5.0
 """How long the ledger may take for what is not written yet at the end."""
 
 
-def supervise(life: Life) -> int:
+def supervise(context: Context) -> int:
     """Supervise until the engine is stopped (0) or given up (1)."""
-    supervisor = Supervisor(life)
+    lifecycle = Lifecycle(context)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: supervisor.ask_stop(DRAIN_S))
-    path = own_directory() / socket_name(life.launch.name)
-    control = Server(path, SupervisorDesk(supervisor))
+        signal.signal(number, lambda *_: lifecycle.ask_stop(DRAIN_S))
+    path = own_directory() / socket_name(context.launch.name)
+    control = Server(path, SupervisorDesk(lifecycle))
     control.start()
     try:
-        return supervisor.run()
+        return lifecycle.run()
     finally:
         control.stop()
         finish(TOLD_S)

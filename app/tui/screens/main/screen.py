@@ -19,7 +19,8 @@ from app.tui.acting.messages import Acted, KnobChosen
 from app.tui.drawing.lines import outside
 from app.tui.feed.comparing import Compared
 from app.tui.feed.frame import RANGES, Frame, Query
-from app.tui.keys.keymap import BINDINGS
+from app.tui.keys.key import bindings_of
+from app.tui.keys.main_screen import MAIN_KEYS
 from app.tui.screens.common.frame_screen import FrameScreen
 from app.tui.widgets.banner import Banner
 from app.tui.widgets.chart import CHARTS, Chart
@@ -37,10 +38,10 @@ from store.records import KnobState
 _ACT_STAYS_MS = 6_000
 
 
-class EngineScreen(FrameScreen):
+class MainScreen(FrameScreen):
     """Draws frames; turns keys into acts."""
 
-    BINDINGS: ClassVar[list[BindingType]] = list(BINDINGS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS)
 
     def __init__(self, acts: ActMaker, ask: Callable[[Query], None], query: Query) -> None:
         super().__init__()

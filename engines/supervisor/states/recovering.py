@@ -10,30 +10,30 @@ from engines.serving import registry
 from engines.serving.started import Started, started_as
 from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_abandoned
-from engines.supervisor.life.shared import Life
-from engines.supervisor.life.states import Loading, Recovering, Starting, State, Stopping
-from engines.supervisor.life.unfinished import end_unfinished, name_swapped
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.state import Loading, Recovering, Starting, State, Stopping
+from engines.supervisor.states.unfinished import end_unfinished, name_swapped
 from store.errors import TrimtabError
 
 
-def recover(life: Life, _: Recovering) -> State:
+def recover(context: Context, _: Recovering) -> State:
     """Follow the engine that a supervisor before this one left, finish its stop, or start one."""
-    order = life.memory.swapping
-    tell_abandoned(life.db, life.launch, None if order is None else order.id)
-    if life.memory.taken_over:
-        name_swapped(life.launch.name)
-    if life.memory.stopping_s is not None:
-        end_unfinished(life)
-        return Stopping(life.memory.stopping_s)
-    serving = registry.find_serving(life.launch.name)
+    order = context.memory.swapping
+    tell_abandoned(context.db, context.launch, None if order is None else order.id)
+    if context.memory.taken_over:
+        name_swapped(context.launch.name)
+    if context.memory.stopping_s is not None:
+        end_unfinished(context)
+        return Stopping(context.memory.stopping_s)
+    serving = registry.find_serving(context.launch.name)
     if serving is None:
         # A new engine that had not taken over still holds the memory that the old one needs.
-        end_unfinished(life)
+        end_unfinished(context)
         return Starting()
-    life.say(f"found process {serving.pid}, which runs already")
-    engine = started_as(serving, log_only=life.launch.log_only)
+    context.say(f"found process {serving.pid}, which runs already")
+    engine = started_as(serving, log_only=context.launch.log_only)
     _open_front(engine)
-    life.watch = StartWatch(engine, from_beginning=False)
+    context.watch = StartWatch(engine, from_beginning=False)
     return Loading(engine)
 
 

@@ -1,38 +1,9 @@
-"""The keys of the main screen, in one place: bindings, `?`, hints, palette and README."""
+"""The keys of the main screen: bindings, `?`, hints, palette and README."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from textual.binding import Binding
-
+from app.tui.keys.key import Key
 from store.knobs.specs import KNOBS
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: `keys` as Textual names them, `shown` as people read it, `hint` for the bottom line.
-
-    An empty `hint` keeps it out of the bottom line. `action` is an action of the engine screen;
-    where several keys share one, `{key}` in it is the key pressed. `knob` is what the key turns.
-    """
-
-    id: str
-    keys: str
-    shown: str
-    action: str
-    description: str
-    hint: str = ""
-    knob: str = ""
-
-    def bindings(self) -> list[Binding]:
-        """The Textual bindings; their id lets a user's keymap move them."""
-        if "{key}" not in self.action:
-            return [Binding(self.keys, self.action, self.description, id=self.id, show=False)]
-        return [
-            Binding(key, self.action.format(key=key), self.description, id=f"{self.id}_{key}")
-            for key in self.keys.split(",")
-        ]
 
 
 def _turning(id_: str, key: str, name: str) -> Key:
@@ -45,7 +16,7 @@ def _turning(id_: str, key: str, name: str) -> Key:
     return Key(id_, key, key, f"{action}('{name}')", does, knob.short, name)
 
 
-KEYS = (
+MAIN_KEYS = (
     _turning("prefix_caching", "p", "enable_prefix_caching"),
     _turning("batch_size", "b", "max_num_seqs"),
     _turning("token_budget", "t", "max_num_batched_tokens"),
@@ -71,21 +42,8 @@ KEYS = (
     Key("quit", "q,ctrl+c", "q", "app.quit", "Leave; the engine serves on", "quit"),
 )
 
-BINDINGS = tuple(binding for key in KEYS for binding in key.bindings())
-MOVES = (
-    ("up down", "Choose a knob in the list"),
-    ("enter", "Change the chosen knob"),
-    ("escape", "Close a dialog; a swap goes on"),
+KNOB_LIST_KEYS = (
+    Key("knob_above", "up,k", "↑ k", "move(-1)", "Choose the knob above"),
+    Key("knob_below", "down,j", "↓ j", "move(1)", "Choose the knob below"),
+    Key("change_knob", "enter", "enter", "choose", "Change the chosen knob"),
 )
-"""Keys that widgets own, for the help."""
-SWAP_KEYS = (
-    ("k w", "Swap screen, plan: keep it even if it fails; why (s: strategy)"),
-    ("x", "Swap screen: call the swap that runs off"),
-    ("o n", "Swap screen: the outcomes of the last swaps; the variants"),
-)
-"""Keys of the swap screen, for the help."""
-
-
-def key_table() -> list[tuple[str, str]]:
-    """(key, what it does) in the order shown to people."""
-    return [(key.shown, key.description) for key in KEYS] + list(MOVES + SWAP_KEYS)

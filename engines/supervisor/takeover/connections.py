@@ -22,7 +22,7 @@ from typing import Self
 from engines import metrics_page
 from engines.host import procfs
 from engines.host.listeners import socket_inodes
-from engines.supervisor.adopting.sockets import Held, copy_of, socket_places
+from engines.supervisor.takeover.sockets import Held, copy_of, socket_places
 from engines.web import http
 from store.errors import TrimtabError
 

@@ -7,9 +7,9 @@ import socket
 from dataclasses import asdict, dataclass
 
 from engines.launch.launch import Launch
-from engines.supervisor.adopting.conditions import Conditions, conditions_from_json
-from engines.supervisor.adopting.restart import Adoption, AdoptionOrder, order_from_json
-from engines.supervisor.adopting.sockets import take
+from engines.supervisor.takeover.conditions import Conditions, conditions_from_json
+from engines.supervisor.takeover.restart import Adoption, AdoptionOrder, order_from_json
+from engines.supervisor.takeover.sockets import take
 
 
 @dataclass(frozen=True, slots=True)

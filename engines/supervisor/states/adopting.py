@@ -1,0 +1,28 @@
+"""While an engine that somebody else started is restarted under this supervisor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.state import Adopting, NotAdopted, Recovering, State
+
+
+def adopt(context: Context, _: Adopting) -> State:
+    """Take it over; it is found like one that a supervisor before this one left."""
+    assert context.adoption is not None
+
+    def say(step: str, text: str) -> None:
+        context.say(f"adopt: {step}: {text}")
+
+    def remember(pid: int, ticks: int) -> None:
+        context.remember(replace(context.memory, given_back=(pid, ticks)))
+
+    if context.memory.given_back is not None:
+        context.adoption.follow_old(context.launch, context.memory.given_back, say)
+        return NotAdopted()
+    engine = context.adoption.run(context.launch, say, remember)
+    if engine is None:
+        return NotAdopted()
+    context.remember(context.memory)
+    return Recovering()
