@@ -9,7 +9,7 @@ from textual.command import CommandPalette
 
 from app.tui.canvases.canvas import Canvas
 from app.tui.dialogs.help import HelpDialog
-from app.tui.keys.key_table import key_table
+from app.tui.keys.key_table import main_table, swap_table
 from app.tui.keys.main_screen import MAIN_KEYS
 from store.ledger.connection import Ledger
 from store.records import EngineRow
@@ -109,7 +109,7 @@ async def test_every_key_is_in_the_help_and_in_the_palette(db: Path, open_app: O
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpDialog), "the help opened")
         help_text = shown(pilot, ".table")
-        for key, description in key_table():
+        for key, description in main_table() + swap_table():
             assert key in help_text and description in help_text
         await pilot.press("escape", "ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette), "the palette opened")

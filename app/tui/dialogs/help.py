@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,9 +12,10 @@ from textual.containers import VerticalScroll
 from app.tui.dialogs.dialog import Dialog, table
 from app.tui.drawing.figures import MISSING
 from app.tui.drawing.lines import Line, Span, pad
-from app.tui.keys.key_table import key_table
+from app.tui.keys.key_table import main_table, swap_table
 
 _KEY_WIDTH = 9
+_FIGURE_WIDTH = 16
 _FIGURES = (
     ("cost/request", "what the engine's GPUs (or host) cost ÷ requests finished"),
     ("cache hit rate", "prompt tokens answered from the prefix cache ÷ prompt tokens"),
@@ -38,12 +40,17 @@ class HelpDialog(Dialog[None]):
 
 
 def help_lines() -> list[Line]:
-    """The keys, then the figures."""
-    blank: Line = ()
-    lines: list[Line] = [(Span("Keys", "strong"),)]
-    for shown, description in key_table():
-        lines.append((Span(pad(shown, _KEY_WIDTH), "primary"), Span(description)))
-    lines += [blank, (Span("Figures", "strong"),)]
-    for word, meaning in _FIGURES:
-        lines.append((Span(pad(word, 16), "quiet"), Span(meaning)))
-    return lines
+    """The keys of the main screen, the figures, the keys of the swap screen."""
+    return [
+        *_section("Keys", main_table(), _KEY_WIDTH, "primary"),
+        (),
+        *_section("Figures", _FIGURES, _FIGURE_WIDTH, "quiet"),
+        (),
+        *_section("Keys of the swap screen", swap_table(), _KEY_WIDTH, "primary"),
+    ]
+
+
+def _section(title: str, rows: Iterable[tuple[str, str]], width: int, role: str) -> Iterator[Line]:
+    yield (Span(title, "strong"),)
+    for name, meaning in rows:
+        yield (Span(pad(name, width), role), Span(meaning))
