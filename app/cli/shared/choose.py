@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from store.ledger.connection import Ledger
     from store.records import EngineRow
 
+_UNNAMED = "nothing is sent to a stranger's unless you name it so"
 _START_ONE = "trimtab serve MODEL starts one; --engine http://host:8000 names one elsewhere"
 
 
@@ -60,7 +61,7 @@ def _only_strangers(engines: Sequence[EngineInfo]) -> EngineUnreachable:
     return EngineUnreachable(
         f"Only engines of other users run on this machine ({users})",
         f"There are: {_places(engines)}",
-        "Give the address of one: nothing is sent to a stranger's unless you name it",
+        f"Give the address of one: {_UNNAMED}",
     )
 
 
@@ -97,19 +98,29 @@ def all_engines() -> list[EngineInfo]:
     return engines
 
 
-def live_engines(urls: Sequence[str], api_key: str | None) -> list[EngineInfo]:
-    """The engines at `urls`, or without any those of our own user on this machine; raises
-    EngineUnreachable."""
-    from engines.discovery.find import probe
-    from engines.web.address import normalise
+def live_engines(chosen: Sequence[str], api_key: str | None) -> list[EngineInfo]:
+    """The engines chosen by name or address, or without any those of our own user on this machine.
 
-    if urls:
-        return [probe(normalise(url), api_key) for url in urls]
+    Raises as `live_engine` does, and EngineUnreachable where one is named that belongs to another
+    user: its address says that it is really meant.
+    """
+    if chosen:
+        return [_addressed_or_own(word, api_key) for word in chosen]
     engines = all_engines()
     own = [engine for engine in engines if not engine.user]
     if not own:
         raise _only_strangers(engines)
     return own
+
+
+def _addressed_or_own(word: str, api_key: str | None) -> EngineInfo:
+    engine = live_engine(word, api_key)
+    if engine.user and not looks_like_address(word):
+        raise EngineUnreachable(
+            f"{engine.name} belongs to another user ({engine.user})",
+            remedy=f"Give its address, {engine.url}: {_UNNAMED}",
+        )
+    return engine
 
 
 def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None) -> EngineRow:

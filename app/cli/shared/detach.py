@@ -38,7 +38,7 @@ def spawn_detached(
 def record_detached(
     db: Path,
     engines: Sequence[EngineInfo],
-    urls: Sequence[str],
+    chosen: Sequence[str],
     *,
     seconds: float | None,
     every_s: float,
@@ -51,7 +51,7 @@ def record_detached(
     from store.ledger.connection import Ledger
 
     log_path = paths.log_path("record")
-    arguments = ["record", *urls, "--db", str(db.absolute()), "--every", f"{every_s}s"]
+    arguments = ["record", *chosen, "--db", str(db.absolute()), "--every", f"{every_s}s"]
     if seconds is not None:
         arguments += ["--for", f"{seconds}s"]
     since_ms = now_ms()

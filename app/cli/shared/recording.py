@@ -93,11 +93,11 @@ def recording(
         recorder.stop()
 
 
-def keys_for(api_key: str | None, engines: Sequence[EngineInfo], *, named: bool) -> ApiKeys:
-    """Whom the key may be told, where the addresses of these engines were `named` or not."""
+def keys_for(api_key: str | None, addressed: Sequence[EngineInfo]) -> ApiKeys:
+    """Whom the key may be told, where the addresses of these engines were given."""
     from engines.discovery.api_keys import ApiKeys
 
-    return ApiKeys(api_key, tuple(engine.url for engine in engines) if named else ())
+    return ApiKeys(api_key, tuple(engine.url for engine in addressed))
 
 
 def these_then_found(engines: list[EngineInfo]) -> Callable[[], list[EngineInfo]]:

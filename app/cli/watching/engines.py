@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 
 @command("engines")
-@click.argument("urls", nargs=-1, metavar="[URL]...")
+@click.argument("chosen", nargs=-1, metavar="[ENGINE]...")
 @api_key_option
 @common
-def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: Path | None) -> None:
-    """List the engines found on this machine (or at the URLs), and what can be changed on each.
+def command_(
+    *, chosen: tuple[str, ...], api_key: str | None, as_json: bool, db: Path | None
+) -> None:
+    """List the engines found on this machine (or those named), and what can be changed on each.
 
     \b
     control   live     knobs change while it serves
@@ -28,11 +30,11 @@ def command_(*, urls: tuple[str, ...], api_key: str | None, as_json: bool, db: P
               observe  it can only be watched
     An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
-    from app.cli.shared.choose import all_engines, live_engines
+    from app.cli.shared.choose import all_engines, live_engine
     from engines.supervisor_client.orphaned import list_orphaned
 
     del db
-    engines = live_engines(urls, api_key) if urls else all_engines()
+    engines = [live_engine(word, api_key) for word in chosen] if chosen else all_engines()
     if as_json:
         print_json([engine_json(engine) for engine in engines])
         return

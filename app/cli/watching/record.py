@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.cli.commands import looks_like_address
 from app.cli.shared.options import api_key_option, command, common, duration_option, open_ledger
 from app.text.clock import iso
 from app.text.durations import format_duration
@@ -18,6 +19,7 @@ from store.clock import now_ms
 from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
+    from engines.discovery.api_keys import ApiKeys
     from engines.engine_info import EngineInfo
     from engines.recording.recorder import Recorder
     from store.metrics.prices import PriceBook
@@ -27,7 +29,7 @@ LOOK_EVERY_S = 1.0
 
 
 @command("record")
-@click.argument("urls", nargs=-1, metavar="[URL]...")
+@click.argument("chosen", nargs=-1, metavar="[ENGINE]...")
 @duration_option("--for", "seconds", text="Stop after this long; without it, record until stopped.")
 @duration_option("--every", text="The time between two readings.")
 @click.option("--detach", is_flag=True, help="Go on in the background, once a reading is stored.")
@@ -35,7 +37,7 @@ LOOK_EVERY_S = 1.0
 @common
 def command_(
     *,
-    urls: tuple[str, ...],
+    chosen: tuple[str, ...],
     seconds: float | None,
     every: float | None,
     detach: bool,
@@ -43,17 +45,22 @@ def command_(
     as_json: bool,
     db: Path | None,
 ) -> None:
-    """Record the engines of this machine (or those at the URLs) into the ledger, without a screen.
+    """Record the engines of this machine (or those named) into the ledger, without a screen.
+
+    An ENGINE is a name or an address; without any, engines that start later are recorded, too.
 
     It may be killed at any instant: at most the last second is lost. One recorder per engine. Where
     the ledger breaks under it, it says so and goes on in a new one beside it.
     """
     from app.cli.shared.choose import live_engines
-    from app.cli.shared.recording import free_engines
+    from app.cli.shared.recording import free_engines, keys_for
     from app.settings.load import load_settings
 
     every_s = checked_every(every or load_settings().every)
-    engines = live_engines(urls, api_key)
+    engines = live_engines(chosen, api_key)
+    addressed = [
+        engine for word, engine in zip(chosen, engines, strict=False) if looks_like_address(word)
+    ]
     with open_ledger(db) as ledger:
         path = ledger.path
         free = free_engines(ledger, engines)
@@ -65,7 +72,7 @@ def command_(
         from app.cli.shared.detach import record_detached
 
         recorder = record_detached(
-            path, free, urls, seconds=seconds, every_s=every_s, api_key=api_key
+            path, free, chosen, seconds=seconds, every_s=every_s, api_key=api_key
         )
         if as_json:
             print_json(recorder)
@@ -73,7 +80,14 @@ def command_(
             say(f"Recording as process {recorder['pid']}; its log is {recorder['log']}")
         return
     from_ms = now_ms()
-    last_path = _record(path, free, bool(urls), seconds=seconds, every_s=every_s, api_key=api_key)
+    last_path = _record(
+        path,
+        free,
+        keys_for(api_key, addressed),
+        named=bool(chosen),
+        seconds=seconds,
+        every_s=every_s,
+    )
     to_ms = now_ms()
     if seconds is not None and to_ms - from_ms >= seconds * 1000 and last_path == path:
         require_a_reading(path, free, from_ms)
@@ -114,14 +128,14 @@ def require_a_reading(path: Path, engines: list[EngineInfo], since_ms: int) -> N
 def _record(
     path: Path,
     engines: list[EngineInfo],
-    named: bool,
+    keys: ApiKeys,
     *,
+    named: bool,
     seconds: float | None,
     every_s: float,
-    api_key: str | None,
 ) -> Path:
     """Record until told to stop; returns the ledger it ended in."""
-    from app.cli.shared.recording import keys_for, recording
+    from app.cli.shared.recording import recording
     from app.settings.load import load_settings, price_book
 
     prices = price_book(load_settings())
@@ -131,7 +145,6 @@ def _record(
     names = ", ".join(engine.name for engine in engines)
     say(f"Recording {names} into {path} every {format_duration(every_s)}; Ctrl-C stops")
     deadline = None if seconds is None else time.monotonic() + seconds
-    keys = keys_for(api_key, engines, named=named)
     current: Path | None = path
     while current is not None:
         ledger_path = current

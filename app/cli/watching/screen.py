@@ -72,7 +72,7 @@ def command_(
     with open_ledger(db) as ledger:
         path = ledger.path
         first = _first_shown(engine, engines, ledger)
-    keys = keys_for(api_key, engines, named=bool(named))
+    keys = keys_for(api_key, engines if named else ())
     with recording(path, engines, named=bool(named), every_s=settings.every, keys=keys) as recorder:
         open_screen(path, settings, first, keys, recorder)
 

@@ -78,7 +78,7 @@ def record_now(
     engine = live_engine(chosen, api_key)
     with open_ledger(db) as ledger:
         path = ledger.path
-    keys = keys_for(api_key, [engine], named=bool(chosen and looks_like_address(chosen)))
+    keys = keys_for(api_key, [engine] if chosen and looks_like_address(chosen) else ())
     from_ms, to_ms = record_for(path, [engine], seconds, every_s=every_s, keys=keys)
     return engine.url, from_ms, to_ms
 
