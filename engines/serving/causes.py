@@ -1,26 +1,41 @@
-"""Why an engine ended, from what it printed."""
+"""How an engine ended, and why, from what it printed."""
 
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
 from engines.cleaning.outputs import clean_line
+from engines.host import lifetime
 
 _PREFIX = re.compile(
     r"^(\([^)]*pid=\d+\)\s*)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\]\s?)?(\x1b\[[0-9;]*m)*"
 )
-_EXCEPTION = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b.*|^vllm[\w ]*: error: .*")
+_EXCEPTION = re.compile(
+    r"^[\w.]*(Error|Exception|Interrupt|Exit)\b.*|^vllm[\w ]*: error: .*|^Fatal Python error: .*"
+)
 _GENERIC = re.compile(r"Engine core initialization failed|See root cause above|EngineDeadError")
+_ORDINARY = re.compile(r"^(\([^)]*pid=\d+\)\s*)?(DEBUG|INFO|WARNING)\b")
 _TAIL_BYTES = 256 * 1024
+
+
+def exit_words(pid: int) -> str:
+    """How a child of this process ended, to be put after "ended"; "" where that is unknown."""
+    status = lifetime.exit_status(pid, wait_s=2.0)
+    if status is None:
+        return ""
+    if status >= 0:
+        return f" with exit code {status}"
+    return f" by signal {-status}" + (" (often out of memory)" if status == -signal.SIGKILL else "")
 
 
 def why_it_ended(log: Path) -> str:
     """The root cause in an engine's log, cleaned: one line, without secrets; "" when unreadable.
 
-    vLLM's processes hand an exception upward, so the first one is the cause. The last line of the
-    log stands in where none is found.
+    vLLM's processes hand an exception upward, so the first one is the cause. Where none is found,
+    the log's last line stands in, and is told to be no reason where it tells of ordinary work.
     """
     try:
         with log.open("rb") as file:
@@ -34,8 +49,13 @@ def why_it_ended(log: Path) -> str:
 def cause_in(text: str) -> str:
     """The root cause in what a vLLM has printed, as `why_it_ended` gives it."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
-    cause = _first_exception(lines) or next((line for line in reversed(lines) if line.strip()), "")
-    return clean_line(cause)
+    return clean_line(_first_exception(lines) or _last_line(text))
+
+
+def _last_line(text: str) -> str:
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    line = _PREFIX.sub("", last).rstrip()
+    return f"its log gives no reason and ends with: {line}" if _ORDINARY.match(last) else line
 
 
 def _first_exception(lines: list[str]) -> str | None:

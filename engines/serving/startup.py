@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.host import lifetime
-from engines.serving.causes import why_it_ended
+from engines.serving.causes import exit_words, why_it_ended
 from engines.serving.health import HealthCheck
 from engines.serving.log_phases import PHASES, LogPhases
 from engines.serving.progress import Progress
@@ -81,10 +81,5 @@ def _stalled(started: Started, progress: Progress, stalled_s: float) -> StartFai
 
 
 def _ended(started: Started) -> StartFailed:
-    status = lifetime.exit_status(started.pid, wait_s=2.0)
-    ending = "the engine ended while starting"
-    if status is not None and status < 0:
-        ending += f" by signal {-status}" + (" (often out of memory)" if status == -9 else "")
-    elif status is not None:
-        ending += f" with exit code {status}"
+    ending = f"the engine ended while starting{exit_words(started.pid)}"
     return StartFailed(ending, why_it_ended(started.log_path), f"see {started.log_path}")

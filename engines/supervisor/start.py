@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -74,6 +75,6 @@ def why_not_begun(name: str) -> NotAchieved:
     else the last line of that."""
     log = log_file(f"{name}-supervisor")
     text = log.read_text(errors="replace").strip()
-    _, ended, cause = text.rpartition(" ended: ")
-    reason = cause.partition("\n")[0] if ended else text.rpartition("\n")[2]
+    endings = re.findall(r"^.* process \d+ ended[^:\n]*: (.*)$", text, re.MULTILINE)
+    reason = endings[-1] if endings else text.rpartition("\n")[2]
     return NotAchieved(f"{name} was not started", clean_line(reason), f"see {log}")

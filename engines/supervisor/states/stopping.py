@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engines.host import lifetime
 from engines.serving import registry, stopping
-from engines.serving.causes import why_it_ended
+from engines.serving.causes import exit_words, why_it_ended
 from engines.serving.started import Started
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import GivenUp, Pausing, State, Stopped, Stopping
@@ -19,7 +19,8 @@ from store.errors import TrimtabError
 
 def crashed(context: Context, engine: Started) -> State:
     """What follows when the engine has ended by itself."""
-    context.say(f"process {engine.pid} ended: {why_it_ended(engine.log_path) or 'no reason given'}")
+    why = why_it_ended(engine.log_path) or "no reason given"
+    context.say(f"process {engine.pid} ended{exit_words(engine.pid)}: {why}")
     stopping.end_orphans(context.launch.name)
     since = context.serving_since
     seen_from_beginning = context.watch is not None and context.watch.from_beginning

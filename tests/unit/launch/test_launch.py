@@ -96,6 +96,18 @@ def test_an_engine_that_ends_while_starting_says_why(stub: Path) -> None:
             "Value error, Unknown model type",
         ),
         ("Killed by somebody\n\n", "Killed by somebody"),
+        (
+            "INFO: up\nFatal Python error: Segmentation fault\n",
+            "Fatal Python error: Segmentation fault",
+        ),
+        (
+            "(APIServer pid=7) INFO 11-26 10:00:00 [loggers.py:257] Engine 000: Running: 4 reqs\n",
+            "its log gives no reason and ends with: Engine 000: Running: 4 reqs",
+        ),
+        (
+            'INFO:     127.0.0.1:5 - "GET /health"',
+            'its log gives no reason and ends with: INFO:     127.0.0.1:5 - "GET /health"',
+        ),
         ("", ""),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_crashed_engine_is_started_again_and_no_connection_is_refused(stub: Pa
     # Asked while nothing serves: it waits in the queue.
     again = answer(started)
     assert again != started.pid
-    assert "ended" in said(own("sup-b"))
+    assert f"process {started.pid} ended by signal 9" in said(own("sup-b"))
     assert "starts again in 1 s" in said(own("sup-b"))
     wait_until(lambda: state_of(own("sup-b")) == "serving")
     with Ledger.open(ledger_of(stub), readonly=True) as ledger:
