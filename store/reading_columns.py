@@ -43,18 +43,35 @@ TOTALS: tuple[str, ...] = (
 `request_generation_tokens` count finished requests only: divided by them they are the
 workload's mix."""
 
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """The two columns of something that is there now: its time integral and its maximum.
+
+    It counts requests (`_ms`, request milliseconds), or is a `share` 0..1, which is kept in parts
+    per million (`_us`, ∫ share dt in µs).
+    """
+
+    integral: str
+    maximum: str
+    share: bool = False
+
+
+GAUGES: Mapping[str, Gauge] = {
+    "running": Gauge("running_ms", "running_max"),
+    "waiting": Gauge("waiting_ms", "waiting_max"),
+    "kv_usage": Gauge("kv_usage_us", "kv_usage_max_ppm", share=True),
+}
+
 INTEGRALS: tuple[str, ...] = (
     "watched_ms",
     "active_ms",
-    "running_ms",
-    "waiting_ms",
-    "kv_usage_us",
+    *(gauge.integral for gauge in GAUGES.values()),
 )
-"""Time integrals of gauges. `watched_ms` is the time two good scrapes enclose; `active_ms` the part
-of it with a request in flight; `running_ms` = ∫ running dt; `kv_usage_us` = ∫ usage (0..1) dt
-in µs."""
+"""Time integrals. `watched_ms` is the time two good scrapes enclose; `active_ms` the part of it
+with a request in flight; the others are of gauges."""
 
-MAXIMA: tuple[str, ...] = ("running_max", "waiting_max", "kv_usage_max_ppm")
+MAXIMA: tuple[str, ...] = tuple(gauge.maximum for gauge in GAUGES.values())
 """The highest value since the row before; thinning folds a dropped row's maxima into the next."""
 
 HISTOGRAMS: tuple[str, ...] = ("ttft", "itl", "e2e", "queue")

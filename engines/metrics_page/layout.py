@@ -28,9 +28,7 @@ class Layout:
     seconds: Mapping[str, Indices]
     histograms: Mapping[str, HistogramLayout]
     bounds: Bounds
-    running: Indices
-    waiting: Indices
-    kv_usage: Indices
+    gauges: Mapping[str, Indices]
     process_start: Indices
     scale: Mapping[str, int | None]
     model: str | None
@@ -58,9 +56,7 @@ def lay_out(series: Sequence[Series], text: str) -> Layout:
         seconds=_pick(names.SECONDS, by_name),
         histograms=histograms,
         bounds=Bounds({name: layout.bounds for name, layout in histograms.items()}),
-        running=_first(names.RUNNING, by_name),
-        waiting=_first(names.WAITING, by_name),
-        kv_usage=_first(names.KV_USAGE, by_name),
+        gauges=_pick(names.GAUGES, by_name),
         process_start=_first((names.PROCESS_START,), by_name)[:1],
         scale=scale,
         model=_model(series),

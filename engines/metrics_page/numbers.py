@@ -23,7 +23,7 @@ def whole(values: Sequence[float], indices: Iterable[int], name: str) -> int:
     return _in_range(total, name)
 
 
-def gauge(values: Sequence[float], indices: Iterable[int], name: str) -> int:
+def present(values: Sequence[float], indices: Iterable[int], name: str) -> int:
     """The sum of some values that count what is there now."""
     number = whole(values, indices, name)
     if number > LARGEST_GAUGE:
@@ -44,12 +44,12 @@ def microseconds(values: Sequence[float], indices: Iterable[int], name: str) -> 
     return _in_range(round(total * 1_000_000), name)
 
 
-def fraction(values: Sequence[float], indices: Sequence[int], name: str) -> float:
-    """The mean of some values that must lie in 0..1."""
+def share(values: Sequence[float], indices: Sequence[int], name: str) -> int:
+    """The mean of some values that must lie in 0..1, in parts per million."""
     mean = sum(values[index] for index in indices) / len(indices)
     if not 0 <= mean <= 1:
-        raise NotMetrics(f"{name} is {mean:g}, not a fraction")
-    return mean
+        raise NotMetrics(f"{name} is {mean:g}, not a share")
+    return round(mean * 1_000_000)
 
 
 def _in_range(number: int, name: str) -> int:

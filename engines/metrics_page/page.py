@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from engines.metrics_page import vllm_names as names
 from engines.metrics_page.errors import NotMetrics
 from engines.metrics_page.layout import Indices, Layout, lay_out
-from engines.metrics_page.numbers import fraction, gauge, microseconds, scaled, whole
+from engines.metrics_page.numbers import microseconds, present, scaled, share, whole
 from engines.metrics_page.parse import Parser, Series
 from engines.metrics_page.sample import Sample
-from store.reading_columns import COUNTERS, HISTOGRAMS, TOTALS
+from store.reading_columns import COUNTERS, GAUGES, HISTOGRAMS, TOTALS
 
 _YEAR_3000_S = 32_503_680_000
 
@@ -47,9 +47,10 @@ def _sample(layout: Layout, values: Sequence[float]) -> Sample:
         counters[name] = microseconds(values, indices, name)
     return Sample(
         counters=counters,
-        running=_gauge(layout.running, values, "running"),
-        waiting=_gauge(layout.waiting, values, "waiting"),
-        kv_usage=fraction(values, layout.kv_usage, "KV usage") if layout.kv_usage else None,
+        gauges={
+            name: _gauge(name, layout.gauges[name], values) if name in layout.gauges else None
+            for name in GAUGES
+        },
         histograms={
             name: layout.histograms[name].read(values) if name in layout.histograms else None
             for name in HISTOGRAMS
@@ -61,8 +62,9 @@ def _sample(layout: Layout, values: Sequence[float]) -> Sample:
     )
 
 
-def _gauge(indices: Indices, values: Sequence[float], name: str) -> int | None:
-    return gauge(values, indices, name) if indices else None
+def _gauge(name: str, indices: Indices, values: Sequence[float]) -> int:
+    read = share if GAUGES[name].share else present
+    return read(values, indices, name)
 
 
 def _start(indices: Indices, values: Sequence[float]) -> float | None:

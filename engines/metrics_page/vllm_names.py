@@ -45,10 +45,12 @@ HISTOGRAMS: Mapping[str, tuple[str, ...]] = {
     "queue": ("vllm:request_queue_time_seconds",),
 }
 
-RUNNING = ("vllm:num_requests_running",)
-WAITING = ("vllm:num_requests_waiting",)
-KV_USAGE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
-"""A fraction 0..1 in spite of its name."""
+GAUGES: Mapping[str, tuple[str, ...]] = {
+    "running": ("vllm:num_requests_running",),
+    "waiting": ("vllm:num_requests_waiting",),
+    "kv_usage": ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
+}
+"""The usage is a fraction 0..1 in spite of its name."""
 
 FINISHED = "vllm:request_success_total"
 FINISHED_LABEL = "finished_reason"
@@ -74,7 +76,7 @@ PREFIX_COUNTERS = ("prefix_queries", "prefix_hits")
 
 def wanted() -> frozenset[str]:
     """Every sample name that a reading needs."""
-    plain_names = (names for table in (COUNTERS, SECONDS) for names in table.values())
+    plain_names = (names for table in (COUNTERS, SECONDS, GAUGES) for names in table.values())
     single = (FINISHED, REJECTIONS, HTTP_REQUESTS, PROCESS_START, CACHE_CONFIG)
     parts = (
         f"{name}_{suffix}"
@@ -82,5 +84,4 @@ def wanted() -> frozenset[str]:
         for name in names
         for suffix in ("bucket", "sum", "count")
     )
-    gauges = (*RUNNING, *WAITING, *KV_USAGE)
-    return frozenset((*(name for names in plain_names for name in names), *single, *parts, *gauges))
+    return frozenset((*(name for names in plain_names for name in names), *single, *parts))

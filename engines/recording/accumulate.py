@@ -13,10 +13,14 @@ from dataclasses import dataclass
 
 from engines.metrics_page.sample import Sample
 from engines.recording.busy_time import ActiveTime
-from store.reading_columns import Reading
+from store.reading_columns import GAUGES, Reading
 
 GAP_INTERVALS = 3
 SHORTEST_GAP_US = 5_000_000
+_COUNT_PARTS = 2_000
+"""Gauges are added up twice (both ends of an interval): half microseconds of a millisecond."""
+_SHARE_PARTS = 2_000_000
+"""Half microseconds of a millionth in a microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,14 @@ class Accumulator:
         self._last: Scrape | None = None
         self._ts_ms = -1 if resume is None else resume.ts_ms
         values: Mapping[str, int | None] = {} if resume is None else resume.values
-        # Gauges are added up twice (both ends of an interval), so a part is half as large.
         self._watched = Integral(1_000, values.get("watched_ms"))
         self._active = Integral(1_000, values.get("active_ms"))
-        self._running = Integral(2_000, values.get("running_ms"))
-        self._waiting = Integral(2_000, values.get("waiting_ms"))
-        self._kv_usage = Integral(2_000_000, values.get("kv_usage_us"))
+        self._gauges = {
+            name: Integral(
+                _SHARE_PARTS if gauge.share else _COUNT_PARTS, values.get(gauge.integral)
+            )
+            for name, gauge in GAUGES.items()
+        }
         self._watched.begin()
         self._activity = ActiveTime()
 
@@ -94,22 +100,17 @@ class Accumulator:
                 **sample.counters,
                 "watched_ms": self._watched.value,
                 "active_ms": self._active.value,
-                "running_ms": self._running.value,
-                "waiting_ms": self._waiting.value,
-                "kv_usage_us": self._kv_usage.value,
-                "running_max": sample.running,
-                "waiting_max": sample.waiting,
-                "kv_usage_max_ppm": _ppm(sample.kv_usage),
+                **{GAUGES[name].integral: each.value for name, each in self._gauges.items()},
+                **{GAUGES[name].maximum: value for name, value in sample.gauges.items()},
             },
             histograms=sample.histograms,
         )
 
     def _watch(self, before: Sample, after: Sample, interval_us: int) -> None:
         self._watched.add(interval_us)
-        _trapezoid(self._running, before.running, after.running, interval_us)
-        _trapezoid(self._waiting, before.waiting, after.waiting, interval_us)
-        _trapezoid(self._kv_usage, _ppm(before.kv_usage), _ppm(after.kv_usage), interval_us)
-        in_flight_before, in_flight_after = _in_flight(before), _in_flight(after)
+        for name, integral in self._gauges.items():
+            _trapezoid(integral, before.gauges[name], after.gauges[name], interval_us)
+        in_flight_before, in_flight_after = before.in_flight, after.in_flight
         if in_flight_before is not None and in_flight_after is not None:
             latencies = before.histograms["e2e"], after.histograms["e2e"]
             self._active.add(
@@ -117,25 +118,13 @@ class Accumulator:
             )
 
     def _begin(self, sample: Sample) -> None:
-        for integral, gauge in (
-            (self._running, sample.running),
-            (self._waiting, sample.waiting),
-            (self._kv_usage, sample.kv_usage),
-            (self._active, _in_flight(sample)),
-        ):
-            if gauge is not None:
+        for name, integral in self._gauges.items():
+            if sample.gauges[name] is not None:
                 integral.begin()
+        if sample.in_flight is not None:
+            self._active.begin()
 
 
 def _trapezoid(integral: Integral, before: int | None, after: int | None, interval_us: int) -> None:
     if before is not None and after is not None:
         integral.add((before + after) * interval_us)
-
-
-def _in_flight(sample: Sample) -> int | None:
-    """Requests running or waiting; None where the engine does not tell those running."""
-    return None if sample.running is None else sample.running + (sample.waiting or 0)
-
-
-def _ppm(usage: float | None) -> int | None:
-    return None if usage is None else round(usage * 1_000_000)

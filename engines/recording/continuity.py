@@ -33,8 +33,8 @@ def lost(before: Sample, after: Sample) -> str | None:
     for name, histogram in before.histograms.items():
         if histogram is not None and after.histograms[name] is None:
             return name
-    for name in ("running", "waiting", "kv_usage"):
-        if getattr(before, name) is not None and getattr(after, name) is None:
+    for name, gauge in before.gauges.items():
+        if gauge is not None and after.gauges[name] is None:
             return name
     return None
 

@@ -145,7 +145,7 @@ def _drain(serving: Serving, drain_s: float, tell: Callable[[str], None]) -> boo
         except TrimtabError:
             return False
         else:
-            in_flight = (sample.running or 0) + (sample.waiting or 0)
+            in_flight = sample.in_flight or 0
             if not in_flight:
                 return True
             waiting_for = f"{in_flight:g} requests"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from store.metrics.cost import cost_of
 from store.metrics.prices import PriceBook
-from store.reading_columns import COUNTERS, TOTALS
+from store.reading_columns import CUMULATIVE_VALUES
 
 if TYPE_CHECKING:
     from store.windows.window import Window
@@ -21,18 +21,16 @@ Amounts = Mapping[str, int | float | None]
 _ANSWERED = ("requests_stop", "requests_length", "requests_other")
 _FAILED = ("requests_abort", "requests_error")
 
-_COPIED = tuple(name for name in (*COUNTERS, *TOTALS) if not name.endswith("_us"))
-"""Amounts as they stand: all counters and totals but sums of time, which become seconds."""
-
+_PER_SECOND = {"_ms": 1e3, "_us": 1e6}
 _SECONDS = {
-    "watched_s": ("watched_ms", 1e3),
-    "active_s": ("active_ms", 1e3),
-    "running_s": ("running_ms", 1e3),
-    "waiting_s": ("waiting_ms", 1e3),
-    "kv_usage_s": ("kv_usage_us", 1e6),
-    "prefill_s": ("prefill_us", 1e6),
-    "decode_s": ("decode_us", 1e6),
+    f"{column[:-3]}_s": (column, _PER_SECOND[column[-3:]])
+    for column in CUMULATIVE_VALUES
+    if column[-3:] in _PER_SECOND
 }
+"""Columns of time, each as an amount in seconds."""
+
+_COPIED = tuple(name for name in CUMULATIVE_VALUES if name[-3:] not in _PER_SECOND)
+"""Amounts as they stand: all other columns."""
 
 
 def amounts(window: Window, prices: PriceBook) -> dict[str, int | float | None]:

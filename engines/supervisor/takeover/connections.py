@@ -110,7 +110,7 @@ class Load:
         except TrimtabError:
             self._end()
             return None
-        return (sample.running or 0) + (sample.waiting or 0)
+        return sample.in_flight or 0
 
     def _end(self) -> None:
         if self._fetcher is not None:

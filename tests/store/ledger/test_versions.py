@@ -147,7 +147,10 @@ def test_a_view_that_a_person_made_is_kept(tmp_path: Path) -> None:
 NEXT_VERSION = {
     "store/reading_columns.py": [
         ('    "http_5xx",\n', '    "http_5xx",\n    "aborted_tokens",\n'),
-        ('"kv_usage_max_ppm")', '"kv_usage_max_ppm", "swapped_max")'),
+        (
+            '    "kv_usage": Gauge(',
+            '    "swapped": Gauge("swapped_ms", "swapped_max"),\n    "kv_usage": Gauge(',
+        ),
     ],
     "store/ledger/versions/steps.py": [
         (
@@ -155,6 +158,7 @@ NEXT_VERSION = {
             "def _next(db: Database) -> None:\n"
             "    for table in ('reading_bases', 'reading_rows'):\n"
             "        db.table(table).add_column('aborted_tokens', int)\n"
+            "        db.table(table).add_column('swapped_ms', int)\n"
             "    for table in ('reading_rows', 'peaks'):\n"
             "        db.table(table).add_column('swapped_max', int)\n"
             "\n\nSTEPS: tuple",
@@ -162,7 +166,7 @@ NEXT_VERSION = {
         (')\n"""What brings', ', _next)\n"""What brings'),
     ],
 }
-"""What a person edits to add a counter and a gauge's maximum to a reading: a step and two names."""
+"""What a person edits to add a counter and a gauge to a reading: a step and two names."""
 
 
 def test_a_step_and_a_name_add_a_column_to_every_ledger(tmp_path: Path) -> None:

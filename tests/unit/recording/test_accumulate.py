@@ -44,12 +44,11 @@ def sample(  # noqa: PLR0917
     if e2e is not None:
         histograms["e2e"] = Histogram(e2e[0], e2e[1], (e2e[0],))
         bounds["e2e"] = (0.3,)
+    ppm = None if kv_usage is None else round(kv_usage * 1e6)
     values = {"prompt_tokens": 0, "generation_tokens": 0, **(counters or {})}
     return Sample(
         counters={**dict.fromkeys((*COUNTERS, *TOTALS)), **values},
-        running=running,
-        waiting=waiting,
-        kv_usage=kv_usage,
+        gauges={"running": running, "waiting": waiting, "kv_usage": ppm},
         histograms=histograms,
         bounds=Bounds(bounds),
         process_start_s=started,
