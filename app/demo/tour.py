@@ -37,7 +37,7 @@ FIRST_ANSWERS_S = 60.0
 CACHING = "enable_prefix_caching"
 BATCH = "max_num_seqs"
 CACHING_WORDS, BATCH_WORDS = KNOBS[CACHING].label, KNOBS[BATCH].label
-SHOWN = (
+TOUR_METRICS = (
     "cost_per_request_usd",
     "request_rate",
     "generation_rate",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from store.metrics.prices import PriceBook
 
 SPAN_MS = 10_000
-SHOWN = (
+STATUS_METRICS = (
     "request_rate",
     "generation_rate",
     "running_mean",
@@ -37,5 +37,7 @@ def status_line(ledger: Ledger, url: str, prices: PriceBook, now_ms: int) -> str
     if window is None:
         return f"{row.name}: no reading in the last {SPAN_MS / 1000:g} s"
     values = metrics(window, prices)
-    shown = (f"{SPECS[name].label} {format_metric(SPECS[name], values[name])}" for name in SHOWN)
+    shown = (
+        f"{SPECS[name].label} {format_metric(SPECS[name], values[name])}" for name in STATUS_METRICS
+    )
     return f"{row.name}: " + "  ".join(shown)

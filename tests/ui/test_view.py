@@ -11,6 +11,8 @@ from app.tui.canvases.canvas import Canvas
 from app.tui.dialogs.help import HelpDialog
 from app.tui.keys.key_table import main_table, swap_table
 from app.tui.keys.main_screen import MAIN_KEYS
+from app.tui.widgets.knob_list import KnobList
+from store.knobs.specs import KNOBS
 from store.ledger.connection import Ledger
 from store.records import EngineRow
 from store.tables.engines import set_status
@@ -113,6 +115,15 @@ async def test_every_key_is_in_the_help_and_in_the_palette(db: Path, open_app: O
             assert key in help_text and description in help_text
         await pilot.press("escape", "ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette), "the palette opened")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 40), (120, 30), (120, 50), (200, 30), (200, 60)])
+async def test_there_is_a_row_for_every_knob(
+    size: tuple[int, int], db: Path, open_app: Open
+) -> None:
+    async with open_app(db).run_test(size=size) as pilot:
+        await loaded(pilot)
+        assert pilot.app.query_one(KnobList).size.height >= 1 + len(KNOBS)
 
 
 def test_no_key_is_bound_twice() -> None:

@@ -68,14 +68,14 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
 
 def take_tour(path: Path, engine: EngineInfo, settings: Settings, as_json: bool) -> Findings:
     """The tour on stdout; with JSON its lines go to stderr."""
-    from app.demo.tour import SHOWN, Tour
+    from app.demo.tour import TOUR_METRICS, Tour
     from app.settings.load import price_book
     from app.text.comparison import print_effects
     from store.ledger.connection import Ledger
 
     tell = say if as_json else print_line
     with Ledger.open(path) as ledger:
-        show = None if as_json else partial(print_effects, only=SHOWN)
+        show = None if as_json else partial(print_effects, only=TOUR_METRICS)
         return Tour(ledger, engine.handle(), price_book(settings), tell, show).run()
 
 

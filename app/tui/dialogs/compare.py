@@ -16,7 +16,7 @@ from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.feed.comparing import Compared
 from store.metrics.measure import SPECS
 
-SHOWN = (
+COMPARED_METRICS = (
     "cost_per_request_usd",
     "active_cost_per_request_usd",
     "usd_per_million_output_tokens",
@@ -80,7 +80,7 @@ def comparison_lines(compared: Compared) -> list[Line]:
             )
         ),
     ]
-    for name in SHOWN:
+    for name in COMPARED_METRICS:
         effect = comparison.metrics.get(name)
         if effect is None:
             continue

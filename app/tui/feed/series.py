@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from app.tui.feed.chart_specs import CHARTS
 from app.tui.feed.frame import Series
 from store.metrics.amounts import Amounts, add_amounts, amounts
 from store.metrics.measure import measure
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
 
-OWN = ("generation_rate", "running_mean", "waiting_mean")
-TRAILING = ("cost_per_request_usd", "cache_hit_rate")
+_LINES = [line for chart in CHARTS for line in chart.lines]
+OWN = [line.metric for line in _LINES if not line.trailing]
+TRAILING = [line.metric for line in _LINES if line.trailing]
 TRAIL_MS = 10_000
 SLOTS_KEPT = 512
 """More than the widest chart shows."""

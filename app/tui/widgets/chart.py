@@ -18,47 +18,11 @@ from app.tui.canvases.painted import Painted
 from app.tui.drawing.figures import tick
 from app.tui.drawing.lines import Line, Span, cells, fit, pad
 from app.tui.drawing.plot import SLOTS_PER_CELL, first_slot, labels, nice_ceiling, plot, time_axis
+from app.tui.feed.chart_specs import ChartSpec
 from app.tui.feed.frame import Frame, Mark, Series
 
 SLICES = 4
 _GUTTER = 7
-
-
-@dataclass(frozen=True, slots=True)
-class ChartSpec:
-    """A chart: its title, a note on what a point is, and (metric, role, legend) of its lines.
-
-    `ceiling` fixes the scale of a fraction; else it follows the largest value in sight. A `priced`
-    chart says at what price instead of its note.
-    """
-
-    id: str
-    title: str
-    note: str
-    lines: tuple[tuple[str, str, str], ...]
-    ceiling: float | None = None
-    priced: bool = False
-
-
-CHARTS = (
-    ChartSpec("tokens", "Output tokens", "per second", (("generation_rate", "primary", "output"),)),
-    ChartSpec(
-        "cost", "Cost per request", "USD", (("cost_per_request_usd", "money", "cost"),), priced=True
-    ),
-    ChartSpec(
-        "hits",
-        "Cache hit rate",
-        "of prompt tokens",
-        (("cache_hit_rate", "primary", "hits"),),
-        ceiling=1.0,
-    ),
-    ChartSpec(
-        "queue",
-        "Requests",
-        "",
-        (("running_mean", "primary", "running"), ("waiting_mean", "second", "waiting")),
-    ),
-)
 
 
 class Chart(Widget):
@@ -130,8 +94,8 @@ class _View:
         first = first_slot(series.last_slot, slots)
         seen = [
             value
-            for metric, _, _ in spec.lines
-            for slot, value in series.values.get(metric, {}).items()
+            for line in spec.lines
+            for slot, value in series.values.get(line.metric, {}).items()
             if slot >= first
         ]
         top = spec.ceiling or (nice_ceiling(max(seen) * 1.02) if seen else None)
@@ -149,8 +113,8 @@ def _title(spec: ChartSpec, note: str, width: int) -> Line:
     noted = (Span(f"  {note}", "quiet"),) if note else ()
     legend: list[Span] = []
     if len(spec.lines) > 1:
-        for _, role, name in spec.lines:
-            legend += [Span("  ━ ", role), Span(name, "quiet")]
+        for line in spec.lines:
+            legend += [Span("  ━ ", line.role), Span(line.legend, "quiet")]
     return fit((Span(spec.title, "strong"), *noted, *legend), width)
 
 
@@ -159,7 +123,7 @@ def _scale(spec: ChartSpec, top: float | None, rows: int) -> list[Line]:
     measured, no scale."""
     if top is None:
         return []
-    metric = spec.lines[0][0]
+    metric = spec.lines[0].metric
     shown: dict[int, str] = {0: tick(metric, top), rows - 1: "0"}
     if rows >= 5:
         shown[(rows - 1) // 2] = tick(metric, top / 2)
@@ -182,7 +146,7 @@ def _body(spec: ChartSpec, view: _View, marks: Sequence[Mark], rows: int, width:
         if 0 <= mark.ts_ms - first_ms < cell_ms * width
     ]
     drawn = plot(
-        [(view.values(metric), role) for metric, role, _ in reversed(spec.lines)],
+        [(view.values(line.metric), line.role) for line in reversed(spec.lines)],
         view.top or 1.0,
         rows,
         [cell for cell, _, _ in placed],

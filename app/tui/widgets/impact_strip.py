@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from store.compare.comparison import Effect
     from store.compare.impact import Impact
 
-SHOWN = (
+IMPACT_METRICS = (
     ("cost_per_request_usd", "cost/request", "cost/req"),
     ("generation_rate", "output", "tok/s"),
     ("cache_hit_rate", "hit rate", "hit rate"),
@@ -107,7 +107,7 @@ def _effects(impact: Impact) -> list[tuple[str, str, str, Effect | None]]:
     """Each metric shown, with its effect where both sides hold a whole block of use."""
     comparison = impact.comparison if min(impact.blocks) else None
     metrics = {} if comparison is None else comparison.metrics
-    return [(name, words, brief, metrics.get(name)) for name, words, brief in SHOWN]
+    return [(name, words, brief, metrics.get(name)) for name, words, brief in IMPACT_METRICS]
 
 
 def _table(impact: Impact) -> list[Line]:

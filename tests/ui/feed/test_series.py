@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from app.tui.feed import series
+from app.tui.feed.chart_specs import CHARTS
 from app.tui.feed.series import SeriesCache
 from store.ledger.connection import Ledger
+from store.metrics.measure import SPECS
 from store.metrics.prices import PriceBook
 from tests.store.synthetic import START_MS, Engine, Second, make_engine
 
@@ -54,3 +56,8 @@ def test_a_tick_reads_only_what_is_new(engine: Engine, monkeypatch: pytest.Monke
     for second in (0, 1, 2, 3, 4, 4):
         cache.update(engine.ledger, START_MS + 1_000 * second, [])
     assert spans == [series.SLOTS_KEPT, 1, 1]
+
+
+def test_a_chart_draws_only_what_adds_up_over_slots() -> None:
+    kinds = {line.metric: SPECS[line.metric].kind for chart in CHARTS for line in chart.lines}
+    assert set(kinds.values()) <= {"total", "ratio"}, kinds

@@ -17,13 +17,14 @@ from textual.containers import Container
 from app.tui.acting.act_maker import ActMaker
 from app.tui.acting.messages import Acted, KnobChosen
 from app.tui.drawing.lines import outside
+from app.tui.feed.chart_specs import CHARTS
 from app.tui.feed.comparing import Compared
 from app.tui.feed.frame import RANGES, Frame, Query
 from app.tui.keys.key import bindings_of
 from app.tui.keys.main_screen import MAIN_KEYS
 from app.tui.screens.common.frame_screen import FrameScreen
 from app.tui.widgets.banner import Banner
-from app.tui.widgets.chart import CHARTS, Chart
+from app.tui.widgets.chart import Chart
 from app.tui.widgets.event_log import EventLog
 from app.tui.widgets.header import Header
 from app.tui.widgets.hints import Hints

@@ -24,6 +24,7 @@ from app.tui.canvases.canvas import Canvas
 from app.tui.canvases.painted import Painted
 from app.tui.drawing.lines import Line, Span, outside
 from app.tui.drawing.swap_steps import elapsed_s, silent_s
+from app.tui.feed.chart_specs import CHARTS
 from app.tui.feed.frame import Frame
 from app.tui.keys.key import bindings_of
 from app.tui.keys.swap_screen import SWAP_KEYS
@@ -34,7 +35,7 @@ from app.tui.screens.swap.outcome import SwapOutcome
 from app.tui.screens.swap.plan_view import SwapPlan
 from app.tui.screens.swap.progress import SwapProgress
 from app.tui.screens.swap.variant_list import VariantList
-from app.tui.widgets.chart import CHARTS, Chart
+from app.tui.widgets.chart import Chart
 from app.tui.widgets.impact_strip import ImpactStrip
 from app.tui.widgets.notice import Notice
 from store.errors import TrimtabError
