@@ -87,7 +87,7 @@ def a_world(home: Path) -> Iterator[World]:
     page = REAL_PAGE.decode()
     with (
         fake_engine(home, "tiny", plugins=[True], metrics=page) as engine,
-        _bystander(home / "bystander") as other,
+        bystander(home / "bystander") as other,
     ):
         wait_until(lambda: any(tree.root.pid == engine.pid for tree in engine_trees()))
         sockets = tuple(probe(engine.url).sockets)
@@ -104,7 +104,7 @@ def a_world(home: Path) -> Iterator[World]:
 
 
 @contextlib.contextmanager
-def _bystander(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+def bystander(home: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Named as an engine is; any signal would end it."""
     home.mkdir()
     (home / "serve").write_text("import sys; sys.stdin.read()")

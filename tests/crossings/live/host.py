@@ -1,0 +1,163 @@
+"""A machine as an operator has it: an engine, its ledger, and somebody else's process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engines.host import procfs
+from engines.host.processes import engine_trees
+from engines.serving import registry
+from engines.serving.names import candidate_names
+from store.ledger.connection import Ledger
+from store.reports.outcomes import RUNNING
+from tests.crossings.world import bystander
+from tests.engine.conftest import ARGUMENTS, MODEL
+from tests.supervisors import answering, state_of
+from tests.waiting import wait_until
+
+VARIANTS = {"sixteen": "16", "twenty-four": "24"}
+"""The same model with other limits: a swap between them passes its quality check."""
+OVER_S = 420.0
+_CLOCK = Path(__file__).with_name("stepped_clock")
+
+
+@dataclass
+class Host:
+    """One cell's surroundings. `asked` are the commands that were begun, oldest first; `bystander`
+    looks like an engine, and any signal would end it."""
+
+    name: str
+    home: Path
+    environ: Mapping[str, str]
+    bystander: subprocess.Popen[bytes]
+    url: str = ""
+    asked: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def disk(self) -> Path:
+        """Where the ledger is, a small file system of its own where we may mount one."""
+        return self.home / "disk"
+
+    @property
+    def db(self) -> Path:
+        """The ledger."""
+        return self.disk / "l.db"
+
+    @property
+    def clock(self) -> Path:
+        """By how many seconds the clock is stepped."""
+        return self.home / "clock"
+
+    def begin(self, command: str, *words: str) -> subprocess.Popen[str]:
+        """Begin a command of trimtab's, in a session of its own."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", command, *words, "--db", str(self.db), "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+            env=os.environ | self.environ,
+        )
+        self.asked.append(process)
+        return process
+
+    def run(self, command: str, *words: str) -> tuple[int, str]:
+        """Run a command to its end: its exit code, and what it said."""
+        process = self.begin(command, *words)
+        told, said = process.communicate(timeout=OVER_S)
+        return process.returncode, f"$ trimtab {command} {' '.join(words)}\n{told}{said}"
+
+    def do(self, command: str, *words: str) -> str:
+        """Run a command that must be done."""
+        code, said = self.run(command, *words)
+        assert code == 0, said
+        return said
+
+    def serve(self) -> None:
+        """See to it that the engine serves under a supervisor."""
+        if state_of(self.name) != "serving":
+            self.do("serve", MODEL, "--name", self.name, "--detach", *ARGUMENTS)
+        self.url = registry.find_serving(self.name).url
+
+    def other_variant(self) -> str:
+        """One that does not serve now."""
+        return next(name for name in VARIANTS if name != answering(self.name).variant)
+
+    def pid_of(self, role: str) -> int | None:
+        """The PID of the engine, the new engine, the supervisor or the keeper."""
+        if role == "new engine":
+            found = [registry.find_serving(name) for name in candidate_names(self.name)]
+            return next((each.pid for each in found if each is not None), None)
+        status = answering(self.name)
+        if role == "engine":
+            return status.pid
+        supervisor = procfs.read_process(status.supervisor)
+        assert supervisor is not None
+        return supervisor.pid if role == "supervisor" else supervisor.ppid
+
+    def is_settled(self) -> bool:
+        """Whether the engine serves and nothing goes on."""
+        status = None if state_of(self.name) is None else answering(self.name)
+        if status is None or status.state != "serving":
+            return False
+        return status.swap is None or status.swap.outcome != RUNNING
+
+    def record(self) -> subprocess.Popen[str]:
+        """Begin to record; returns once a reading is stored."""
+        recorder = self.begin("record", self.url)
+        wait_until(lambda: self.db.exists() and _rows(self.db) > 1)
+        return recorder
+
+
+def _rows(db: Path) -> int:
+    with Ledger.open(db, readonly=True) as ledger:
+        return int(ledger.conn.execute("SELECT count(*) FROM reading_rows").fetchone()[0])
+
+
+def engines_now() -> set[int]:
+    """The PIDs of everything on this machine that looks like an engine."""
+    return {tree.root.pid for tree in engine_trees()}
+
+
+@contextlib.contextmanager
+def a_host(home: Path, name: str) -> Iterator[Host]:
+    """The surroundings, without an engine yet."""
+    lines = [
+        f'[variants.{variant}]\narguments = ["--max-num-seqs", {json.dumps(limit)}]\n'
+        for variant, limit in VARIANTS.items()
+    ]
+    (home / "settings.toml").write_text("".join(lines))
+    (home / "clock").write_text("0")
+    environ = {
+        "TRIMTAB_CONFIG_DIR": str(home),
+        "PYTHONPATH": str(_CLOCK),
+        "STEPPED_CLOCK": str(home / "clock"),
+    }
+    with _small_disk(home / "disk"), bystander(home / "bystander") as other:
+        host = Host(name, home, environ, other)
+        try:
+            yield host
+        finally:
+            for process in host.asked:
+                process.kill()
+                process.communicate()
+
+
+@contextlib.contextmanager
+def _small_disk(at: Path) -> Iterator[None]:
+    at.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(at)]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
+    try:
+        yield
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", "--lazy", str(at)], check=True)

@@ -1,0 +1,77 @@
+"""A swap, in both strategies, beside every fault, on a real engine."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from engines.supervisor_client import client
+from tests.crossings.live.faults import FAULTS, Fault
+from tests.crossings.live.host import OVER_S, Host, a_host, engines_now
+from tests.crossings.live.invariants import check, check_swap_told
+from tests.crossings.world import pause
+from tests.engine.clients import traffic
+from tests.engine.conftest import MODEL, need_environment
+from tests.supervisors import answering
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.engine, pytest.mark.wide]
+
+STRATEGIES = ("overlap", "stop-start")
+LONGEST_S = 20.0
+"""From the start of the new engine to the end of a swap: the fault comes somewhere within."""
+
+
+@pytest.fixture(scope="module")
+def name() -> Iterator[str]:
+    need_environment()
+    own = f"cross-{os.getpid()}"
+    yield own
+    if client.status(own) is not None:
+        client.stop(own, drain_s=1)
+
+
+@pytest.fixture
+def host(name: str, tmp_path: Path) -> Iterator[Host]:
+    with a_host(tmp_path, name) as made:
+        made.serve()
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fault"),
+    [
+        pytest.param(strategy, fault, id=f"swap, {strategy}-{fault.name}")
+        for strategy, fault in product(STRATEGIES, FAULTS)
+    ],
+)
+def test_a_fault_in_the_midst_of_a_swap(host: Host, strategy: str, fault: Fault) -> None:
+    moment_s = random.uniform(0, LONGEST_S)
+    print(f"{moment_s:.1f} s after the start of the new engine")
+    others = engines_now() - {answering(host.name).pid}
+    host.record()
+    with traffic(host.url, MODEL, clients=3) as seen:
+        variant = host.other_variant()
+        swap = host.begin("swap", variant, "--engine", host.name, "--strategy", strategy)
+        wait_until(lambda: has_begun_to_start(host) or swap.poll() is not None, 120)
+        pause(moment_s)
+        fault.strike(host)
+        swap.communicate(timeout=OVER_S)
+        fault.heal(host)
+        wait_until(host.is_settled, OVER_S)
+        check(host, fault, seen, others)
+    if not fault.loses_ledger:
+        check_swap_told(host)
+
+
+def has_begun_to_start(host: Host) -> bool:
+    """Whether the swap that runs has begun to start the new engine."""
+    swap = answering(host.name).swap
+    return (
+        swap is not None and swap.took_s is None and any(one.step == "start" for one in swap.steps)
+    )
