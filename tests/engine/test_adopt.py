@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +15,12 @@ from engines.adoption.plan import plan_adoption
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
 from engines.host import procfs
-from engines.launch.command import find_vllm
-from engines.provision.environment import made_models
 from engines.provision.places import log_file
-from engines.serving.started import Started
-from engines.serving.startup import wait_healthy
 from engines.supervisor_client import client
 from engines.supervisor_client.orphaned import list_orphaned
 from store.errors import NotAchieved
-from tests.addresses import held_port
-from tests.engine.conftest import MODEL, LiveEngine, Load, need_environment
+from tests.engine.by_hand import vllm_by_hand
+from tests.engine.conftest import LiveEngine, Load
 from tests.supervisors import answering, state_of
 from tests.waiting import wait_until
 
@@ -36,49 +31,8 @@ THINK_S = 0.2
 
 @pytest.fixture
 def by_hand(tmp_path: Path) -> Iterator[LiveEngine]:
-    """`vllm serve` as a person types it, with nothing of trimtab's."""
-    need_environment()
-    log = tmp_path / "vllm.log"
-    arguments = ("--served-model-name", MODEL, "--host", "127.0.0.1")
-    limits = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "1024")
-    command = (*find_vllm(None).command, "serve", str(made_models()[MODEL]), *arguments, *limits)
-    # Another core than that of the session's engine, which takes the upper one.
-    own = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "0", "HF_HUB_OFFLINE": "1"}
-    with held_port() as port:
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "--port", str(port)],
-                cwd=tmp_path,
-                env=os.environ | own,
-                stdout=output,
-                stderr=output,
-            )
-        url = f"http://127.0.0.1:{port}"
-        started = Started("by-hand", process.pid, _ticks(process.pid), url, log)
-        try:
-            wait_healthy(started, 300)
-        except BaseException:
-            _end(process)
-            raise
-    try:
-        yield LiveEngine("by-hand", url, process.pid, ())
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for one in _below(process.pid):
-        os.kill(one, signal.SIGKILL)
-    process.kill()
-    process.wait()
-
-
-def _ticks(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-
-
-def _below(pid: int) -> list[int]:
-    return [one.pid for one in procfs.descendants(pid, procfs.processes())]
+    with vllm_by_hand(tmp_path) as engine:
+        yield engine
 
 
 def ask_until(stop: threading.Event, engine: LiveEngine, load: Load) -> None:

@@ -19,8 +19,8 @@ def _nothing(_: Host) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """`strike` comes in the midst, `heal` once the command has ended. `ends` are requests that may
-    be cut; `loses_ledger` says that its rows cannot be asked for."""
+    """`strike` comes in the midst, `heal` once the command has ended. `cuts` allows that requests
+    are cut; `loses_ledger` says that its rows cannot be asked for."""
 
     name: str
     strike: Callable[[Host], object] = _nothing
@@ -80,8 +80,7 @@ def _take_name(host: Host) -> None:
 
 
 def _second_operator(host: Host) -> None:
-    variant = host.other_variant()
-    code, said = host.run("swap", variant, "--engine", host.name)
+    code, said = host.run(*host.words)
     assert code != 0, said
 
 

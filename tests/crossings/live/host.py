@@ -31,13 +31,16 @@ _CLOCK = Path(__file__).with_name("stepped_clock")
 @dataclass
 class Host:
     """One cell's surroundings. `asked` are the commands that were begun, oldest first; `bystander`
-    looks like an engine, and any signal would end it."""
+    looks like an engine, and any signal would end it. `old_pid` is the engine that serves before
+    the act."""
 
     name: str
     home: Path
     environ: Mapping[str, str]
     bystander: subprocess.Popen[bytes]
     url: str = ""
+    old_pid: int | None = None
+    words: tuple[str, ...] = ()
     asked: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -86,19 +89,27 @@ class Host:
         if state_of(self.name) != "serving":
             self.do("serve", MODEL, "--name", self.name, "--detach", *ARGUMENTS)
         self.url = registry.find_serving(self.name).url
+        self.old_pid = answering(self.name).pid
+
+    def act(self, *words: str) -> subprocess.Popen[str]:
+        """Begin the act that is crossed; a second operator would do the same."""
+        self.words = words
+        return self.begin(*words)
 
     def other_variant(self) -> str:
         """One that does not serve now."""
         return next(name for name in VARIANTS if name != answering(self.name).variant)
 
     def pid_of(self, role: str) -> int | None:
-        """The PID of the engine, the new engine, the supervisor or the keeper."""
-        if role == "new engine":
-            found = [registry.find_serving(name) for name in candidate_names(self.name)]
-            return next((each.pid for each in found if each is not None), None)
-        status = answering(self.name)
+        """The PID of the engine that served, the new engine, the supervisor or the keeper."""
         if role == "engine":
-            return status.pid
+            return self.old_pid
+        if role == "new engine":
+            names = (self.name, *candidate_names(self.name))
+            found = [registry.find_serving(name) for name in names]
+            pids = {each.pid for each in found if each is not None}
+            return next(iter(pids - {self.old_pid}), None)
+        status = answering(self.name)
         supervisor = procfs.read_process(status.supervisor)
         assert supervisor is not None
         return supervisor.pid if role == "supervisor" else supervisor.ppid
@@ -108,7 +119,8 @@ class Host:
         status = None if state_of(self.name) is None else answering(self.name)
         if status is None or status.state != "serving":
             return False
-        return status.swap is None or status.swap.outcome != RUNNING
+        reports = (status.swap, status.adoption)
+        return all(report is None or report.outcome != RUNNING for report in reports)
 
     def record(self) -> subprocess.Popen[str]:
         """Begin to record; returns once a reading is stored."""

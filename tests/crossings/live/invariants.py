@@ -23,10 +23,8 @@ def check(host: Host, fault: Fault, seen: Traffic, others: set[int]) -> None:
     wait_until(lambda: seen.done > done + 4)
     assert fault.cuts or not seen.failed, seen.failed
     assert host.bystander.poll() is None, "somebody else's process was ended"
-    own = (host.name, leaving_name(host.name), *candidate_names(host.name))
-    wait_until(
-        lambda: [each.name for each in registry.list_serving() if each.name in own] == [host.name]
-    )
+    own = {host.name, leaving_name(host.name), *candidate_names(host.name)}
+    wait_until(lambda: {each.name for each in registry.list_serving()} & own == {host.name})
     wait_until(lambda: engines_now() - others == {answering(host.name).pid})
     for limit in ("8", "12"):
         host.do("set", f"max_num_seqs={limit}", "--engine", host.name)

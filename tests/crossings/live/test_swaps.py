@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.supervisor_client import client
+from store.reports.outcomes import RUNNING
 from tests.crossings.live.faults import FAULTS, Fault
 from tests.crossings.live.host import OVER_S, Host, a_host, engines_now
 from tests.crossings.live.invariants import check, check_swap_told
@@ -57,7 +58,7 @@ def test_a_fault_in_the_midst_of_a_swap(host: Host, strategy: str, fault: Fault)
     host.record()
     with traffic(host.url, MODEL, clients=3) as seen:
         variant = host.other_variant()
-        swap = host.begin("swap", variant, "--engine", host.name, "--strategy", strategy)
+        swap = host.act("swap", variant, "--engine", host.name, "--strategy", strategy)
         wait_until(lambda: has_begun_to_start(host) or swap.poll() is not None, 120)
         pause(moment_s)
         fault.strike(host)
@@ -72,6 +73,6 @@ def test_a_fault_in_the_midst_of_a_swap(host: Host, strategy: str, fault: Fault)
 def has_begun_to_start(host: Host) -> bool:
     """Whether the swap that runs has begun to start the new engine."""
     swap = answering(host.name).swap
-    return (
-        swap is not None and swap.took_s is None and any(one.step == "start" for one in swap.steps)
-    )
+    if swap is None or swap.outcome != RUNNING:
+        return False
+    return any(line.step == "start" for line in swap.steps)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 _FILE = os.environ.get("STEPPED_CLOCK")
 _now_ns = time.time_ns
@@ -9,8 +10,7 @@ _now_ns = time.time_ns
 
 def _stepped_ns() -> int:
     try:
-        with open(_FILE, encoding="ascii") as file:
-            return _now_ns() + int(file.read() or 0) * 1_000_000_000
+        return _now_ns() + int(Path(_FILE or "").read_text("ascii") or 0) * 1_000_000_000
     except (OSError, ValueError):
         return _now_ns()
 
