@@ -12,7 +12,7 @@ help:
 	@echo "make demo      a real vLLM on this machine, traffic, and the screen on it"
 	@echo "make test      all tests; makes the engine environment first"
 	@echo "make check     formatting, lint, types and layers"
-	@echo "make crossings every act beside every fault in its midst, one line a cell"
+	@echo "make crossings every act beside every fault in its midst: docs/crossings.md, 45 minutes"
 	@echo "make fuzz      hostile requests and answers on the private sockets, ten minutes each"
 	@echo "make kills     300 recorders killed at random moments, and what their ledger is worth"
 	@echo "make bench     what trimtab costs, measured beside the aims"
@@ -43,7 +43,9 @@ check: $(MADE)
 	@$(BIN)/lint-imports
 
 crossings: $(MADE)
-	@$(BIN)/python -m pytest tests/crossings --verbose $(ARGS)
+	@$(BIN)/trimtab provision
+	@$(BIN)/python -m pytest tests/crossings -m "wide or not wide" --verbose \
+	  -p tests.crossings.table --crossings-table docs/crossings.md $(ARGS)
 
 fuzz: $(MADE)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

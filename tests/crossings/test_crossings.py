@@ -21,7 +21,7 @@ LONGEST_S = 0.6
 @pytest.mark.parametrize(
     ("act", "fault"),
     [
-        pytest.param(act, fault, id=f"{act.name}-{fault.name}")
+        pytest.param(act, fault, id=f"{act.name} beside {fault.name}")
         for act, fault in product(ACTS, FAULTS)
     ],
 )

@@ -72,7 +72,7 @@ def stop(name: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [pytest.param(name, id=f"stop beside {name}") for name in FAULTS])
 def test_a_fault_in_the_midst_of_a_stop(stub: Path, fault: str) -> None:
     name = own("cross")
     started = begin(stub, name)

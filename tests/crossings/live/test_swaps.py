@@ -47,7 +47,7 @@ def host(name: str, tmp_path: Path) -> Iterator[Host]:
 @pytest.mark.parametrize(
     ("strategy", "fault"),
     [
-        pytest.param(strategy, fault, id=f"swap, {strategy}-{fault.name}")
+        pytest.param(strategy, fault, id=f"swap, {strategy} beside {fault.name}")
         for strategy, fault in product(STRATEGIES, FAULTS)
     ],
 )
