@@ -29,7 +29,10 @@ def test_a_cell_is_told_by_its_id() -> None:
         for test_id, outcome in (
             ("t.py::test_a_fault_in_the_midst_of_an_act[set beside disk full]", "passed"),
             ("t.py::test_a_fault_in_the_midst_of_a_swap[swap, overlap beside disk full]", "failed"),
-            ("t.py::test_a_fault_in_the_midst_of_an_act[set beside SIGKILL of the engine]", "passed"),
+            (
+                "t.py::test_a_fault_in_the_midst_of_an_act[set beside SIGKILL of the engine]",
+                "passed",
+            ),
             ("t.py::test_else[set]", "passed"),
         )
         if (cell := cell_of(test_id)) is not None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.crossings.live.host import Host
+from tests.crossings.surroundings import empty_disk, fill_disk
 from tests.engine.conftest import MODEL
 from tests.waiting import wait_until
 
@@ -63,17 +64,6 @@ def _lose_ledger(host: Host) -> None:
         part.unlink(missing_ok=True)
 
 
-def _fill_disk(host: Host) -> None:
-    with (host.disk / "filler").open("wb") as filler, contextlib.suppress(OSError):
-        while True:
-            filler.write(bytes(65_536))
-            filler.flush()
-
-
-def _empty_disk(host: Host) -> None:
-    (host.disk / "filler").unlink()
-
-
 def _take_name(host: Host) -> None:
     code, said = host.run("serve", MODEL, "--name", host.name, "--detach")
     assert code != 0, said
@@ -105,7 +95,11 @@ FAULTS = (
     Fault("SIGKILL of the new engine", _signal(signal.SIGKILL, "new engine")),
     Fault("SIGSTOP of the supervisor", _stop_supervisor_for_a_while),
     Fault("ledger deleted", _lose_ledger, loses_ledger=True),
-    Fault("disk full", _fill_disk, heal=_empty_disk),
+    Fault(
+        "disk full",
+        lambda host: fill_disk(host.disk),
+        heal=lambda host: empty_disk(host.disk),
+    ),
     Fault("clock an hour back", lambda host: host.clock.write_text("-3600")),
     Fault("clock a year ahead", lambda host: host.clock.write_text("31536000")),
     Fault("name taken", _take_name),

@@ -17,7 +17,7 @@ from engines.serving import registry
 from engines.serving.names import candidate_names
 from store.ledger.connection import Ledger
 from store.reports.outcomes import RUNNING
-from tests.crossings.world import bystander
+from tests.crossings.surroundings import CLOCK, bystander, small_disk
 from tests.engine.conftest import ARGUMENTS, MODEL
 from tests.supervisors import answering, state_of
 from tests.waiting import wait_until
@@ -25,7 +25,6 @@ from tests.waiting import wait_until
 VARIANTS = {"sixteen": "16", "twenty-four": "24"}
 """The same model with other limits: a swap between them passes its quality check."""
 OVER_S = 420.0
-_CLOCK = Path(__file__).with_name("stepped_clock")
 
 
 @dataclass
@@ -150,10 +149,10 @@ def a_host(home: Path, name: str) -> Iterator[Host]:
     (home / "clock").write_text("0")
     environ = {
         "TRIMTAB_CONFIG_DIR": str(home),
-        "PYTHONPATH": str(_CLOCK),
+        "PYTHONPATH": str(CLOCK),
         "STEPPED_CLOCK": str(home / "clock"),
     }
-    with _small_disk(home / "disk"), bystander(home / "bystander") as other:
+    with small_disk(home / "disk"), bystander(home / "bystander") as other:
         host = Host(name, home, environ, other)
         try:
             yield host
@@ -161,15 +160,3 @@ def a_host(home: Path, name: str) -> Iterator[Host]:
             for process in host.asked:
                 process.kill()
                 process.communicate()
-
-
-@contextlib.contextmanager
-def _small_disk(at: Path) -> Iterator[None]:
-    at.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(at)]
-    mounted = subprocess.run(mount, capture_output=True, check=False)
-    try:
-        yield
-    finally:
-        if mounted.returncode == 0:
-            subprocess.run(["umount", "--lazy", str(at)], check=True)

@@ -43,7 +43,9 @@ def host(tmp_path: Path) -> Iterator[Host]:
                     os.killpg(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("fault", [pytest.param(one, id=f"adopt beside {one.name}") for one in FAULTS])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(one, id=f"adopt beside {one.name}") for one in FAULTS]
+)
 def test_a_fault_in_the_midst_of_an_adoption(host: Host, fault: Fault) -> None:
     moment_s = random.uniform(0, LONGEST_S)
     print(f"{moment_s:.1f} s after its beginning")
