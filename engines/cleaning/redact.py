@@ -95,11 +95,11 @@ def is_secret_name(name: str) -> bool:
     )
 
 
-def redact_text(text: str) -> str:
+def redact_text(text: str, longest: int = LONGEST_TEXT) -> str:
     """`text` without userinfo in addresses, secret `name=value` or `"name": "value"` pairs, and
-    anything shaped like a well-known kind of token; cut where it is longer than `LONGEST_TEXT`."""
-    if len(text) > LONGEST_TEXT:
-        return _redacted(_LAST_WORD.sub("", text[:LONGEST_TEXT])) + "…"
+    anything shaped like a well-known kind of token; cut where it is longer than `longest`."""
+    if len(text) > longest:
+        return _redacted(_LAST_WORD.sub("", text[:longest])) + "…"
     return _redacted(text)
 
 
@@ -141,8 +141,8 @@ def _hide_pairs(text: str) -> str:
     return "".join(pieces) + text[position:]
 
 
-def redact_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
-    """An argument list with its secrets replaced by `***`.
+def redact_arguments(arguments: Sequence[str], longest: int = LONGEST_TEXT) -> tuple[str, ...]:
+    """An argument list with its secrets replaced by `***`, each argument cut at `longest`.
 
     A secret flag hides every value up to the next flag, because `--api-key` takes several.
     """
@@ -156,7 +156,7 @@ def redact_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
         name, equals, _ = argument.partition("=")
         secret = is_flag and is_secret_name(name)
         hiding = secret and not equals
-        redacted.append(f"{name}={HIDDEN}" if secret and equals else redact_text(argument))
+        redacted.append(f"{name}={HIDDEN}" if secret and equals else redact_text(argument, longest))
     return tuple(redacted)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import NamedTuple
 
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.devices import gpus
@@ -21,13 +22,15 @@ from engines.engine_info import EngineInfo
 from engines.host import listeners
 from engines.host.procfs import read_process
 from engines.host.users import other_user
-from engines.supervisor_client.client import supervised_as
+from engines.supervisor_client.client import is_supervised
 from engines.web.address import host_and_port, normalise, own_addresses
 from store.errors import EngineUnreachable
 from store.foreign_text import printable
 
 SILENT = "does not answer"
 """How the reason of an engine begins that runs and gives no answer over HTTP."""
+_AT_ONCE = 32
+"""Engines that are asked for their knobs at a time: a stranger may let any number seem to run."""
 _SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` starts one"
 
 
@@ -77,7 +80,7 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
         )
     answer.url = known_url(location, base)
     remaining_s = max(0.2, until - time.monotonic())
-    return _describe(location, answer, *_look_inside([location], remaining_s)[0])
+    return _describe(location, answer, _look_inside([location], remaining_s)[0])
 
 
 def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[EngineInfo]:
@@ -102,42 +105,48 @@ def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[Engi
         answer = by_pid.get(location.tree.root.pid, unasked)
         # Something that has vLLM inside and a port of its own is not yet a vLLM server.
         if location.tree.launch is not None or answer.kind != "other":
-            engines.append(_describe(location, answer, *inside))
+            engines.append(_describe(location, answer, inside))
     return engines
 
 
-def _look_inside(
-    locations: Sequence[Location], deadline_s: float
-) -> list[tuple[PluginControl, str | None, tuple[str, ...]]]:
-    """What the plugin allows in each engine, its supervisor, and the GPUs each holds."""
+class _Inside(NamedTuple):
+    """What is known of an engine beside its answer: what its plugin allows, the name that trimtab
+    gave it and its supervisor has, and the GPUs that it holds."""
+
+    plugin: PluginControl
+    given_name: str | None
+    supervisor: str | None
+    gpu_names: tuple[str, ...]
+
+
+def _look_inside(locations: Sequence[Location], deadline_s: float) -> list[_Inside]:
+    given_names = naming.given_names()
     pids = [location.tree.root.pid for location in locations]
-    with ThreadPoolExecutor(len(locations)) as beside:
+    with ThreadPoolExecutor(min(len(locations), _AT_ONCE)) as beside:
         controls = beside.map(
             lambda location: confirm(plugin_control(location.tree), min(1.0, deadline_s)), locations
         )
-        supervisors = beside.map(supervised_as, pids)
+        supervised = beside.map(
+            lambda pid: pid in given_names and is_supervised(given_names[pid]), pids
+        )
         no_holds: dict[int, list[gpus.GpuHold]] = {pid: [] for pid in pids}
         holds_by_pid = gpus.within(deadline_s, lambda: gpus.holds(pids), no_holds)
         return [
-            (
+            _Inside(
                 control,
-                name,
+                given_names.get(pid),
+                given_names[pid] if has_supervisor else None,
                 tuple(f"GPU {hold.index}: {hold.device.name}" for hold in holds_by_pid[pid]),
             )
-            for control, name, pid in zip(controls, supervisors, pids, strict=True)
+            for control, has_supervisor, pid in zip(controls, supervised, pids, strict=True)
         ]
 
 
-def _describe(
-    location: Location,
-    answer: Answer,
-    plugin: PluginControl,
-    supervisor: str | None,
-    gpu_names: tuple[str, ...],
-) -> EngineInfo:
+def _describe(location: Location, answer: Answer, inside: _Inside) -> EngineInfo:
     root = location.tree.root
     user = other_user(root.pid)
     model = answer.model or model_of(location)
+    plugin = inside.plugin
     control, reason, sockets = plugin.control, plugin.reason, plugin.sockets
     if not location.reachable:
         control, reason, sockets = "observe", location.problem, ()
@@ -149,17 +158,17 @@ def _describe(
         reason = f"answers, but not as vLLM does; {reason}"
     return EngineInfo(
         url=answer.url,
-        name=naming.given_name(root.pid) or naming.default_name(model, answer.url),
+        name=inside.given_name or naming.default_name(model, answer.url),
         model=model,
         pid=root.pid,
         vllm_version=answer.version,
         control=control,
         reason=reason,
-        gpus=gpu_names,
+        gpus=inside.gpu_names,
         started_ms=root.started_ms,
         arguments=arguments_of(location),
         sockets=sockets,
-        supervisor=supervisor,
+        supervisor=inside.supervisor,
         user=user,
     )
 

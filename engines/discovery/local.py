@@ -10,13 +10,13 @@ stranger_at(url)   whose it is that serves an address, where that is not our own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engines.cleaning.redact import redact_arguments
 from engines.command_line.arguments import DEFAULT_PORT
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.discovery import naming
-from engines.discovery.location import Location, locate
+from engines.discovery.location import Location, locate_all
 from engines.host.processes import engine_trees
 from engines.host.users import other_user
 from engines.knob_handle import KnobHandle
@@ -32,7 +32,7 @@ CONFIRM_S = 2.0
 def local_engines() -> list[Location]:
     """Where the engines of this machine serve, oldest first; without those that start at an address
     where another one already serves."""
-    locations = [location for tree in engine_trees() if (location := locate(tree)) is not None]
+    locations = locate_all(engine_trees())
     served_urls = {url for location in locations if location.reachable for url in location.urls}
     return [
         location
@@ -76,7 +76,7 @@ def model_of(location: Location) -> str | None:
 
 def arguments_of(location: Location) -> tuple[str, ...]:
     """The whole command line without secrets."""
-    words = redact_arguments(location.tree.root.arguments)
+    words = redact_arguments(location.tree.root.arguments, LONGEST_ARGUMENT)
     return tuple(printable(word, LONGEST_ARGUMENT) for word in words)
 
 
@@ -111,7 +111,8 @@ def handle_of(name: str | None) -> KnobHandle | None:
         return (
             _handle(own_locations[0], own_locations[0].urls[0]) if len(own_locations) == 1 else None
         )
-    names = [_name(location) for location in locations]
+    given_names = naming.given_names()
+    names = [_name(location, given_names) for location in locations]
     known_engines = [
         (own_name, location.urls[0], location.tree.root.pid)
         for own_name, location in zip(names, locations, strict=True)
@@ -134,7 +135,7 @@ def _handle(location: Location, url: str, name: str | None = None) -> KnobHandle
         plugin = confirm(plugin_control(location.tree), CONFIRM_S)
     life = RunInfo(
         url=url,
-        name=name or _name(location) or naming.default_name(None, url),
+        name=name or _name(location, naming.given_names()) or naming.default_name(None, url),
         model=model_of(location),
         pid=root.pid,
         started_ms=root.started_ms,
@@ -145,9 +146,9 @@ def _handle(location: Location, url: str, name: str | None = None) -> KnobHandle
     return KnobHandle(life, plugin.sockets)
 
 
-def _name(location: Location) -> str | None:
+def _name(location: Location, given_names: Mapping[int, str]) -> str | None:
     """What the engine is called, where HTTP is not needed to tell."""
-    given = naming.given_name(location.tree.root.pid)
+    given = given_names.get(location.tree.root.pid)
     model = model_of(location)
     return given or (naming.default_name(model, location.urls[0]) if model else None)
 

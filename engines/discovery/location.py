@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.command_line.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
-from engines.host.listeners import TcpListener, socket_inodes, tcp_listeners
+from engines.host.listeners import TcpListener, TcpListeners, socket_inodes
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
 from engines.host.routes import is_on_link
@@ -38,17 +39,32 @@ class Location:
         return not self.problem
 
 
+def locate_all(trees: Iterable[EngineTree]) -> list[Location]:
+    """Where engines serve, those left out for which `locate` gives None.
+
+    What one look at the machine can tell of all is read once: another user may let hundreds of
+    processes look like engines.
+    """
+    listeners, without_address = TcpListeners(), registry.without_address()
+    places = (_locate(tree, listeners) for tree in trees if tree.root.pid not in without_address)
+    return [place for place in places if place is not None]
+
+
 def locate(tree: EngineTree) -> Location | None:
     """Where an engine serves; None for a process tree that serves nothing (`LLM()` in a script,
     a `--headless` node) or is in a swap while another engine serves the address."""
+    return next(iter(locate_all([tree])), None)
+
+
+def _locate(tree: EngineTree, listeners: TcpListeners) -> Location | None:
     launch = read_arguments(tree.launch or ())
-    if launch.headless or registry.has_no_address(tree.root.pid):
+    if launch.headless:
         return None
     if launch.unix_socket is not None:
         path = _absolute(launch.unix_socket, tree.root.pid)
         problem = "serves on a Unix socket, which trimtab does not read: give it a --port"
         return Location(tree, launch, (f"unix://{printable(path)}",), problem)
-    own_listeners = _own_listeners(tree, launch)
+    own_listeners = _own_listeners(tree, launch, listeners.of(tree.root.pid))
     if not own_listeners:
         if tree.launch is None:
             return None
@@ -81,13 +97,14 @@ def _from_listeners(
     return Location(tree, launch, tuple(urls), "", tuple(listeners) if is_our_network else ())
 
 
-def _own_listeners(tree: EngineTree, launch: LaunchArguments) -> list[TcpListener]:
-    """The listening sockets of the API server, the one on its `--port` first.
+def _own_listeners(
+    tree: EngineTree, launch: LaunchArguments, listeners: list[TcpListener]
+) -> list[TcpListener]:
+    """Those of its network that are the API server's, the one on its `--port` first.
 
     With several API servers parent and children hold the same socket; the parent speaks for all.
     Where we may not see whose a socket is, its user and port must do.
     """
-    listeners = tcp_listeners(tree.root.pid)
     expected_port = launch.port or DEFAULT_PORT
     inodes = socket_inodes(tree.root.pid)
     if inodes is None:

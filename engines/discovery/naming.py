@@ -15,9 +15,9 @@ _SNAPSHOT = re.compile(r"(?:^|/)(?:models--)?([^/]+)/snapshots/[0-9a-f]{40}/?$")
 _LONGEST = 60
 
 
-def given_name(pid: int) -> str | None:
-    """The name under which trimtab started the engine with this PID."""
-    return next((base_name(each.name) for each in list_serving() if each.pid == pid), None)
+def given_names() -> dict[int, str]:
+    """The names under which trimtab started the engines that live, by PID."""
+    return {serving.pid: base_name(serving.name) for serving in list_serving()}
 
 
 def default_name(model: str | None, url: str) -> str:

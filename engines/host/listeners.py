@@ -56,6 +56,23 @@ def tcp_listeners(pid: int | None = None) -> list[TcpListener]:
     return listeners
 
 
+class TcpListeners:
+    """The listening TCP sockets of networks, each network's read once: reading costs milliseconds,
+    and many processes may live in one."""
+
+    def __init__(self) -> None:
+        self._by_network: dict[int, list[TcpListener]] = {}
+
+    def of(self, pid: int) -> list[TcpListener]:
+        """Those of the network that `pid` lives in."""
+        network = procfs.network_of(pid)
+        if network is None:
+            return []
+        if network not in self._by_network:
+            self._by_network[network] = tcp_listeners(pid)
+        return self._by_network[network]
+
+
 def unix_listeners(pid: int | None = None) -> dict[int, str]:
     """Paths of the listening Unix sockets of that network, by inode."""
     paths = {}

@@ -164,12 +164,22 @@ def working_directory(pid: int) -> Path | None:
         return None
 
 
+def network_of(pid: int | None = None) -> int | None:
+    """A number for the network that a process (or this program) lives in; None when unknown.
+
+    It is the inode of a file that the kernel makes anew for each network: unlike /proc/PID/ns it
+    may be looked at whoever's the process is.
+    """
+    try:
+        return Path(f"/proc/{pid or 'self'}/net/tcp").stat().st_ino
+    except OSError:
+        return None
+
+
 def same_network(pid: int) -> bool:
     """Whether the process shares our network (False inside most containers). True when unknown."""
-    try:
-        return Path(f"/proc/{pid}/ns/net").stat().st_ino == Path("/proc/self/ns/net").stat().st_ino
-    except OSError:
-        return True
+    network = network_of(pid)
+    return network is None or network == network_of()
 
 
 def environment(pid: int, prefixes: Iterable[str]) -> dict[str, str] | None:

@@ -39,9 +39,9 @@ class Serving:
     members: tuple[tuple[int, int], ...] = ()
 
 
-def has_no_address(pid: int) -> bool:
-    """Whether this engine is in a swap and does not serve its address, not yet or no more."""
-    return any(serving.pid == pid and is_in_swap(serving.name) for serving in list_serving())
+def without_address() -> frozenset[int]:
+    """PIDs of the engines in a swap that do not serve their address, not yet or no more."""
+    return frozenset(serving.pid for serving in list_serving() if is_in_swap(serving.name))
 
 
 def save(serving: Serving) -> None:

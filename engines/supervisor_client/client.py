@@ -49,16 +49,16 @@ def status(name: str) -> SupervisorStatus | None:
 
 
 def supervised_as(pid: int | None) -> str | None:
-    """What the supervisor of the engine with this topmost process calls it; None without one.
-
-    Never raises: one that is too busy to answer is one.
-    """
+    """What the supervisor of the engine with this topmost process calls it; None without one."""
     name = next((serving.name for serving in registry.list_serving() if serving.pid == pid), None)
-    if name is None:
-        return None
+    return name if name is not None and is_supervised(name) else None
+
+
+def is_supervised(name: str) -> bool:
+    """Whether the engine of this name has a supervisor; one that is too busy to answer is one."""
     with contextlib.suppress(ControlRefused):
-        return None if status(name) is None else name
-    return name
+        return status(name) is not None
+    return True
 
 
 def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> SwapReport:

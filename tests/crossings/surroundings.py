@@ -29,10 +29,9 @@ def small_disk(at: Path) -> Iterator[None]:
 
 def fill_disk(at: Path) -> None:
     """Until nothing more goes on it; at most what a small disk holds."""
-    with (at / "filler").open("wb") as filler, contextlib.suppress(OSError):
+    with (at / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
         for _ in range(DISK_MIB * 16):
             filler.write(bytes(65_536))
-            filler.flush()
 
 
 def empty_disk(at: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,11 @@ import pytest
 
 from app.cli.shared.choose import engine_to_turn, live_engine
 from app.cli.watching.screen import _first_shown
-from engines.discovery import local
+from engines.discovery import local, naming
 from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import find_engines
 from engines.discovery.local import handle_of
-from engines.host import lifetime, routes
+from engines.host import lifetime, listeners, routes
 from engines.host.processes import engine_trees
 from engines.recording import engine_recorder
 from engines.recording.recorder import Recorder
@@ -25,6 +26,7 @@ from store.records import EngineRow
 from store.tables.engines import find_engine
 from tests.addresses import held_port
 from tests.fakes.engine_trees import FakeEngine, fake_engine
+from tests.fakes.strangers import strangers
 from tests.names import own
 from tests.servers import REAL_PAGE
 from tests.unit.app.cli.cli_runner import Cli
@@ -63,14 +65,18 @@ class Stranger:
         return self._heard.read_text()
 
 
+def open_to_all(home: Path) -> Path:
+    for directory in (home, *home.parents[:3]):
+        if directory.owner() == "root" and directory != Path("/tmp"):
+            directory.chmod(0o755)
+    return home
+
+
 @contextmanager
 def stranger(
     tmp_path_factory: pytest.TempPathFactory, *words: str, **spec: object
 ) -> Iterator[Stranger]:
-    home = tmp_path_factory.mktemp("stranger")
-    for directory in (home, *home.parents[:3]):
-        if directory.owner() == "root" and directory != Path("/tmp"):
-            directory.chmod(0o755)
+    home = open_to_all(tmp_path_factory.mktemp("stranger"))
     heard = home / "heard"
     heard.touch()
     heard.chmod(0o666)
@@ -91,6 +97,36 @@ def test_a_strangers_engine_is_listed_and_sent_nothing(
             assert ran.code == 3, words
             assert "Only engines of other users run on this machine (nobody)" in ran.err
         assert other.heard == ""
+
+
+def test_many_processes_of_a_strangers_cost_no_more_than_one(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the whole machine tells is read once; of a long command line no more than is shown."""
+    work: Counter[str] = Counter()
+
+    def counted(of: object, name: str) -> None:
+        done = getattr(of, name)
+
+        def count(*args: object) -> object:
+            work[name] += 1
+            return done(*args)
+
+        monkeypatch.setattr(of, name, count)
+
+    counted(listeners, "tcp_listeners")
+    counted(naming, "list_serving")
+    counted(registry, "list_serving")
+    per_look = []
+    for count in (1, 12):
+        home = open_to_all(tmp_path_factory.mktemp("strangers"))
+        with strangers(home / "theirs", count):
+            work.clear()
+            found = [each for each in find_engines() if each.user == "nobody"]
+            per_look.append(dict(work))
+        assert len(found) == count
+        assert all(len(word) <= 1_001 for each in found for word in each.arguments)
+    assert per_look[0] == per_look[1]
 
 
 def test_a_strangers_engine_is_read_where_it_is_named(

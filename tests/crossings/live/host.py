@@ -84,8 +84,10 @@ class Host:
         return said
 
     def serve(self) -> None:
-        """See to it that the engine serves under a supervisor."""
-        if state_of(self.name) != "serving":
+        """See to it that the engine serves under a supervisor, whatever the cell before left."""
+        if state_of(self.name) is not None:
+            wait_until(self.is_settled, OVER_S)
+        else:
             self.do("serve", MODEL, "--name", self.name, "--detach", *ARGUMENTS)
         self.url = registry.find_serving(self.name).url
         self.old_pid = answering(self.name).pid

@@ -298,5 +298,5 @@ def test_an_engine_in_a_swap_is_never_called_by_its_name_there(tmp_path: Path) -
             registry.save(
                 registry.Serving(f"chat{ending}", engine.pid, ticks, engine.url, "m", "log")
             )
-            assert naming.given_name(engine.pid) == "chat"
+            assert naming.given_names()[engine.pid] == "chat"
             registry.forget(f"chat{ending}")
