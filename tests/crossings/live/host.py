@@ -25,6 +25,8 @@ from tests.waiting import wait_until
 VARIANTS = {"sixteen": "16", "twenty-four": "24"}
 """The same model with other limits: a swap between them passes its quality check."""
 OVER_S = 420.0
+_MARK = "TRIMTAB_CROSSINGS"
+"""A variable that everything inherits that is started from here."""
 
 
 @dataclass
@@ -136,8 +138,17 @@ def _rows(db: Path) -> int:
 
 
 def engines_now() -> set[int]:
-    """The PIDs of everything on this machine that looks like an engine."""
-    return {tree.root.pid for tree in engine_trees()}
+    """The PIDs of the engines that were started by us or for us, under a supervisor or by hand;
+    other tests may start theirs at the same time."""
+    return {tree.root.pid for tree in engine_trees() if _is_marked(tree.root.pid)}
+
+
+def _is_marked(pid: int) -> bool:
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return f"{_MARK}={os.getpid()}".encode() in variables
 
 
 @contextlib.contextmanager
@@ -155,6 +166,7 @@ def a_host(home: Path, name: str) -> Iterator[Host]:
         "STEPPED_CLOCK": str(home / "clock"),
     }
     with small_disk(home / "disk"), bystander(home / "bystander") as other:
+        os.environ[_MARK] = str(os.getpid())
         host = Host(name, home, environ, other)
         try:
             yield host
