@@ -23,30 +23,32 @@ def command_(*, a: str, b: str, block: float, as_json: bool, db: Path | None) ->
     verdict. Where the workload's mix moved by more than 20 % they are not comparable.
     """
     from app.settings.load import load_settings, price_book
-    from app.text.comparison import comparison_lines, print_effects
+    from app.text.comparison import comparison_lines, print_effects, print_sides
     from store.compare.comparison import Span, compare
-    from store.tables.snapshots import get, list_all
+    from store.tables.engines import list_engines
+    from store.tables.snapshots import Snapshot, get, list_all
 
     if a == b:
         raise BadInput(f"{a!r} cannot be compared with itself", remedy="Name two snapshots")
     with read_ledger(db) as ledger:
-        spans: list[Span] = []
+        sides: list[Snapshot] = []
         for name in (a, b):
             snapshot = get(ledger, name)
             if snapshot is None:
                 there = ", ".join(other.name for other in list_all(ledger)) or "none"
                 raise BadInput(f"There is no snapshot {name!r}", f"There are: {there}")
-            spans.append(Span(snapshot.engine_id, snapshot.from_ms, snapshot.to_ms, snapshot.name))
+            sides.append(snapshot)
+        engines = {row.id: row.name for row in list_engines(ledger)}
         comparison = compare(
             ledger,
-            spans[0],
-            spans[1],
+            *(Span(side.engine_id, side.from_ms, side.to_ms, side.name) for side in sides),
             price_book(load_settings()),
             block_ms=round(block * 1000),
         )
     if as_json:
         print_json(comparison.to_json())
         return
+    print_sides(*sides, engines)
     print_effects(comparison, a, b)
     for line in comparison_lines(comparison):
         print_line(line)

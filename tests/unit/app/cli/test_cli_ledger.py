@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import time_machine
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.acts.audit import who
+from app.text.comparison import configuration_changes
 from store.ledger.connection import Ledger
 from store.metrics.measure import SPECS
 from store.records import Event
@@ -126,7 +128,21 @@ def test_compare_for_people_always_prints_the_workload(cli: Cli) -> None:
     ran = cli("compare", "before", "after")
     assert "workload: prompt tokens/request" in ran.out
     assert "verdict: " in ran.out
+    assert re.search(
+        r"^ before +demo +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +\S+ *$", ran.out, re.MULTILINE
+    )
+    assert "set otherwise: " in ran.out
     assert "95 % interval" in ran.out
+
+
+def test_what_was_set_otherwise_is_told() -> None:
+    a = {"model": "m", "vllm_version": "0.12.0", "knobs": {"max_num_seqs": 8, "x": True}}
+    b = {"model": "m", "vllm_version": None, "knobs": {"max_num_seqs": 16, "x": True}}
+    assert configuration_changes(a, b) == ["max_num_seqs 8 to 16", "vLLM 0.12.0 to –"]
+    assert configuration_changes(a, a) == []
+    assert configuration_changes({"arguments": ["a"]}, {"arguments": ["b"]}) == [
+        "launch arguments (trimtab snapshots --json)"
+    ]
 
 
 def test_too_few_blocks_give_no_verdict(cli: Cli) -> None:
