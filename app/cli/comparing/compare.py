@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.shared.options import command, common, duration_option, read_ledger
 from app.text.output import print_json, print_line
 from store.errors import BadInput
+
+if TYPE_CHECKING:
+    from store.compare.comparison import Span
+    from store.ledger.connection import Ledger
+    from store.tables.snapshots import Snapshot
 
 
 @command("compare")
@@ -24,31 +30,41 @@ def command_(*, a: str, b: str, block: float, as_json: bool, db: Path | None) ->
     """
     from app.settings.load import load_settings, price_book
     from app.text.comparison import comparison_lines, print_effects, print_sides
-    from store.compare.comparison import Span, compare
+    from store.compare.comparison import compare
     from store.tables.engines import list_engines
-    from store.tables.snapshots import Snapshot, get, list_all
 
     if a == b:
         raise BadInput(f"{a!r} cannot be compared with itself", remedy="Name two snapshots")
     with read_ledger(db) as ledger:
-        sides: list[Snapshot] = []
-        for name in (a, b):
-            snapshot = get(ledger, name)
-            if snapshot is None:
-                there = ", ".join(other.name for other in list_all(ledger)) or "none"
-                raise BadInput(f"There is no snapshot {name!r}", f"There are: {there}")
-            sides.append(snapshot)
+        before, after = _snapshot(ledger, a), _snapshot(ledger, b)
         engines = {row.id: row.name for row in list_engines(ledger)}
         comparison = compare(
             ledger,
-            *(Span(side.engine_id, side.from_ms, side.to_ms, side.name) for side in sides),
+            _span(before),
+            _span(after),
             price_book(load_settings()),
             block_ms=round(block * 1000),
         )
     if as_json:
         print_json(comparison.to_json())
         return
-    print_sides(*sides, engines)
+    print_sides(before, after, engines)
     print_effects(comparison, a, b)
     for line in comparison_lines(comparison):
         print_line(line)
+
+
+def _snapshot(ledger: Ledger, name: str) -> Snapshot:
+    from store.tables.snapshots import get, list_all
+
+    snapshot = get(ledger, name)
+    if snapshot is None:
+        there = ", ".join(other.name for other in list_all(ledger)) or "none"
+        raise BadInput(f"There is no snapshot {name!r}", f"There are: {there}")
+    return snapshot
+
+
+def _span(snapshot: Snapshot) -> Span:
+    from store.compare.comparison import Span
+
+    return Span(snapshot.engine_id, snapshot.from_ms, snapshot.to_ms, snapshot.name)

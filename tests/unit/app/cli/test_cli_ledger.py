@@ -128,9 +128,7 @@ def test_compare_for_people_always_prints_the_workload(cli: Cli) -> None:
     ran = cli("compare", "before", "after")
     assert "workload: prompt tokens/request" in ran.out
     assert "verdict: " in ran.out
-    assert re.search(
-        r"^ before +demo +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +\S+ *$", ran.out, re.MULTILINE
-    )
+    assert re.search(r"^ before +demo +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d .+$", ran.out, re.MULTILINE)
     assert "set otherwise: " in ran.out
     assert "95 % interval" in ran.out
 
