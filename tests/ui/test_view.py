@@ -123,7 +123,9 @@ async def test_there_is_a_row_for_every_knob(
 ) -> None:
     async with open_app(db).run_test(size=size) as pilot:
         await loaded(pilot)
-        assert pilot.app.query_one(KnobList).size.height >= 1 + len(KNOBS)
+        knobs = pilot.app.query_one(KnobList)
+        assert knobs.size.height >= 1 + len(KNOBS), "#bottom in `app/tui/trimtab.tcss` is too low"
+        assert knobs.region in pilot.app.query_one("#bottom").region
 
 
 def test_no_key_is_bound_twice() -> None:

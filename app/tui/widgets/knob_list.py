@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
+from textual.geometry import Size
 
 from app.tui.acting.messages import KnobChosen
 from app.tui.canvases.canvas import Canvas
@@ -16,7 +17,7 @@ from app.tui.feed.frame import Frame
 from app.tui.keys.key import bindings_of
 from app.tui.keys.main_screen import KNOB_LIST_KEYS, MAIN_KEYS
 from store.knobs.bounds import bounds_text, bounds_with_unit
-from store.knobs.specs import label
+from store.knobs.specs import KNOBS, label
 from store.records import KnobState, format_value
 
 _KEY_OF = {key.knob: key.shown for key in MAIN_KEYS if key.knob}
@@ -40,6 +41,10 @@ class KnobList(Canvas, can_focus=True):
         self._observed = ""
         self._stale = False
         self._cursor = 0
+
+    def get_content_height(self, _container: Size, _viewport: Size, _width: int) -> int:
+        """A heading and a row per known knob, however few the engine tells of."""
+        return 1 + len(KNOBS)
 
     def show(self, frame: Frame) -> None:
         """Draw the knobs of `frame`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engines.command_line.start_settings import START_SETTINGS
 from engines.control.client import PluginClient
 from engines.control.knobs import (
     check_value,
@@ -76,6 +77,11 @@ def test_a_start_setting_needs_a_swap(name: str) -> None:
         parse_assignment(f"{name}=x")
     assert caught.value.exit_code == 1
     assert "trimtab serve" in caught.value.remedy
+
+
+def test_a_knob_is_no_start_setting() -> None:
+    assert "dtype" in START_SETTINGS
+    assert not START_SETTINGS & KNOBS.keys()
 
 
 def test_bounds_are_told() -> None:
