@@ -7,7 +7,7 @@ probe(url)        the engine at an address, joined with its local process if it 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,7 +16,14 @@ from engines.control.plugin_sockets import PluginControl, confirm, plugin_contro
 from engines.devices import gpus
 from engines.discovery import naming
 from engines.discovery.answers import Answer, ask_all
-from engines.discovery.local import arguments_of, at_address, known_url, local_engines, model_of
+from engines.discovery.local import (
+    arguments_of,
+    known_url,
+    local_engines,
+    located_at,
+    model_of,
+    own_engines,
+)
 from engines.discovery.location import Location
 from engines.engine_info import EngineInfo
 from engines.host import listeners
@@ -34,14 +41,15 @@ _AT_ONCE = 32
 _SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` starts one"
 
 
-def find_engines(*, deadline_s: float = 3.0) -> list[EngineInfo]:
-    """Every engine on this machine, oldest first. Never raises; takes about `deadline_s` at most.
+def find_engines(*, deadline_s: float = 3.0, only_own: bool = False) -> list[EngineInfo]:
+    """The engines on this machine, oldest first, those of other users as far as `local_engines`
+    lists them; with `only_own` none of theirs. Never raises; takes about `deadline_s` at most.
 
     Those of other users are told as /proc tells of them: nothing is sent to an address that a
     stranger chose. `probe` reads one whose address a person named. For a thread without a running
     event loop.
     """
-    locations = local_engines()
+    locations = own_engines() if only_own else local_engines()
     if not locations:
         return []
     engines = _describe_all(locations, deadline_s)
@@ -69,7 +77,7 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
             "",
             "Give the address that `vllm serve` prints when it starts",
         )
-    location = at_address(local_engines(), base)
+    location = located_at(base)
     if location is None:
         return EngineInfo(
             url=base,
@@ -92,8 +100,10 @@ def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[Engi
     questions = [
         (location.urls, location.launch.shown_model is None) for location in asked_locations
     ]
+    asked_pids = {location.tree.root.pid for location in asked_locations}
+    unasked_pids = {location.tree.root.pid for location in locations} - asked_pids
     with ThreadPoolExecutor(1) as beside:
-        insides = beside.submit(_look_inside, locations, deadline_s)
+        insides = beside.submit(_look_inside, locations, deadline_s, unasked_pids)
         answers = ask_all(questions, deadline_s=deadline_s) if questions else []
     by_pid = {
         location.tree.root.pid: answer
@@ -119,13 +129,19 @@ class _Inside(NamedTuple):
     gpu_names: tuple[str, ...]
 
 
-def _look_inside(locations: Sequence[Location], deadline_s: float) -> list[_Inside]:
+def _look_inside(
+    locations: Sequence[Location], deadline_s: float, unasked_pids: Collection[int] = ()
+) -> list[_Inside]:
+    def control_of(location: Location) -> PluginControl:
+        control = plugin_control(location.tree)
+        if location.tree.root.pid in unasked_pids:
+            return control
+        return confirm(control, min(1.0, deadline_s))
+
     given_names = naming.given_names()
     pids = [location.tree.root.pid for location in locations]
     with ThreadPoolExecutor(min(len(locations), _AT_ONCE)) as beside:
-        controls = beside.map(
-            lambda location: confirm(plugin_control(location.tree), min(1.0, deadline_s)), locations
-        )
+        controls = beside.map(control_of, locations)
         supervised = beside.map(
             lambda pid: pid in given_names and is_supervised(given_names[pid]), pids
         )
@@ -166,7 +182,7 @@ def _describe(location: Location, answer: Answer, inside: _Inside) -> EngineInfo
         reason=reason,
         gpus=inside.gpu_names,
         started_ms=root.started_ms,
-        arguments=arguments_of(location),
+        arguments=() if user and answer.kind == "unasked" else arguments_of(location),
         sockets=sockets,
         supervisor=inside.supervisor,
         user=user,

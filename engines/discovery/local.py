@@ -2,7 +2,8 @@
 
 An engine with more load than it can bear answers no HTTP, and that is when its knobs are needed.
 
-local_engines()    where each of them serves
+local_engines()    where each of them serves, of another user's only the first
+own_engines()      where those of our own user serve
 handle_at(url)     the one that serves an address
 handle_of(name)    the one of a name, or the only one
 stranger_at(url)   whose it is that serves an address, where that is not our own user
@@ -10,6 +11,7 @@ stranger_at(url)   whose it is that serves an address, where that is not our own
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from engines.cleaning.redact import redact_arguments
@@ -17,7 +19,7 @@ from engines.command_line.arguments import DEFAULT_PORT
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.discovery import naming
 from engines.discovery.location import Location, locate_all
-from engines.host.processes import engine_trees
+from engines.host.processes import EngineTree, engine_trees
 from engines.host.users import other_user
 from engines.knob_handle import KnobHandle
 from engines.web.address import host_and_port, own_addresses
@@ -25,14 +27,41 @@ from store.foreign_text import printable
 from store.records import RunInfo
 
 LONGEST_ARGUMENT = 1000
+LISTED_OF_A_STRANGER = 8
+"""So many engines of one other user are listed: that user may let any number seem to run."""
 CONFIRM_S = 2.0
 """How long an EngineCore may take to say that it is there, however busy it is."""
 
 
 def local_engines() -> list[Location]:
-    """Where the engines of this machine serve, oldest first; without those that start at an address
-    where another one already serves."""
-    locations = locate_all(engine_trees())
+    """Where the engines of this machine serve, oldest first; of one other user's at most
+    `LISTED_OF_A_STRANGER`."""
+    listed: Counter[str] = Counter()
+    trees = []
+    for tree in engine_trees():
+        user = other_user(tree.root.pid)
+        listed[user] += 1
+        if not user or listed[user] <= LISTED_OF_A_STRANGER:
+            trees.append(tree)
+    return _serving(locate_all(trees))
+
+
+def own_engines() -> list[Location]:
+    """Where the engines of our own user serve, oldest first."""
+    return _serving(locate_all(_divided(engine_trees())[0]))
+
+
+def _divided(trees: Sequence[EngineTree]) -> tuple[list[EngineTree], list[EngineTree]]:
+    """Those of our own user, and those of others."""
+    own_trees: list[EngineTree] = []
+    strangers_trees: list[EngineTree] = []
+    for tree in trees:
+        (strangers_trees if other_user(tree.root.pid) else own_trees).append(tree)
+    return own_trees, strangers_trees
+
+
+def _serving(locations: list[Location]) -> list[Location]:
+    """Without those that start at an address where another one already serves."""
     served_urls = {url for location in locations if location.reachable for url in location.urls}
     return [
         location
@@ -41,8 +70,16 @@ def local_engines() -> list[Location]:
     ]
 
 
-def at_address(locations: Sequence[Location], url: str) -> Location | None:
-    """The one of these engines that listens at a normalised address."""
+def located_at(url: str) -> Location | None:
+    """The engine of this machine that listens at a normalised address. Those of other users are
+    looked at only where it is none of ours."""
+    own_trees, strangers_trees = _divided(engine_trees())
+    return _at_address(_serving(locate_all(own_trees)), url) or _at_address(
+        _serving(locate_all(strangers_trees)), url
+    )
+
+
+def _at_address(locations: Sequence[Location], url: str) -> Location | None:
     host, port = host_and_port(url)
     for location in locations:
         if url in location.urls or any(
@@ -82,7 +119,7 @@ def arguments_of(location: Location) -> tuple[str, ...]:
 
 def handle_at(url: str) -> KnobHandle | None:
     """The engine of this machine that serves a normalised address; None where none is seen to."""
-    location = at_address(local_engines(), url)
+    location = located_at(url)
     if location is None:
         return None
     return _handle(location, known_url(location, url))
@@ -90,27 +127,22 @@ def handle_at(url: str) -> KnobHandle | None:
 
 def stranger_at(url: str) -> str:
     """The other user whose engine serves a normalised address; '' where it is our own, or none."""
-    place = at_address(local_engines(), url)
+    place = located_at(url)
     return "" if place is None else other_user(place.tree.root.pid)
 
 
 def handle_of(name: str | None) -> KnobHandle | None:
-    """The engine of this name, or the only one of our own user's where no name is given.
+    """The engine of our own user's of this name, or the only one where no name is given.
 
     None where it takes HTTP to tell which that is, or several could be meant.
     """
-    locations = local_engines()
+    locations = own_engines()
     if not all(
         location.tree.launch is not None and _first_is_its_own(location) for location in locations
     ):
         return None
     if name is None:
-        own_locations = [
-            location for location in locations if not other_user(location.tree.root.pid)
-        ]
-        return (
-            _handle(own_locations[0], own_locations[0].urls[0]) if len(own_locations) == 1 else None
-        )
+        return _handle(locations[0], locations[0].urls[0]) if len(locations) == 1 else None
     given_names = naming.given_names()
     names = [_name(location, given_names) for location in locations]
     known_engines = [

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from engines.host.procfs import Process, ancestors, descendants, processes
+from engines.host.procfs import Process, ancestors, below, children_of, processes
 
 _TITLE = re.compile(r"^\S*::(EngineCore|Worker|APIServer|DPCoordinator)")
 _CUT_TITLE = re.compile(r"^VLLM::[A-Z]")
@@ -114,7 +114,8 @@ def engine_trees() -> list[EngineTree]:
         or (process.pid in parents and role(process) is None and not _adopts_orphans(process))
     }
     roots = [pid for pid in candidates if _topmost(pid, candidates, table) == pid]
-    trees = [EngineTree(table[pid], tuple(descendants(pid, table))) for pid in roots]
+    children = children_of(table)
+    trees = [EngineTree(table[pid], tuple(below(pid, children))) for pid in roots]
     return sorted(trees, key=lambda tree: (tree.root.started_ms, tree.root.pid))
 
 

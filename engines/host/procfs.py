@@ -7,7 +7,7 @@ here answers None (or leaves the process out) in place of raising.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,11 @@ from engines.cleaning.redact import redact_environment
 
 MAX_BYTES = 1 << 20
 """More than Linux lets one argument list or environment hold in practice; a bound, not a need."""
+
+STRANGER_BYTES = 4096
+STRANGER_WORDS = 100
+"""So much of another user's command line is read: it is as long as that user likes, and there are
+as many as that user likes."""
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _ENDED = frozenset("ZXx")
@@ -34,8 +39,8 @@ class Process:
     started_ms: int
 
 
-def read_text(path: str) -> str | None:
-    """A /proc file, at most `MAX_BYTES` of it; None where it is gone or closed to us."""
+def read_text(path: str, max_bytes: int = MAX_BYTES) -> str | None:
+    """A /proc file, about `max_bytes` of it at most; None where it is gone or closed to us."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -43,7 +48,7 @@ def read_text(path: str) -> str | None:
     chunks: list[bytes] = []
     size = 0
     try:
-        while size < MAX_BYTES and (chunk := os.read(descriptor, 1 << 16)):
+        while size < max_bytes and (chunk := os.read(descriptor, min(max_bytes, 1 << 16))):
             chunks.append(chunk)
             size += len(chunk)
     except OSError:
@@ -72,14 +77,25 @@ def read_process(pid: int) -> Process | None:
     fields = stat[closing + 1 :].split()
     if opening < 0 or closing < opening or len(fields) < 20 or fields[0] in _ENDED:
         return None
-    cmdline = read_text(f"/proc/{pid}/cmdline") or ""
     return Process(
         pid=pid,
         ppid=int(fields[1]),
         comm=stat[opening + 1 : closing],
-        arguments=tuple(cmdline.rstrip("\0").split("\0")) if cmdline.strip("\0") else (),
+        arguments=_arguments(pid),
         started_ms=boot_ms() + int(fields[19]) * 1000 // CLOCK_TICKS,
     )
+
+
+def _arguments(pid: int) -> tuple[str, ...]:
+    """The command line; of another user's only whole words of its beginning, where it is long."""
+    path = f"/proc/{pid}/cmdline"
+    cmdline = read_text(path, STRANGER_BYTES) or ""
+    is_long = len(cmdline) >= STRANGER_BYTES or cmdline.count("\0") > STRANGER_WORDS
+    if is_long and user_id(pid) == os.geteuid():
+        cmdline = read_text(path) or ""
+    elif is_long:
+        cmdline = "\0".join(cmdline.split("\0", STRANGER_WORDS)[:-1])
+    return tuple(cmdline.rstrip("\0").split("\0")) if cmdline.strip("\0") else ()
 
 
 def process_ids() -> list[int]:
@@ -115,11 +131,22 @@ def ancestors(pid: int, table: Mapping[int, Process] | None = None) -> Iterator[
         pid = process.ppid
 
 
-def descendants(root: int, table: Mapping[int, Process]) -> list[Process]:
-    """Every process below `root`, nearest first."""
+def children_of(table: Mapping[int, Process]) -> dict[int, list[Process]]:
+    """The processes that each PID is the parent of."""
     children: dict[int, list[Process]] = {}
     for process in table.values():
         children.setdefault(process.ppid, []).append(process)
+    return children
+
+
+def descendants(root: int, table: Mapping[int, Process]) -> list[Process]:
+    """Every process below `root`, nearest first."""
+    return below(root, children_of(table))
+
+
+def below(root: int, children: Mapping[int, Sequence[Process]]) -> list[Process]:
+    """As `descendants`, where the children are known: that saves going through all processes for
+    each of many roots."""
     family: list[Process] = []
     seen_pids = {root}
     level_pids = [root]
@@ -146,6 +173,13 @@ def status_field(pid: int, name: str) -> list[str] | None:
 
 def user_id(pid: int) -> int | None:
     """The effective user of a process."""
+    try:
+        owner = os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116 - of hundreds, paths cost
+    except OSError:
+        return None
+    if owner:
+        return owner
+    # Root's, or of one whose memory is closed to its own user: there the kernel names root.
     field = status_field(pid, "Uid:")
     return int(field[1]) if field and len(field) > 1 else None
 

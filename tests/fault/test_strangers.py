@@ -11,12 +11,19 @@ import pytest
 
 from app.cli.shared.choose import engine_to_turn, live_engine
 from app.cli.watching.screen import _first_shown
-from engines.discovery import local, naming
+from engines.control.client import PluginClient
+from engines.discovery import local, location, naming
 from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import find_engines
-from engines.discovery.local import handle_of
+from engines.discovery.local import (
+    LISTED_OF_A_STRANGER,
+    handle_at,
+    handle_of,
+    stranger_at,
+)
 from engines.host import lifetime, listeners, routes
 from engines.host.processes import engine_trees
+from engines.host.procfs import read_process
 from engines.recording import engine_recorder
 from engines.recording.recorder import Recorder
 from engines.serving import registry
@@ -99,34 +106,84 @@ def test_a_strangers_engine_is_listed_and_sent_nothing(
         assert other.heard == ""
 
 
+def count_calls(monkeypatch: pytest.MonkeyPatch, work: Counter[str], of: object, name: str) -> None:
+    done = getattr(of, name)
+
+    def count(*args: object) -> object:
+        work[name] += 1
+        return done(*args)
+
+    monkeypatch.setattr(of, name, count)
+
+
 def test_many_processes_of_a_strangers_cost_no_more_than_one(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the whole machine tells is read once; of a long command line no more than is shown."""
+    """What the whole machine tells is read once, and of one user's only so many are looked at."""
     work: Counter[str] = Counter()
-
-    def counted(of: object, name: str) -> None:
-        done = getattr(of, name)
-
-        def count(*args: object) -> object:
-            work[name] += 1
-            return done(*args)
-
-        monkeypatch.setattr(of, name, count)
-
-    counted(listeners, "tcp_listeners")
-    counted(naming, "list_serving")
-    counted(registry, "list_serving")
+    count_calls(monkeypatch, work, listeners, "tcp_listeners")
+    count_calls(monkeypatch, work, naming, "list_serving")
+    count_calls(monkeypatch, work, registry, "list_serving")
+    count_calls(monkeypatch, work, location, "socket_inodes")
     per_look = []
-    for count in (1, 12):
+    for count in (LISTED_OF_A_STRANGER, LISTED_OF_A_STRANGER + 4):
         home = open_to_all(tmp_path_factory.mktemp("strangers"))
         with strangers(home / "theirs", count):
             work.clear()
             found = [each for each in find_engines() if each.user == "nobody"]
             per_look.append(dict(work))
-        assert len(found) == count
-        assert all(len(word) <= 1_001 for each in found for word in each.arguments)
+        assert len(found) == LISTED_OF_A_STRANGER
+        assert all(each.arguments == () for each in found)
     assert per_look[0] == per_look[1]
+
+
+def test_an_engine_of_ours_is_found_without_a_look_at_strangers(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work: Counter[str] = Counter()
+    count_calls(monkeypatch, work, location, "socket_inodes")
+    per_count = []
+    with fake_engine(tmp_path / "mine", name := own("mine"), plugins=[True]) as mine:
+        for count in (0, 3):
+            home = open_to_all(tmp_path_factory.mktemp("strangers"))
+            with strangers(home / "theirs", count):
+                work.clear()
+                for handle in (handle_at(mine.url), handle_of(name), handle_of(None)):
+                    assert handle is not None and handle.life.pid == mine.pid
+                assert [each.pid for each in find_engines(only_own=True)] == [mine.pid]
+                assert stranger_at(mine.url) == ""
+                per_count.append(dict(work))
+    assert per_count[0] == per_count[1]
+
+
+def test_of_a_strangers_long_command_line_the_beginning_is_read(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    many_words = ["--x"] * 3_000
+    with (
+        stranger(tmp_path_factory, own("m"), *many_words) as other,
+        stranger(tmp_path_factory, own("n"), "y" * 100_000) as long_word,
+        fake_engine(tmp_path, own("o"), *many_words) as mine,
+    ):
+        theirs, its_word, ours = map(
+            read_process, (other.engine.pid, long_word.engine.pid, mine.pid)
+        )
+        assert theirs is not None and its_word is not None and ours is not None
+        assert theirs.arguments == ("vllm", "serve", own("m"), *many_words[:97])
+        assert its_word.arguments == ("vllm", "serve", own("n"))
+        assert ours.arguments[3:3_003] == tuple(many_words)
+
+
+def test_a_strangers_knob_socket_is_not_asked(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It need not answer, and whoever lists engines would wait."""
+    work: Counter[str] = Counter()
+    count_calls(monkeypatch, work, PluginClient, "hello")
+    with stranger(tmp_path_factory, own("m"), plugins=[True]) as other:
+        found = next(each for each in find_engines() if each.pid == other.engine.pid)
+    assert found.control == "live"
+    assert not work
 
 
 def test_a_strangers_engine_is_read_where_it_is_named(

@@ -108,7 +108,7 @@ def these_then_found(engines: list[EngineInfo]) -> Callable[[], list[EngineInfo]
     known = [engines]
 
     def find() -> list[EngineInfo]:
-        return known.pop() if known else [each for each in find_engines() if not each.user]
+        return known.pop() if known else find_engines(only_own=True)
 
     return find
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def command_(
     An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
     from app.cli.shared.choose import all_engines, live_engine
+    from engines.discovery.local import LISTED_OF_A_STRANGER
     from engines.supervisor_client.orphaned import list_orphaned
 
     del db
@@ -54,6 +56,10 @@ def command_(
     for engine in engines:
         if engine.control != "live":
             say(f"{engine.name}: {engine.control}: {engine.reason}")
+    strangers = Counter(engine.user for engine in engines if engine.user)
+    for user, count in strangers.items():
+        if not chosen and count >= LISTED_OF_A_STRANGER:
+            say(f"of {user} the {count} oldest are listed; give the address of any other")
     for lost in list_orphaned():
         say(f"{lost.name}: has lost its supervisor: trimtab adopt {lost.name} gives it another")
 
