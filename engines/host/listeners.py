@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engines.host import procfs
 
@@ -29,6 +30,7 @@ class TcpListener:
         return self.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
+@lru_cache(maxsize=256)
 def _decode_address(text: str) -> str:
     """The kernel prints an address as 32-bit words in the machine's own byte order."""
     words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]

@@ -77,7 +77,7 @@ def serve_arguments(arguments: Sequence[str]) -> tuple[str, ...] | None:
     """
     if not arguments:
         return None
-    program = PurePosixPath(arguments[0]).name
+    program = arguments[0].rpartition("/")[2]
     if program == "vllm":
         return tuple(arguments[2:]) if arguments[1:2] == ("serve",) else None
     if not _PYTHON.match(program):

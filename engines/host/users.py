@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+from functools import lru_cache
 
 from engines.host.procfs import user_id
 from store.foreign_text import printable
 
 
+@lru_cache(maxsize=64)
 def user_name(number: int) -> str:
     """What a user is called; by its number where it has no name, as in many containers."""
     try:
