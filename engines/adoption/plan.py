@@ -19,6 +19,7 @@ from engines.host.procfs import Process, ancestors
 from engines.launch.free_name import free_name
 from engines.launch.launch import Launch
 from engines.serving import registry
+from engines.serving.names import base_name
 from engines.serving.registry import Serving
 from engines.supervisor.takeover.sockets import Held, why_not_beside
 from engines.supervisor_client.client import status
@@ -72,7 +73,8 @@ def plan_adoption(engine: EngineInfo, name: str | None, db: Path | None) -> Adop
     pid = tree.root.pid
     serving = next((serving for serving in registry.list_serving() if serving.pid == pid), None)
     if serving is not None and is_orphaned(serving):
-        called = serving.name if name in (None, serving.name) else free_name(name, engine.name)
+        old_name = base_name(serving.name)
+        called = old_name if name in (None, old_name) else free_name(name, engine.name)
         return _as_it_runs(serving, called, _held(tree), db)
     reason = refusal(pid, tree.launch or (), read_environ(pid) or {})
     if reason is not None:
@@ -109,6 +111,7 @@ def _as_it_runs(serving: Serving, name: str, held: Held, db: Path | None) -> Ado
         cores=serving.cores,
         log_only=read_arguments(serve_arguments(origin.command) or ()).tls,
         gives_way=nice == NICE,
+        swap_id=serving.swap_id,
         db=None if db is None else str(db.absolute()),
         directory=origin.directory,
     )

@@ -20,6 +20,7 @@ from engines.doctor.check import Check
 from engines.host.orphans import find_orphans
 from engines.inside.trimtab_inside.private_socket.sockets import directories
 from engines.provision.environment import find_environment
+from engines.serving.names import base_name
 from engines.supervisor_client.orphaned import list_orphaned
 from store.errors import TrimtabError
 from store.foreign_text import printable
@@ -124,8 +125,9 @@ def _orphans() -> Iterator[Check]:
 
 def _supervisors() -> Iterator[Check]:
     for engine in list_orphaned():
-        finding = f"{engine.name} has lost its supervisor: nobody starts it again if it ends"
-        yield Check("supervisor", False, finding, f"trimtab adopt {engine.name}")
+        name = base_name(engine.name)
+        finding = f"{name} has lost its supervisor: nobody starts it again if it ends"
+        yield Check("supervisor", False, finding, f"trimtab adopt {name}")
 
 
 def _engines(deadline_s: float) -> Iterator[Check]:

@@ -24,11 +24,14 @@ from store.private_files import open_private
 _KILLED_S = 5.0
 
 
-def spawn(launch: Launch, listener: socket.socket, *, held: bool = False) -> Started:
+def spawn(
+    launch: Launch, listener: socket.socket, *, held: bool = False, swap_id: str | None = None
+) -> Started:
     """Start a prepared engine and write down that it is ours; returns at once.
 
     It inherits `listener`, and takes nothing from it at first if `held`. A held one does not give
-    way either: beside a busy engine of the same priority it would hardly start.
+    way either: beside a busy engine of the same priority it would hardly start. `swap_id` is the
+    swap that it is started for.
     Raises `NotAchieved` where the process cannot be started or written down.
     """
     environ = {**launch.environ, **front_environment(listener.fileno(), held=held)}
@@ -49,6 +52,7 @@ def spawn(launch: Launch, listener: socket.socket, *, held: bool = False) -> Sta
         started_ms=now_ms(),
         boot=lifetime.boot_id(),
         program=lifetime.program_of(process.pid),
+        swap_id=swap_id or launch.swap_id,
     )
     try:
         registry.save(serving)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from engines.host import lifetime
 from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
-from engines.serving.names import check_name, is_in_swap
+from engines.serving.name_lock import is_held
+from engines.serving.names import base_name, check_name, is_in_swap
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Serving:
 
     `boot` is the machine's, `program` the file that its first process runs, `members` the processes
     that it had once it was healthy (PID, start ticks): a PID alone may be another's by now.
+    `swap_id` is the swap that it came by.
     """
 
     name: str
@@ -37,11 +40,26 @@ class Serving:
     boot: str = ""
     program: str = ""
     members: tuple[tuple[int, int], ...] = ()
+    swap_id: str | None = None
 
 
 def without_address() -> frozenset[int]:
-    """PIDs of the engines in a swap that do not serve their address, not yet or no more."""
-    return frozenset(serving.pid for serving in list_serving() if is_in_swap(serving.name))
+    """PIDs of the engines in a swap that do not serve their address, not yet or no more.
+
+    One that a swap left alone, with nobody to go on with it, has the address all the same.
+    """
+    servings = list_serving()
+    return frozenset(
+        serving.pid
+        for serving in servings
+        if is_in_swap(serving.name) and not _is_left_alone(serving, servings)
+    )
+
+
+def _is_left_alone(serving: Serving, servings: Sequence[Serving]) -> bool:
+    name = base_name(serving.name)
+    rivals = [each for each in servings if base_name(each.name) == name]
+    return len(rivals) == 1 and not is_held(name)
 
 
 def save(serving: Serving) -> None:
@@ -144,6 +162,7 @@ def _read(path: Path) -> Serving | None:
             boot=str(content.get("boot", "")),
             program=str(content.get("program", "")),
             members=tuple((int(pid), int(ticks)) for pid, ticks in content.get("members", ())),
+            swap_id=None if content.get("swap_id") is None else str(content["swap_id"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

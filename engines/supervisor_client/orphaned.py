@@ -6,20 +6,20 @@ from __future__ import annotations
 import os
 
 from engines.control.api_front import front_path
-from engines.serving.names import is_in_swap
-from engines.serving.registry import Serving, list_serving
+from engines.serving.names import base_name, is_in_swap
+from engines.serving.registry import Serving, list_serving, without_address
 from engines.supervisor_client.client import status
 
 
 def is_orphaned(serving: Serving) -> bool:
     """Whether an engine that was given its address has no supervisor any more."""
-    return front_path(serving.pid, os.geteuid()).exists() and status(serving.name) is None
+    had_address = is_in_swap(serving.name) or front_path(serving.pid, os.geteuid()).exists()
+    return had_address and status(base_name(serving.name)) is None
 
 
 def list_orphaned() -> list[Serving]:
-    """Those of this user, by name."""
+    """Those of this user, by name; without those of a swap beside which another serves."""
+    without = without_address()
     return [
-        serving
-        for serving in list_serving()
-        if not is_in_swap(serving.name) and is_orphaned(serving)
+        serving for serving in list_serving() if serving.pid not in without and is_orphaned(serving)
     ]

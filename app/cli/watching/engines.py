@@ -33,6 +33,7 @@ def command_(
     """
     from app.cli.shared.choose import all_engines, live_engine
     from engines.discovery.local import LISTED_OF_A_STRANGER
+    from engines.serving.names import base_name
     from engines.supervisor_client.orphaned import list_orphaned
 
     del db
@@ -61,7 +62,8 @@ def command_(
         if not chosen and count >= LISTED_OF_A_STRANGER:
             say(f"of {user} the {count} oldest are listed; give the address of any other")
     for lost in list_orphaned():
-        say(f"{lost.name}: has lost its supervisor: trimtab adopt {lost.name} gives it another")
+        name = base_name(lost.name)
+        say(f"{name}: has lost its supervisor: trimtab adopt {name} gives it another")
 
 
 def engine_json(engine: EngineInfo) -> dict[str, object]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-
-from engines.control.api_front import Front, front_path
 from engines.serving import registry
-from engines.serving.started import Started, started_as
+from engines.serving.started import started_as
 from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_abandoned
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Loading, Recovering, Starting, State, Stopping
 from engines.supervisor.states.unfinished import end_unfinished, name_swapped
-from store.errors import TrimtabError
 
 
 def recover(context: Context, _: Recovering) -> State:
@@ -32,13 +27,5 @@ def recover(context: Context, _: Recovering) -> State:
         return Starting()
     context.say(f"found process {serving.pid}, which runs already")
     engine = started_as(serving, log_only=context.launch.log_only)
-    _open_front(engine)
     context.watch = StartWatch(engine, from_beginning=False)
     return Loading(engine)
-
-
-def _open_front(engine: Started) -> None:
-    """Let the engine take connections: a supervisor that was killed may have closed its front. One
-    that still starts has none yet, and opens it by itself."""
-    with contextlib.suppress(TrimtabError):
-        Front(front_path(engine.pid, os.geteuid())).open()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 
+from engines.control.api_front import Front, front_path
 from engines.host import lifetime
 from engines.launch.spawn import spawn
 from engines.serving import registry
@@ -38,11 +41,20 @@ def load(context: Context, state: Loading) -> State:
     while context.requests.drain_s is None:
         if not lifetime.is_alive(engine.pid, engine.start_ticks):
             return crashed(context, engine)
+        if not context.watch.from_beginning:
+            # The supervisor before this one may have closed it, or was to open it once it stands.
+            _open_front(engine)
         if context.watch.serves():
             _has_started(context, engine, context.watch)
             return Serving(engine)
         time.sleep(TURN_S)
     return Stopping(context.requests.drain_s)
+
+
+def _open_front(engine: Started) -> None:
+    """Let an engine take connections that was found; one that still starts has no front yet."""
+    with contextlib.suppress(TrimtabError):
+        Front(front_path(engine.pid, os.geteuid())).open()
 
 
 def _has_started(context: Context, engine: Started, watch: StartWatch) -> None:

@@ -223,7 +223,7 @@ class Swap:
         self._old.end(self.order.drain_s)
 
     def _start(self, launch: Launch, *, beside: bool) -> Candidate:
-        new = Candidate(spawn(launch, self._wiring.listener, held=True))
+        new = Candidate(spawn(launch, self._wiring.listener, held=True, swap_id=self.order.id))
         began = time.monotonic()
         model, command = start_key(launch)
         start = StartReport(model, command, beside, self.elapsed_s)

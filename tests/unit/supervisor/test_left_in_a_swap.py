@@ -1,0 +1,80 @@
+"""An engine whose keeper and supervisor were both killed in the midst of a swap, and who has it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from engines.adoption.begin import begin as adopt
+from engines.adoption.plan import plan_adoption
+from engines.discovery.find import find_engines
+from engines.engine_info import EngineInfo
+from engines.host import lifetime
+from engines.serving import registry
+from engines.serving.started import Started
+from engines.supervisor.common.telling import begun, tell_swap
+from engines.supervisor_client import client
+from engines.supervisor_client.orphaned import list_orphaned
+from engines.supervisor_client.swap_order import Order
+from store.ledger.connection import Ledger
+from store.reports.outcomes import DONE
+from store.tables import swaps
+from tests.names import own
+from tests.supervisors import answering, state_of
+from tests.unit.supervisor.stub_engine import answer, begin, keeper_of, ledger_of, prepare_nothing
+from tests.waiting import wait_until
+
+
+def kill_keeper_and_supervisor(name: str) -> None:
+    keeper, supervisor = keeper_of(name), answering(name).supervisor
+    for pid in (keeper, supervisor):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: client.status(name) is None)
+    wait_until(lambda: lifetime.start_ticks(keeper) is None)
+
+
+def found(started: Started) -> EngineInfo:
+    return next(engine for engine in find_engines() if engine.pid == started.pid)
+
+
+def test_the_new_engine_that_is_left_alone_is_found_and_adopted(stub: Path) -> None:
+    name = own("left-a")
+    started = begin(stub, name)
+    wait_until(lambda: state_of(name) == "serving")
+    kill_keeper_and_supervisor(name)
+    registry.rename(name, f"{name}@next")
+    assert [serving.pid for serving in list_orphaned()] == [started.pid]
+    assert found(started).name == name
+    plan = plan_adoption(found(started), None, ledger_of(stub))
+    assert (plan.restarts, plan.launch.name) == (False, name)
+    assert adopt(plan, drain_s=5, start_s=30, on_step=print).pid == started.pid
+    wait_until(lambda: state_of(name) == "serving")
+    assert answer(started) == started.pid
+    client.stop(name, drain_s=2)
+    assert registry.list_serving() == []
+
+
+def test_a_swap_that_took_over_is_told_as_done(stub: Path) -> None:
+    name = own("left-b")
+    started = begin(stub, name)
+    wait_until(lambda: state_of(name) == "serving")
+    serving = registry.find_serving(name)
+    assert serving is not None
+    order = Order("swap-b", None, db=ledger_of(stub))
+    launch = replace(prepare_nothing(stub), name=name, url=started.url)
+    tell_swap(order.db, launch, begun(order, "other"), "take over")
+    kill_keeper_and_supervisor(name)
+    registry.save(replace(serving, swap_id=order.id))  # as the swap had started it
+    registry.rename(name, f"{name}@next")
+    plan = plan_adoption(found(started), None, ledger_of(stub))
+    adopt(plan, drain_s=5, start_s=30, on_step=print)
+    wait_until(lambda: outcome(ledger_of(stub), order.id) == DONE)
+    client.stop(name, drain_s=2)
+
+
+def outcome(db: Path, swap_id: str) -> str:
+    with Ledger.open(db, readonly=True) as ledger:
+        swap = swaps.get(ledger, swap_id)
+    return "" if swap is None else swap.outcome
