@@ -47,7 +47,9 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is started; nothing is."""
     names: list[str] = []
 
-    def spawn(launch: Launch, _: socket.socket, *, held: bool = False) -> Started:
+    def spawn(
+        launch: Launch, _: socket.socket, *, held: bool = False, swap_id: str | None = None
+    ) -> Started:
         names.append(launch.name)
         reason = "CUDA out of memory" if held else "No space left on device"
         raise NotAchieved(f"{'the new' if held else 'the old'} engine cannot be started", reason)
