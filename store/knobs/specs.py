@@ -2,8 +2,8 @@
 
 To add one: an entry here; what it reads and writes in
 `engines/inside/trimtab_inside/live_knobs/knobs.py`; where it is offered in `offered_knobs.py`
-beside it, in the order of this list; its key in `app/tui/keys/main_screen.py`. Which values it takes
-is not said here: each engine tells its own bounds.
+beside it, in the order of this list; its key in `app/tui/keys/main_screen.py`. Which values it
+takes is not said here: each engine tells its own bounds.
 """
 
 from __future__ import annotations
