@@ -51,7 +51,7 @@ def test_a_fault_in_the_midst_of_an_adoption(host: Host, fault: Fault) -> None:
     print(f"{moment_s:.1f} s after its beginning")
     others = engines_now() - {host.old_pid}
     host.record()
-    with traffic(host.url, MODEL, clients=3) as seen:
+    with traffic(host.url, MODEL, clients=3, keep=False) as seen:
         adopting = host.act("adopt", host.url, "--name", host.name, "--yes")
         wait_until(lambda: state_of(host.name) is not None or adopting.poll() is not None, 120)
         pause(moment_s)

@@ -14,6 +14,7 @@ from engines.host.orphans import end_orphans, find_orphans
 from engines.host.processes import engine_of, engine_trees, orphans
 from engines.host.procfs import Process, descendants, processes
 from engines.serving import registry
+from engines.serving.name_lock import name_lock
 from store.errors import BadInput, EngineUnreachable
 from tests.addresses import held_port
 from tests.fakes.engine_trees import FakeEngine, fake_engine
@@ -156,9 +157,6 @@ def test_names_are_unique_and_the_oldest_keeps_its_own(tmp_path: Path) -> None:
 
 
 def test_the_name_given_at_serve_is_kept(tmp_path: Path) -> None:
-    from engines.host import lifetime
-    from engines.serving import registry
-
     with fake_engine(tmp_path, "m") as engine:
         ticks = lifetime.start_ticks(engine.pid)
         assert ticks is not None
@@ -267,7 +265,9 @@ def test_an_engine_that_is_to_take_over_is_not_listed(tmp_path: Path) -> None:
         one = registry.Serving("chat@next", engine.pid, ticks, engine.url, "m", "log")
         assert engine.pid in {found.pid for found in find_engines()}
         registry.save(one)
-        assert engine.pid not in {found.pid for found in find_engines()}
+        with name_lock("chat"):  # its keeper's
+            assert engine.pid not in {found.pid for found in find_engines()}
+        assert engine.pid in {found.pid for found in find_engines()}, "it was left alone"
         registry.rename("chat@next", "chat")
         assert "chat" in {found.name for found in find_engines()}
 
@@ -286,7 +286,8 @@ def test_a_name_that_looks_like_a_swap_s_is_the_user_s_own(tmp_path: Path) -> No
         registry.save(registry.Serving(name, engine.pid, ticks, engine.url, "m", "log"))
         assert found(engine).name == name
         registry.rename(name, f"{name}@old")  # now it is in a swap, and leaves
-        assert engine.pid not in pids()
+        with name_lock(name):
+            assert engine.pid not in pids()
 
 
 def test_an_engine_in_a_swap_is_never_called_by_its_name_there(tmp_path: Path) -> None:
