@@ -142,6 +142,14 @@ def _status_or_absence(name: str) -> SupervisorStatus | None:
         time.sleep(_POLL_S)
 
 
+def _left_of(name: str) -> list[str]:
+    """What was written down of an engine whose supervisor is gone, and of a swap in which it went:
+    the names to stop."""
+    swapped = (*names.candidate_names(name), names.leaving_name(name))
+    running = [one for one in swapped if registry.find_serving(one) is not None]
+    return [name, *running] if registry.recorded(name) is not None else running
+
+
 def call_off(name: str) -> None:
     """Let the swap that runs go back, where it has not taken over yet; returns at once.
 
@@ -161,11 +169,13 @@ def stop(
     supervisor = _status_or_absence(name)
     if supervisor is None and is_held(name):
         raise _silent(name)
-    if supervisor is None and registry.recorded(name) is None:
+    left = [] if supervisor is not None else _left_of(name)
+    if supervisor is None and not left:
         there = ", ".join(serving.name for serving in registry.list_serving())
         raise BadInput(f"No engine is called {name!r}", f"There are: {there or 'none'}")
     if supervisor is None:
-        return stopping.stop(name, drain_s=drain_s, on_wait=on_wait)
+        stopped = [stopping.stop(one, drain_s=drain_s, on_wait=on_wait) for one in left]
+        return replace(stopped[0], name=name)
     try:
         Channel(socket_of(name), STOP_ASK_S).ask({"op": "stop", "drain_s": drain_s})
     except ControlLost:

@@ -119,6 +119,10 @@ class LedgerBusy(LedgerUnusable):
     """Another program kept the ledger locked; the same may succeed a moment later."""
 
 
+class LedgerFull(LedgerUnusable):
+    """The disk has no room; the same succeeds once somebody has made some."""
+
+
 class LedgerMoved(LedgerUnusable):
     """Its path no longer leads to the open file."""
 
@@ -137,6 +141,7 @@ _FAMILY: dict[int, type[LedgerUnusable]] = {
     sqlite3.SQLITE_CANTOPEN: LedgerRefused,
     sqlite3.SQLITE_IOERR: LedgerRefused,
     sqlite3.SQLITE_NOTADB: NotALedger,
+    sqlite3.SQLITE_FULL: LedgerFull,
     sqlite3.SQLITE_BUSY: LedgerBusy,
     sqlite3.SQLITE_LOCKED: LedgerBusy,
 }

@@ -1,7 +1,7 @@
 """The thread of a supervisor that writes to ledgers: a stuck disk may hold it, and nobody else.
 
-What a lock of another program keeps from being written is tried again: the last word on a swap is
-not said twice by anybody.
+What a lock of another program or a full disk keeps from being written is tried again: the last word
+on a swap is not said twice by anybody.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from store.ledger.connection import LedgerBusy
+from store.ledger.connection import LedgerBusy, LedgerFull
 
 PATIENCE_S = 1.0
 """So long a line is waited for, that whoever follows finds it in the ledger."""
 REPEAT_S = 600.0
-"""For so long a ledger may be locked until a line is left out."""
+"""For so long a ledger may be locked, or its disk full, until a line is left out."""
 _AGAIN_S = 0.5
 _MOST = 1000
 
@@ -70,7 +70,7 @@ def _do(work: Callable[[], None]) -> None:
     while True:
         try:
             work()
-        except LedgerBusy as error:
+        except (LedgerBusy, LedgerFull) as error:
             if time.monotonic() < until:
                 time.sleep(_AGAIN_S)
                 continue

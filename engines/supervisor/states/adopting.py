@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Adopting, NotAdopted, Recovering, State
+from engines.supervisor.states.stopping import write_down_again
 
 
 def adopt(context: Context, _: Adopting) -> State:
@@ -25,4 +26,6 @@ def adopt(context: Context, _: Adopting) -> State:
     if engine is None:
         return NotAdopted()
     context.remember(context.memory)
+    context.engine = engine
+    write_down_again(context)  # one that is not found would be started a second time
     return Recovering()

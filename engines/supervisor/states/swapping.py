@@ -12,6 +12,7 @@ from engines.serving.started import Started
 from engines.supervisor.common.telling import tell_change, tell_swap
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Serving, State, Swapping
+from engines.supervisor.states.stopping import write_down_again
 from engines.supervisor.states.unfinished import name_swapped
 from engines.supervisor.swap.swap import Swap, Wiring
 from engines.supervisor_client.swap_order import Order
@@ -21,6 +22,7 @@ from store.reports.swap import SwapReport
 def run_swap(context: Context, state: Swapping, enter: Callable[[State], None]) -> State:
     """Do it, or leave things as they were; `enter` makes a state the present one at once."""
     order = state.order
+    write_down_again(context)
     context.requests.order = None  # only now, when a second one is refused for the state's sake
     context.remember(replace(context.memory, swapping=order))
     before = context.memory.before[-1] if order.variant is None else None
@@ -58,6 +60,7 @@ def _take_over(
     old = context.launch
     # The keeper knows first: when this supervisor is killed the next one finishes the swap.
     context.remember(context.memory.swapped_to(launch))
+    write_down_again(context)  # else the old engine would not be found, and never be ended
     context.engine = running
     name_swapped(context.launch.name)
     undoes = old.swap_id if order.variant is None else None
