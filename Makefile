@@ -6,13 +6,14 @@ BIN := .venv/bin
 MADE := .venv/.made
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check crossings fuzz kills bench picture
+.PHONY: help demo test check crossings crossings-live fuzz kills bench picture
 
 help:
 	@echo "make demo      a real vLLM on this machine, traffic, and the screen on it"
 	@echo "make test      all tests; makes the engine environment first"
 	@echo "make check     formatting, lint, types and layers"
-	@echo "make crossings every act beside every fault in its midst: docs/crossings.md, 45 minutes"
+	@echo "make crossings every act beside every fault in its midst: docs/crossings.md, 20 minutes"
+	@echo "make crossings-live the same for swap and adopt on a real engine, an hour"
 	@echo "make fuzz      hostile requests and answers on the private sockets, ten minutes each"
 	@echo "make kills     300 recorders killed at random moments, and what their ledger is worth"
 	@echo "make bench     what trimtab costs, measured beside the aims"
@@ -43,9 +44,12 @@ check: $(MADE)
 	@$(BIN)/lint-imports
 
 crossings: $(MADE)
+	@$(BIN)/python -m pytest tests/crossings/test_crossings.py -m "wide or not wide" -n 2 --verbose \
+	  --table docs/crossings.md $(ARGS)
+
+crossings-live: $(MADE)
 	@$(BIN)/trimtab provision
-	@$(BIN)/python -m pytest tests/crossings -m "wide or not wide" --verbose \
-	  -p tests.crossings.table --crossings-table docs/crossings.md $(ARGS)
+	@$(BIN)/python -m pytest tests/crossings/live -m wide --verbose $(ARGS)
 
 fuzz: $(MADE)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-import random
-from itertools import product
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.crossings.acts import ACTS, Act
-from tests.crossings.faults import FAULTS, Fault
+from app.cli.commands import COMMANDS
+from tests.crossings.acts import ACTS, WITHOUT_ROW, Act
+from tests.crossings.faults import Fault, disk_of
 from tests.crossings.invariants import check
-from tests.crossings.world import a_world, pause
-
-LONGEST_S = 0.6
-"""A command takes about so long: the fault comes somewhere within."""
+from tests.crossings.table import CELLS
+from tests.crossings.world import a_world, environment
 
 
 @pytest.mark.parametrize(
     ("act", "fault"),
     [
-        pytest.param(act, fault, id=f"{act.name} beside {fault.name}")
-        for act, fault in product(ACTS, FAULTS)
+        pytest.param(act, fault, id=cell, marks=() if fault.always else pytest.mark.wide)
+        for cell, (act, fault) in CELLS.items()
     ],
 )
-def test_a_fault_in_the_midst_of_an_act(tmp_path: Path, act: Act, fault: Fault) -> None:
-    moment_s = random.uniform(0, LONGEST_S)
-    print(f"after {moment_s:.3f} s")
-    with a_world(tmp_path) as world:
+def test_a_fault_in_the_midst_of_an_act(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Act, fault: Fault
+) -> None:
+    if fault.small_disk and os.geteuid() != 0:
+        pytest.skip("only root can give a cell a disk of its own")
+    for variable, value in environment(tmp_path).items():
+        monkeypatch.setenv(variable, value)
+    (tmp_path / "disk").mkdir()
+    with (
+        disk_of(fault, tmp_path / "disk"),
+        a_world(tmp_path, "cross", supervised=not act.adopts) as world,
+    ):
         act.prepare(world)
         act.begin(world)
-        pause(moment_s)
+        act.midst(world)
         fault.strike(world)
-        world.wait()
-        fault.heal(world)
+        try:
+            world.wait()
+        finally:
+            fault.heal(world)
         check(world, act, fault)
+
+
+def test_every_command_has_a_row_or_a_reason() -> None:
+    assert {act.command for act in ACTS} | WITHOUT_ROW.keys() == COMMANDS.keys()

@@ -1,152 +1,267 @@
-"""What a cell happens in: an engine, somebody who records it, a bystander, and a command line."""
+"""What a cell happens in: an engine, who supervises and records it, clients, and a bystander."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
-from engines.control.inside_path import INSIDE
 from engines.control.knobs import read_knobs
-from engines.discovery.find import probe
-from engines.host.processes import engine_trees
+from engines.control.plugin_sockets import plugin_control
+from engines.host.processes import EngineTree, engine_trees
+from engines.launch.launch import LaunchSpec
+from engines.provision.places import log_file
+from engines.serving import names, registry
+from engines.supervisor.start import start_supervised
+from engines.supervisor_client import client
 from store.ledger.connection import Ledger
 from store.records import KnobValue
-from tests.crossings.surroundings import CLOCK, bystander, small_disk
-from tests.fakes.engine_trees import FakeEngine, fake_engine
-from tests.servers import REAL_PAGE
+from tests.addresses import held_port
+from tests.crossings.clients import Seen, clients
+from tests.fakes.launched_engine import PAGE
+from tests.names import own
+from tests.supervisors import answering, state_of
+from tests.unit.supervisor.stub_engine import keeper_of
 from tests.waiting import PATIENCE_S, wait_until
 
 KNOB = "max_num_seqs"
+START = 16
+"""The knob's value from the engine's start."""
 
-Sockets = tuple[Path, ...]
+_FAKES = Path(__file__).parents[1] / "fakes"
+SHIMS = Path(__file__).with_name("shims")
+_MARK = "CROSSING"
 
 
 @dataclass
 class World:
-    """One cell's surroundings. `asked` are the commands that were begun, oldest first, the recorder
-    before all; `twin` is the sockets of an engine of the same name that came in the midst, `end`
-    what is undone at the end."""
+    """One cell's surroundings. `asked` are the commands that were begun, oldest first. Everything
+    of trimtab's that is written lies on `disk`."""
 
     home: Path
-    engine: FakeEngine
-    sockets: Sockets
+    name: str
+    url: str
+    engine: int
     bystander: subprocess.Popen[bytes]
-    end: contextlib.ExitStack
+    recorder: subprocess.Popen[bytes]
+    seen: Seen
     asked: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    twin: Sockets = ()
+    supervisor: int | None = None
+    keeper: int | None = None
 
     @property
     def disk(self) -> Path:
-        """Where the ledger is."""
         return self.home / "disk"
 
     @property
     def db(self) -> Path:
-        """The ledger."""
         return self.disk / "l.db"
 
     @property
-    def clock(self) -> Path:
-        """By how many seconds the clock is stepped."""
-        return self.home / "clock"
+    def recorder_pid(self) -> int:
+        return self.recorder.pid
 
-    @property
-    def recorder(self) -> subprocess.Popen[bytes]:
-        """Who records from the beginning on."""
-        return self.asked[0]
+    def know_supervisor(self) -> None:
+        """Note who supervises now."""
+        self.supervisor = answering(self.name).supervisor
+        self.keeper = keeper_of(self.name)
 
     def ask(self, *words: str) -> subprocess.Popen[bytes]:
         """Begin a command of trimtab's."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", *words, "--db", str(self.db)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env=os.environ | _stepped(self.home),
-        )
+        process = _trimtab(*words, "--db", str(self.db))
         self.asked.append(process)
         return process
 
     def do(self, *words: str) -> None:
         """Run a command to its end, which must be good."""
-        process = self.ask(*words)
-        _, told = process.communicate(timeout=PATIENCE_S)
-        self.asked.remove(process)
-        assert process.returncode == 0, told
-
-    def value(self) -> KnobValue | None:
-        """The knob as the engine has it; None once the engine has ended."""
-        return value_at(self.sockets) if self.engine_lives else None
-
-    @property
-    def engine_lives(self) -> bool:
-        """Whether its EngineCore does, in which the knobs are."""
-        return all(Path("/proc", path.stem).exists() for path in self.sockets)
-
-    def kill_core(self) -> None:
-        """End the process that holds the knobs."""
-        for path in self.sockets:
-            os.kill(int(path.stem), signal.SIGKILL)
-        os.kill(self.engine.pid, signal.SIGKILL)
-
-    def begin_twin(self) -> None:
-        """Start another engine that calls itself as ours does."""
-        _, self.twin = self.end.enter_context(_engine(self.home, "twin"))
+        process = _trimtab(*words, "--db", str(self.db))
+        out, told = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, (words, out, told)
 
     def wait(self) -> None:
-        """Until every command that was asked has ended; the recorder goes on."""
-        for process in self.asked[1:]:
-            process.communicate(timeout=PATIENCE_S)
+        """Until every command that was asked has ended."""
+        for process in self.asked:
+            out, told = process.communicate(timeout=PATIENCE_S)
+            print(process.returncode, process.args, out.decode(), told.decode(), sep="\n")
+            assert process.returncode in (0, 1, 2, 3, -9)
+
+    def serve(self) -> None:
+        """Begin an engine under the name of this one, supervised."""
+        start_supervised(spec(self.home, self.name, self.db))
+
+    def tree(self) -> EngineTree | None:
+        """The processes of the engine that has the name now, or that runs without one."""
+        status = client.status(self.name)
+        pid = self.engine if status is None else status.pid
+        return next((tree for tree in engine_trees() if tree.root.pid == pid), None)
+
+    def value(self) -> KnobValue | None:
+        """The knob as the engine has it; None where no engine tells it."""
+        tree = self.tree()
+        sockets = () if tree is None else plugin_control(tree).sockets
+        return next((knob.value for knob in read_knobs(sockets) if knob.name == KNOB), None)
+
+    def new_engine(self) -> int | None:
+        """The engine of a swap or an adoption that runs, which is to serve in the end."""
+        found = map(registry.find_serving, (*names.candidate_names(self.name), self.name))
+        pids = (serving.pid for serving in found if serving is not None)
+        return next((pid for pid in pids if pid != self.engine), None)
+
+    def left(self) -> list[str]:
+        """Living processes that have come of this cell, but for those that it holds itself."""
+        mark = f"{_MARK}={self.home}".encode()
+        held = {self.recorder.pid, os.getpid()}
+        found = []
+        for directory in Path("/proc").iterdir():
+            if directory.name.isdecimal() and int(directory.name) not in held:
+                with contextlib.suppress(OSError):
+                    if mark in (directory / "environ").read_bytes().split(b"\0"):
+                        found.append(f"{directory.name} {(directory / 'cmdline').read_text()!r}")
+        return found
 
 
-def value_at(sockets: Sockets) -> KnobValue | None:
-    """The knob as an engine has it."""
-    return next(knob.value for knob in read_knobs(sockets) if knob.name == KNOB)
+def spec(home: Path, name: str, db: Path) -> LaunchSpec:
+    """How the stand-in is started."""
+    arguments = ("--max-num-seqs", str(START))
+    return LaunchSpec(str(home / "model"), name, arguments, home / "bin" / "python", db=db)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The variables that everything in the cell is started with."""
+    paths = (SHIMS, _FAKES / "vllm_package", Path(sysconfig.get_path("purelib")))
+    return {
+        "TRIMTAB_DATA_DIR": str(home / "disk" / "data"),
+        "TRIMTAB_ENGINE_KIND": "cpu",
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "CROSSING_CLOCK": str(home / "clock"),
+        "PAGE": PAGE,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        _MARK: str(home),
+    }
 
 
 @contextlib.contextmanager
-def a_world(home: Path) -> Iterator[World]:
-    """An engine that is recorded, and a process of somebody else's that looks like one."""
-    (home / "clock").write_text("0")
-    with (
-        small_disk(home / "disk"),
-        _engine(home, "engine") as (engine, sockets),
-        bystander(home / "bystander") as other,
-        contextlib.ExitStack() as end,
-    ):
-        world = World(home, engine, sockets, other, end)
+def a_world(home: Path, name: str, *, supervised: bool) -> Iterator[World]:
+    """An engine that is recorded and asked, and a process of somebody else's that looks like one.
+
+    The variables of `environment` are set.
+    """
+    _furnish(home)
+    name = own(name)
+    recorder: subprocess.Popen[bytes] | None = None
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(bystander(home / "bystander"))
+        stack.callback(_sweep, home)
+        if supervised:
+            started = start_supervised(spec(home, name, home / "disk" / "l.db"))
+            wait_until(lambda: state_of(name) == "serving")
+            url, pid = started.url, started.pid
+        else:
+            url, pid = stack.enter_context(_by_hand(home))
+        seen = stack.enter_context(clients(url))
+        recorder = _trimtab("record", url, "--db", str(home / "disk" / "l.db"))
+        world = World(home, name, url, pid, other, recorder, seen)
+        if supervised:
+            world.know_supervisor()
+        stack.callback(_end, world)
+        wait_until(lambda: _rows(world.db) > 1)
+        yield world
+
+
+def _furnish(home: Path) -> None:
+    """An environment with the stand-in as its `vllm`, and a model."""
+    (home / "disk").mkdir(exist_ok=True)
+    (home / "bin").mkdir()
+    (home / "bin" / "python").symlink_to(Path(os.path.realpath("/proc/self/exe")))
+    shutil.copy(_FAKES / "served_engine.py", home / "bin" / "vllm")
+    (home / "model").mkdir()
+    (home / "model" / "config.json").write_text("{}")
+    (home / "model" / "pytorch_model.bin").write_bytes(bytes(1000))
+
+
+def serves(url: str) -> bool:
+    """Whether somebody answers there."""
+    with contextlib.suppress(OSError), urlopen(f"{url}/health", timeout=5) as reply:
+        return bool(reply.status == 200)
+    return False
+
+
+@contextlib.contextmanager
+def _by_hand(home: Path) -> Iterator[tuple[str, int]]:
+    """The stand-in as somebody starts it without trimtab."""
+    words = ["bin/python", "bin/vllm", "serve", str(home / "model"), "--max-num-seqs", str(START)]
+    with held_port() as port:
+        process = subprocess.Popen(
+            [*words, "--port", str(port)],
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
-            world.ask("record", engine.url)
-            wait_until(lambda: _rows(world.db) > 1)
-            yield world
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: serves(url))
+            yield url, process.pid
         finally:
-            for process in world.asked:
-                process.kill()
-                process.communicate()
+            process.kill()
+            process.communicate()
+
+
+def _trimtab(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _end(world: World) -> None:
+    with contextlib.suppress(OSError):
+        print(log_file(f"{world.name}-supervisor").read_text())
+    for process in (*world.asked, world.recorder):
+        process.kill()
+        process.communicate()
+
+
+def _sweep(home: Path) -> None:
+    """End what a cell that failed has left: it carries the cell's mark, and nobody else does."""
+    mark = f"{_MARK}={home}".encode()
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdecimal() and int(directory.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if mark in (directory / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(directory.name), signal.SIGKILL)
 
 
 @contextlib.contextmanager
-def _engine(home: Path, directory: str) -> Iterator[tuple[FakeEngine, Sockets]]:
-    clock = _stepped(home)
-    env = clock | {"PYTHONPATH": f"{INSIDE}:{clock['PYTHONPATH']}"}
-    page = REAL_PAGE.decode()
-    with fake_engine(home / directory, "tiny", plugins=[True], metrics=page, env=env) as engine:
-        wait_until(lambda: any(tree.root.pid == engine.pid for tree in engine_trees()))
-        sockets = tuple(probe(engine.url).sockets)
-        assert sockets
-        yield engine, sockets
-
-
-def _stepped(home: Path) -> dict[str, str]:
-    return {"PYTHONPATH": str(CLOCK), "STEPPED_CLOCK": str(home / "clock")}
+def bystander(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Named as an engine is; any signal would end it."""
+    home.mkdir()
+    (home / "serve").write_text("import sys; sys.stdin.read()")
+    process = subprocess.Popen(
+        ["vllm", "serve", "another"],
+        executable=sys.executable,
+        cwd=home,
+        env={"PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def _rows(db: Path) -> int:

@@ -1,2 +1,1 @@
-"""What moves a real engine (swap, adopt) beside each fault in its midst. `make crossings` runs it:
-half an hour, too long for every change."""
+"""Swap and adopt beside faults in their midst, on a real engine: `make crossings-live`, an hour."""

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.crossings.faults import fill
 from tests.crossings.live.host import Host
-from tests.crossings.surroundings import empty_disk, fill_disk
 from tests.engine.conftest import MODEL
 from tests.waiting import wait_until
 
@@ -97,8 +97,8 @@ FAULTS = (
     Fault("ledger deleted", _lose_ledger, loses_ledger=True),
     Fault(
         "disk full",
-        lambda host: fill_disk(host.disk),
-        heal=lambda host: empty_disk(host.disk),
+        lambda host: fill(host.disk),
+        heal=lambda host: (host.disk / "full").unlink(),
     ),
     Fault("clock an hour back", lambda host: host.clock.write_text("-3600")),
     Fault("clock a year ahead", lambda host: host.clock.write_text("31536000")),

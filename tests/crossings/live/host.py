@@ -17,7 +17,8 @@ from engines.serving import registry
 from engines.serving.names import candidate_names
 from store.ledger.connection import Ledger
 from store.reports.outcomes import RUNNING
-from tests.crossings.surroundings import CLOCK, bystander, small_disk
+from tests.crossings.faults import small_disk
+from tests.crossings.world import SHIMS, bystander
 from tests.engine.conftest import ARGUMENTS, MODEL
 from tests.supervisors import answering, state_of
 from tests.waiting import wait_until
@@ -162,9 +163,10 @@ def a_host(home: Path, name: str) -> Iterator[Host]:
     (home / "clock").write_text("0")
     environ = {
         "TRIMTAB_CONFIG_DIR": str(home),
-        "PYTHONPATH": str(CLOCK),
-        "STEPPED_CLOCK": str(home / "clock"),
+        "PYTHONPATH": str(SHIMS),
+        "CROSSING_CLOCK": str(home / "clock"),
     }
+    (home / "disk").mkdir()
     with small_disk(home / "disk"), bystander(home / "bystander") as other:
         os.environ[_MARK] = str(os.getpid())
         host = Host(name, home, environ, other)

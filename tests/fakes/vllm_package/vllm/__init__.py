@@ -1,0 +1,1 @@
+"""What trimtab meets of vLLM, and nothing else of it: no model, no torch."""
