@@ -21,6 +21,7 @@ from app.settings.values import ENV_PREFIX, Settings
 from store.errors import BadInput
 
 _Price = Annotated[FiniteFloat, Field(ge=0, le=100_000)]
+_LONGEST = 1_000_000
 _NARROWED: dict[str, Any] = {
     "prices": dict[str, _Price],
     "host_usd_per_hour": _Price | None,
@@ -37,7 +38,7 @@ def read_settings(path: Path) -> Settings:
     text = _text(path)
     try:
         tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number or nesting without end
         raise BadInput(f"{path} is not TOML: {error}", remedy=_allowed()) from None
     try:
         values = dict(_model(path)())
@@ -51,10 +52,16 @@ def read_settings(path: Path) -> Settings:
 def _text(path: Path) -> str:
     if not path.exists():
         return ""
+    if not path.is_file():
+        raise BadInput(f"{path} is not a file")
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(_LONGEST + 1).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read: {error}") from None
+    if len(text) > _LONGEST:
+        raise BadInput(f"{path} has more than {_LONGEST} characters")
+    return text
 
 
 def _model(path: Path) -> type[BaseSettings]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from engines.adoption.listener import listener_of
 from engines.adoption.plan import AdoptionPlan
 from engines.serving import registry
+from engines.serving.name_lock import adoption_lock
 from engines.supervisor.start import start_keeper, why_not_begun
 from engines.supervisor.states.state import Serving
 from engines.supervisor.takeover.beginning import Beginning
@@ -39,7 +40,9 @@ def begin(
         drain_s,
         start_s,
     )
-    keeper = start_keeper(plan.launch, Beginning(origin.conditions, order=order).to_line())
+    beginning = Beginning(origin.conditions, order=order)
+    with adoption_lock(origin.pid, origin.start_ticks) as lock:
+        keeper = start_keeper(plan.launch, beginning.to_line(), lock)
     steps_shown = 0
     silent_since = time.monotonic()
     while time.monotonic() - silent_since < BEGIN_S:

@@ -35,9 +35,9 @@ _KNOWN = ("api-key", "hf-token")
 _SHORTEST_ABBREVIATION = 4
 
 _WORD_BREAK = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
-_USER_INFO = re.compile(
-    r"""(?P<scheme>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s?#"']*|[^/\s?#"':]*:[^\s"']*)@"""
-)
+_SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://")
+_AUTHORITY = re.compile(r"""[^/\s?#"']*""")
+_WORD = re.compile(r"""[^\s"']*""")
 _NAME = re.compile(
     r"""(?P<quote>\\?["']?)(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]+)(?P=quote)"""
     r"""\s*[:=](?!//)\s*"""
@@ -109,10 +109,37 @@ def _redacted(text: str) -> str:
             return json.dumps(_redact_json(json.loads(text)), ensure_ascii=False)
         except (ValueError, RecursionError):
             pass  # not JSON after all: the patterns below do
-    text = _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", text)
-    text = _WEBHOOK.sub(rf"\g<host>/{HIDDEN}", text)
+    text = _hide_user_info(text)
+    if "hook" in text.lower():
+        text = _WEBHOOK.sub(rf"\g<host>/{HIDDEN}", text)
     text = _BEARER.sub(rf"\g<head> {HIDDEN}", text)
     return _TOKEN_SHAPES.sub(HIDDEN, _hide_pairs(text))
+
+
+def _hide_user_info(text: str) -> str:
+    """Hide what stands before the @ of an address; a password may hold slashes. Each word is looked
+    through once, however many addresses it seems to hold."""
+    pieces: list[str] = []
+    position = word_end = 0
+    for scheme in _SCHEME.finditer(text):
+        start = scheme.end()
+        if start < position:
+            continue
+        if start >= word_end:
+            word_end = _matched_end(_WORD, text, start)
+        authority_end = _matched_end(_AUTHORITY, text, start)
+        at = text.rfind("@", start, authority_end)
+        if at < 0 and ":" in text[start:authority_end]:
+            at = text.rfind("@", start, word_end)
+        if at >= 0:
+            pieces += [text[position:start], HIDDEN]
+            position = at
+    return "".join(pieces) + text[position:]
+
+
+def _matched_end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    found = pattern.match(text, start)
+    return start if found is None else found.end()
 
 
 def _redact_json(value: object) -> object:

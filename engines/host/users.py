@@ -9,6 +9,8 @@ from functools import lru_cache
 from engines.host.procfs import user_id
 from store.foreign_text import printable
 
+_UNKNOWN = "an unknown user"
+
 
 @lru_cache(maxsize=64)
 def user_name(number: int) -> str:
@@ -22,7 +24,9 @@ def user_name(number: int) -> str:
 def other_user(pid: int) -> str:
     """The user that a process runs as where that is another than ours, else ''.
 
-    A process that has just ended is nobody's.
+    One that has ended is not ours: whose it was cannot be said any more.
     """
     owner = user_id(pid)
-    return "" if owner is None or owner == os.geteuid() else user_name(owner)
+    if owner is None:
+        return _UNKNOWN
+    return "" if owner == os.geteuid() else user_name(owner)

@@ -57,6 +57,11 @@ def log_file(name: str) -> Path:
     return data_dir() / "logs" / f"{name}.log"
 
 
+def supervisor_log(name: str) -> Path:
+    """The log of the supervisor of the engine `name`. No engine's name has an @ in it."""
+    return log_file(f"{name}@supervisor")
+
+
 def site_packages(environment: Path) -> Path | None:
     """Where the packages of a virtual environment lie; None where it is not one."""
     try:

@@ -7,6 +7,7 @@ loaded, which a swap compares, and whether it has ever served.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import threading
@@ -34,9 +35,15 @@ def rotate(log: Path, *, most: int = MOST_BYTES, head: int = HEAD_BYTES) -> bool
         kept_bytes = file.read(head).rpartition(b"\n")[0]
         file.seek(0)
         whole = log.with_name(f"{log.name}.1.new")
-        with open_log(whole, afresh=True) as copy:
-            shutil.copyfileobj(file, copy, 1 << 20)
-        whole.replace(log.with_name(f"{log.name}.1"))
+        try:
+            with open_log(whole, afresh=True) as copy:
+                shutil.copyfileobj(file, copy, 1 << 20)
+            whole.replace(log.with_name(f"{log.name}.1"))
+        except OSError as error:
+            whole.unlink(missing_ok=True)
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # No room to keep it: without it there is room for the ledger.
         file.truncate(len(kept_bytes) + 1 if kept_bytes else 0)
     return True
 

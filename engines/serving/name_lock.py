@@ -25,15 +25,36 @@ def name_lock(name: str) -> Iterator[int]:
     Raises `NotAchieved` where another has it for longer than `LINGERS_S`, and OSError.
     """
 
+    refused = NotAchieved(
+        f"{name} is supervised already", "", f"trimtab stop {name}, or choose another --name"
+    )
+    with _lock(_path(name), refused) as descriptor:
+        yield descriptor
+
+
+@contextlib.contextmanager
+def adoption_lock(pid: int, start_ticks: int) -> Iterator[int]:
+    """The same for a process that is being adopted: under two names it would be started twice.
+
+    Raises as `name_lock` does.
+    """
+    path = data_dir() / "locks" / f"@{pid}-{start_ticks}.lock"  # no engine's name has an @
+    refused = NotAchieved(
+        f"Process {pid} is being adopted already",
+        "Another `trimtab adopt` is at it",
+        "trimtab engines tells what becomes of it",
+    )
+    with _lock(path, refused) as descriptor:
+        yield descriptor
+
+
+@contextlib.contextmanager
+def _lock(path: Path, refused: NotAchieved) -> Iterator[int]:
     def give_up(waited_s: float) -> None:
         if waited_s >= LINGERS_S:
-            raise NotAchieved(
-                f"{name} is supervised already",
-                "",
-                f"trimtab stop {name}, or choose another --name",
-            )
+            raise refused
 
-    with exclusive(_path(name), give_up) as descriptor:
+    with exclusive(path, give_up) as descriptor:
         yield descriptor
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from engines.host import lifetime
+from engines.host.procfs import user_id
 from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
 from engines.serving.name_lock import is_held
@@ -81,7 +83,7 @@ def family(serving: Serving) -> dict[int, int]:
     """An engine's living processes, PID → start ticks, and nobody else's.
 
     Of one whose first process has ended those count that it had when it was healthy; before that
-    whatever of its session runs the same program.
+    whatever of its session runs the same program as our own user.
     """
     if not _is_of_this_boot(serving):
         return {}
@@ -91,7 +93,9 @@ def family(serving: Serving) -> dict[int, int]:
     if serving.members:
         return {pid: ticks for pid, ticks in serving.members if lifetime.is_alive(pid, ticks)}
     return {
-        pid: ticks for pid, ticks in session.items() if lifetime.program_of(pid) == serving.program
+        pid: ticks
+        for pid, ticks in session.items()
+        if lifetime.program_of(pid) == serving.program and user_id(pid) == os.geteuid()
     }
 
 

@@ -10,7 +10,7 @@ import time
 from engines.cleaning.outputs import clean_line
 from engines.launch.launch import Launch, LaunchSpec
 from engines.launch.prepare import prepare
-from engines.provision.places import log_file
+from engines.provision.places import supervisor_log
 from engines.serving.name_lock import name_lock
 from engines.serving.registry import find_serving
 from engines.serving.started import Started, started_as
@@ -47,7 +47,7 @@ def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subproces
 
     Raises `NotAchieved` where the engine of this name has a keeper already.
     """
-    log = log_file(f"{launch.name}-supervisor")
+    log = supervisor_log(launch.name)
     try:
         with name_lock(launch.name) as lock, open_log(log, afresh=True) as output:
             keeper = subprocess.Popen(
@@ -73,7 +73,7 @@ def start_keeper(launch: Launch, beginning: str, *descriptors: int) -> subproces
 def why_not_begun(name: str) -> NotAchieved:
     """What to raise where a supervisor did not begin: why its engine ended, where its log tells,
     else the last line of that."""
-    log = log_file(f"{name}-supervisor")
+    log = supervisor_log(name)
     text = log.read_text(errors="replace").strip()
     endings = re.findall(r"^.* process \d+ ended[^:\n]*: (.*)$", text, re.MULTILINE)
     reason = endings[-1] if endings else text.rpartition("\n")[2]

@@ -6,13 +6,18 @@ import errno
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from store.ledger.migrations import migrate
 from store.ledger.versions.steps import SCHEMA_VERSION
 from store.private_files import private_directory
+
+LOCK_S = 5.0
+"""Far longer than a ledger takes to be made."""
+_POLL_S = 0.02
 
 
 def create_if_new(path: Path) -> None:
@@ -66,11 +71,24 @@ def _is_new(path: Path) -> bool:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock, where the file system has locks: SQLite needs them as well."""
+    """Hold the directory's lock, where the file system has locks: SQLite needs them as well.
+
+    Whoever may read the directory may hold it, for ever. Raises OSError then.
+    """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    until = time.monotonic() + LOCK_S
     try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    message = "another program keeps the directory locked"
+                    raise OSError(errno.EWOULDBLOCK, message, str(directory)) from None
+                time.sleep(_POLL_S)
+            except OSError:
+                break
         yield
     finally:
         os.close(descriptor)

@@ -19,7 +19,7 @@ from engines.control.knobs import read_knobs
 from engines.control.plugin_sockets import plugin_control
 from engines.host.processes import EngineTree, engine_trees
 from engines.launch.launch import LaunchSpec
-from engines.provision.places import log_file
+from engines.provision.places import supervisor_log
 from engines.serving import names, registry
 from engines.supervisor.start import start_supervised
 from engines.supervisor_client import client
@@ -228,7 +228,7 @@ def _trimtab(*words: str) -> subprocess.Popen[bytes]:
 
 def _end(world: World) -> None:
     with contextlib.suppress(OSError):
-        print(log_file(f"{world.name}-supervisor").read_text())
+        print(supervisor_log(world.name).read_text())
     for process in (*world.asked, world.recorder):
         process.kill()
         process.communicate()

@@ -15,7 +15,7 @@ from engines.adoption.plan import plan_adoption
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
 from engines.host import procfs
-from engines.provision.places import log_file
+from engines.provision.places import supervisor_log
 from engines.supervisor_client import client
 from engines.supervisor_client.orphaned import list_orphaned
 from store.errors import NotAchieved
@@ -87,7 +87,7 @@ def test_an_engine_started_by_hand_is_adopted_and_adopted_again(
         if client.status(name) is not None:
             client.stop(name, drain_s=5)
     assert load.failed == []
-    assert "found process" in log_file(f"{name}-supervisor").read_text()
+    assert "found process" in supervisor_log(name).read_text()
 
 
 def kill_keeper_and_supervisor(name: str) -> None:

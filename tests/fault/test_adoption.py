@@ -27,6 +27,7 @@ from engines.adoption.begin import begin
 from engines.adoption.plan import AdoptionPlan, plan_adoption
 from engines.engine_info import EngineInfo
 from engines.host import lifetime
+from engines.serving import name_lock
 from engines.supervisor.takeover import restart
 from engines.supervisor.takeover.connections import look_at
 from engines.supervisor.takeover.sockets import (
@@ -37,6 +38,7 @@ from engines.supervisor.takeover.sockets import (
     why_not_beside,
 )
 from engines.supervisor_client import client
+from store.errors import NotAchieved
 from tests.addresses import held_port
 from tests.names import own
 from tests.supervisors import answering, state_of
@@ -338,3 +340,17 @@ def test_a_first_request_that_nothing_was_answered_to_is_owed(pause_s: float) ->
                     assert not look_at(served).quiet
                     served.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
                     assert not look_at(served).unanswered
+
+
+def test_an_engine_that_is_being_adopted_is_not_adopted_under_another_name(
+    by_hand: Callable[..., ByHand], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name_lock, "LINGERS_S", 0.2)
+    stub = by_hand()
+    plan = stub.plan(own("ad-twice"))
+    with (
+        name_lock.adoption_lock(plan.origin.pid, plan.origin.start_ticks),
+        pytest.raises(NotAchieved, match="is being adopted already"),
+    ):
+        begin(plan, drain_s=60, start_s=60, on_step=lambda *_: None)
+    assert lifetime.start_ticks(stub.pid) == plan.origin.start_ticks

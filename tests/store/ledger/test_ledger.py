@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from store.errors import LedgerUnusable
-from store.ledger import identity
+from store.ledger import creation, identity
 from store.ledger.connection import Ledger
 from store.ledger.identity import NewerLedger, NotALedger
 from store.ledger.schema import APPLICATION_ID
@@ -30,6 +31,20 @@ def _files(folder: Path) -> list[str]:
 
 def _pragma(ledger: Ledger, name: str) -> object:
     return ledger.conn.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def test_a_directory_that_somebody_keeps_locked_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(creation, "LOCK_S", 0.2)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(LedgerUnusable, match="keeps the directory locked"):
+            Ledger.open(tmp_path / "new.db")
+    finally:
+        os.close(descriptor)
+    Ledger.open(tmp_path / "new.db").close()
 
 
 def test_a_new_ledger_is_private_and_set_up_to_last(tmp_path: Path) -> None:

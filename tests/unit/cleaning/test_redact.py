@@ -123,7 +123,7 @@ def test_environment() -> None:
 @pytest.mark.parametrize(
     "piece",
     ["a", "a.", "a:", "a=", "http://", "a://b:", '"', "\\\"", "'", "[", "{", '{"', "eyJ", "hf_",
-     " ",
+     " ", "a://", "a://a:", "http://hooky", "a://@",
      "token=", "basic ", "https://hook.", "\x1b]", "\x1b[", "key: [", "-"],
 )  # fmt: skip
 def test_no_text_takes_long(piece: str) -> None:
@@ -134,6 +134,14 @@ def test_no_text_takes_long(piece: str) -> None:
     redact_arguments([text, f"--chat-template={text}"])
     clean_line(text)
     assert time.monotonic() - began < 5.0
+
+
+def test_many_seeming_addresses_cost_no_more_than_one() -> None:
+    """A stranger's command line may hold thousands of words of them."""
+    words = ["a://" * 1_000] * 1_000
+    began = time.monotonic()
+    redact_arguments(words)
+    assert time.monotonic() - began < 20.0  # went back and forth it took 100 s
 
 
 @given(

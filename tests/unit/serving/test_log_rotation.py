@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -45,6 +47,19 @@ def test_the_start_stays_and_all_of_it_is_kept_beside(log: Path) -> None:
     assert before.read_bytes() == whole
     assert stat.S_IMODE(before.stat().st_mode) == 0o600
     assert sorted(path.name for path in log.parent.iterdir()) == ["chat.log", "chat.log.1"]
+
+
+def test_where_there_is_no_room_to_keep_all_of_it_no_part_of_it_takes_room(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object, copy: IO[bytes], __: int) -> None:
+        copy.write(b"a part")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(log_rotation.shutil, "copyfileobj", full)
+    assert rotate(log, most=4096, head=1024)
+    assert 0 < log.stat().st_size <= 1024
+    assert [path.name for path in log.parent.iterdir()] == ["chat.log"]
 
 
 def test_a_small_log_is_left_alone(log: Path) -> None:

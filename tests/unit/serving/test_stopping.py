@@ -144,6 +144,30 @@ def test_a_daemon_that_has_the_session_s_number_now_is_left_alone(
         os.kill(daemon, signal.SIGKILL)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
+def test_a_daemon_of_another_user_s_is_left_alone_whatever_it_runs(stub: Path) -> None:
+    """It runs the engine's own program, and the engine had no members yet."""
+    leader = subprocess.Popen(
+        ["/usr/bin/python3", "-c", DAEMON],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        user="nobody",
+    )
+    assert leader.stdout is not None
+    daemon = int(leader.stdout.readline())
+    leader.wait(PATIENCE_S)
+    leader.stdout.close()
+    try:
+        stale = registry.Serving(
+            "old", leader.pid, 1, "http://127.0.0.1:1", "m", "log",
+            boot=lifetime.boot_id(), program=lifetime.program_of(daemon),
+        )  # fmt: skip
+        assert registry.family(stale) == {}
+    finally:
+        os.kill(daemon, signal.SIGKILL)
+
+
 def test_an_engine_of_another_boot_is_none(stub: Path) -> None:
     here = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engines.launch.launch import Launch, LaunchSpec
 from engines.launch.prepare import prepare
-from engines.provision.places import log_file
+from engines.provision.places import supervisor_log
 from engines.serving.started import Started
 from engines.supervisor import start
 from engines.supervisor_client import client
@@ -65,7 +65,7 @@ def answer(started: Started) -> int:
 
 
 def said(name: str) -> str:
-    return log_file(f"{name}-supervisor").read_text()
+    return supervisor_log(name).read_text()
 
 
 def keeper_of(name: str) -> int:

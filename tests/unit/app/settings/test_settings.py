@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,25 @@ def test_the_quality_table(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(BadInput):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 100_000, "every = " + "9" * 5_000, "# " + "x" * 1_000_000]
+)
+def test_a_file_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(BadInput):
+        load_settings()
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "settings.toml")
+    with pytest.raises(BadInput, match="is not a file"):
+        load_settings()
+    (tmp_path / "settings.toml").unlink()
+    (tmp_path / "settings.toml").symlink_to("/dev/zero")
+    with pytest.raises(BadInput, match="is not a file"):
         load_settings()
 
 
