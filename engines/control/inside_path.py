@@ -34,6 +34,10 @@ def assignments(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for name, value in plugin_environment(environ).items())
 
 
+LISTEN_FD = "TRIMTAB_LISTEN_FD"
+"""The variable that tells an engine which descriptor it inherits to serve on."""
+
+
 def front_environment(descriptor: int, *, held: bool) -> dict[str, str]:
     """The variables that make an API server take from an inherited listening socket, or hold."""
-    return {"TRIMTAB_LISTEN_FD": str(descriptor), "TRIMTAB_HOLD": "1" if held else "0"}
+    return {LISTEN_FD: str(descriptor), "TRIMTAB_HOLD": "1" if held else "0"}

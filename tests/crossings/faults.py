@@ -24,8 +24,9 @@ _DAY_S = 86_400
 @dataclass(frozen=True)
 class Fault:
     """`ends_engine`, `stalls_engine`, `ends_supervision` and `loses_ledger` say what can no longer
-    be asked for afterwards; `heal` is what an operator does about it. `always`: it is tried with
-    every change of the program, the others by `make crossings`."""
+    be asked for afterwards, `steps_clock` that one life may be two runs; `heal` is
+    what an operator does about it. `always`: it is tried with every change of the program, the
+    others by `make crossings`."""
 
     name: str
     strike: Callable[[World], object]
@@ -35,6 +36,7 @@ class Fault:
     ends_supervision: bool = False
     loses_ledger: bool = False
     small_disk: bool = False
+    steps_clock: bool = False
     always: bool = False
     fits: Callable[[Act], bool] = lambda _: True
 
@@ -149,8 +151,8 @@ FAULTS = (
         lambda world: (world.disk / "full").unlink(),
         small_disk=True,
     ),
-    Fault("clock a day ahead", _step_clock(_DAY_S)),
-    Fault("clock a day back", _step_clock(-_DAY_S)),
+    Fault("clock a day ahead", _step_clock(_DAY_S), steps_clock=True),
+    Fault("clock a day back", _step_clock(-_DAY_S), steps_clock=True),
     Fault("name taken", _take_name),
     Fault("second operator", _again),
 )

@@ -8,7 +8,7 @@ from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_abandoned
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Loading, Recovering, Starting, State, Stopping
-from engines.supervisor.states.unfinished import end_unfinished, name_swapped
+from engines.supervisor.states.unfinished import end_unfinished, end_unrecorded, name_swapped
 
 
 def recover(context: Context, _: Recovering) -> State:
@@ -24,6 +24,7 @@ def recover(context: Context, _: Recovering) -> State:
     if serving is None:
         # A new engine that had not taken over still holds the memory that the old one needs.
         end_unfinished(context)
+        end_unrecorded(context)
         return Starting()
     context.say(f"found process {serving.pid}, which runs already")
     engine = started_as(serving, log_only=context.launch.log_only)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from dataclasses import replace
+from functools import partial
 
+from engines.control.inside_path import LISTEN_FD
+from engines.host import lifetime, procfs
+from engines.host.ending import end_processes, those_alive
+from engines.host.listeners import socket_inodes
 from engines.serving import names, registry, stopping
 from engines.supervisor.common.telling import tell_interrupted
 from engines.supervisor.states.context import Context
 from store.errors import TrimtabError
 from store.reports.outcomes import DONE
 from store.reports.swap import ROLLED_BACK
+
+_GRACE_S = 5.0
 
 
 def name_swapped(name: str) -> None:
@@ -33,6 +42,30 @@ def end_unfinished(context: Context) -> None:
         context.say(f"a killed supervisor left a swap unfinished: ending {left_name}")
         with contextlib.suppress(TrimtabError):
             stopping.stop(left_name, drain_s=stopping.DRAIN_S)
+
+
+def end_unrecorded(context: Context) -> None:
+    """End an engine whose supervisor was killed before it had written down that there is one.
+
+    It has the address's socket: it would serve beside the next engine, and outlive a stop.
+    """
+    recorded = {serving.pid for serving in registry.list_serving()}
+    for pid in procfs.process_ids():
+        ticks = lifetime.start_ticks(pid)
+        if ticks is None or pid in recorded or not _was_given(pid, context.listener):
+            continue
+        members = lifetime.session_of(pid, ticks)
+        if pid in members:  # every engine begins a session with its first process
+            context.say(f"ending process {pid}: a killed supervisor had just started it")
+            end_processes(members, partial(those_alive, members), grace_s=_GRACE_S)
+
+
+def _was_given(pid: int, listener: socket.socket) -> bool:
+    """Whether a process of ours was started with this socket to serve on."""
+    environ = procfs.read_text(f"/proc/{pid}/environ") or ""
+    if procfs.user_id(pid) != os.geteuid() or f"{LISTEN_FD}=" not in environ:
+        return False
+    return os.fstat(listener.fileno()).st_ino in (socket_inodes(pid) or ())
 
 
 def tell_unfinished(context: Context) -> None:

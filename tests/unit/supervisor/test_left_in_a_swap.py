@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,11 @@ from engines.engine_info import EngineInfo
 from engines.host import lifetime
 from engines.serving import registry
 from engines.serving.started import Started
+from engines.supervisor.common.memory import Memory
 from engines.supervisor.common.telling import begun, tell_swap
+from engines.supervisor.states.context import Context
+from engines.supervisor.states.recovering import recover
+from engines.supervisor.states.state import Recovering, Starting
 from engines.supervisor_client import client
 from engines.supervisor_client.orphaned import list_orphaned
 from engines.supervisor_client.swap_order import Order
@@ -24,7 +30,7 @@ from store.tables import swaps
 from tests.names import own
 from tests.supervisors import answering, state_of
 from tests.unit.supervisor.stub_engine import answer, begin, keeper_of, ledger_of, prepare_nothing
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def kill_keeper_and_supervisor(name: str) -> None:
@@ -78,3 +84,27 @@ def outcome(db: Path, swap_id: str) -> str:
     with Ledger.open(db, readonly=True) as ledger:
         swap = swaps.get(ledger, swap_id)
     return "" if swap is None else swap.outcome
+
+
+def test_an_engine_that_nobody_had_written_down_yet_is_ended(stub: Path) -> None:
+    """Its supervisor was killed between the start of it and the record."""
+    launch = prepare_nothing(stub)
+    with socket.socket() as listener:
+        unknown = subprocess.Popen(
+            ["sleep", "60"],
+            pass_fds=(listener.fileno(),),
+            start_new_session=True,
+            env={"TRIMTAB_LISTEN_FD": str(listener.fileno())},
+        )
+        other = subprocess.Popen(
+            ["sleep", "60"], pass_fds=(listener.fileno(),), start_new_session=True
+        )
+        try:
+            state = recover(Context(Memory(launch), listener, lambda _: None), Recovering())
+            assert isinstance(state, Starting)
+            assert unknown.wait(PATIENCE_S) == -signal.SIGTERM
+            assert other.poll() is None
+        finally:
+            for process in (unknown, other):
+                process.kill()
+                process.wait()
