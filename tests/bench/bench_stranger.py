@@ -37,18 +37,11 @@ def command_s(*words: str) -> float:
     return time.perf_counter() - began
 
 
-def recording_s(url: str, db: Path) -> float:
-    """CPU seconds of a recorder over `RECORD_S`, with its start."""
+def recording_s(db: Path, *urls: str) -> float:
+    """CPU seconds of a recorder over `RECORD_S`, with its start; without an address it looks for
+    engines that come."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command_s("record", url, "--for", f"{RECORD_S}s", "--every", "1s", "--db", str(db))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def recording_all_s(db: Path) -> float:
-    """The same without an address, where it looks for engines that come."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command_s("record", "--for", f"{RECORD_S}s", "--every", "1s", "--db", str(db))
+    command_s("record", *urls, "--for", f"{RECORD_S}s", "--every", "1s", "--db", str(db))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -85,8 +78,8 @@ def main() -> None:
                 "trimtab set, by name": lambda: command_s(
                     "set", "max_num_seqs=9", "--engine", "tiny", "--db", str(db)
                 ),
-                "CPU of record URL": lambda: recording_s(engine.url, home / "r.db"),
-                "CPU of record": lambda: recording_all_s(home / "s.db"),
+                "CPU of record URL": lambda: recording_s(home / "r.db", engine.url),
+                "CPU of record": lambda: recording_s(home / "s.db"),
                 "screen to first figure": lambda: screen_s(home / "t.db"),
             }
             for name, measure in measures.items():
