@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from engines.control.knobs import read_knobs
@@ -59,6 +60,10 @@ class World:
     keeper: int | None = None
 
     @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    @property
     def disk(self) -> Path:
         return self.home / "disk"
 
@@ -96,7 +101,7 @@ class World:
 
     def serve(self) -> None:
         """Begin an engine under the name of this one, supervised."""
-        start_supervised(spec(self.home, self.name, self.db))
+        start_supervised(spec(self.home, self.name, self.db, self.port))
 
     def tree(self) -> EngineTree | None:
         """The processes of the engine that has the name now, or that runs without one."""
@@ -129,9 +134,9 @@ class World:
         return found
 
 
-def spec(home: Path, name: str, db: Path) -> LaunchSpec:
+def spec(home: Path, name: str, db: Path, port: int) -> LaunchSpec:
     """How the stand-in is started."""
-    arguments = ("--max-num-seqs", str(START))
+    arguments = ("--max-num-seqs", str(START), "--port", str(port))
     return LaunchSpec(str(home / "model"), name, arguments, home / "bin" / "python", db=db)
 
 
@@ -162,7 +167,9 @@ def a_world(home: Path, name: str, *, supervised: bool) -> Iterator[World]:
         other = stack.enter_context(bystander(home / "bystander"))
         stack.callback(_sweep, home)
         if supervised:
-            started = start_supervised(spec(home, name, home / "disk" / "l.db"))
+            # Held to the end: once the engine is stopped no other cell's gets its address.
+            port = stack.enter_context(held_port())
+            started = start_supervised(spec(home, name, home / "disk" / "l.db", port))
             wait_until(lambda: state_of(name) == "serving")
             url, pid = started.url, started.pid
         else:
