@@ -13,7 +13,7 @@ help:
 	@echo "make test      all tests; makes the engine environment first"
 	@echo "make check     formatting, lint, types and layers"
 	@echo "make crossings every act beside every fault in its midst: docs/crossings.md, 20 minutes"
-	@echo "make crossings-live the same for swap and adopt on a real engine, an hour"
+	@echo "make crossings-live the same for swaps on a real engine, half an hour"
 	@echo "make fuzz      hostile requests and answers on the private sockets, ten minutes each"
 	@echo "make kills     300 recorders killed at random moments, and what their ledger is worth"
 	@echo "make bench     what trimtab costs, measured beside the aims"

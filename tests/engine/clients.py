@@ -24,12 +24,8 @@ class Traffic:
 
 
 @contextmanager
-def traffic(url: str, model: str, clients: int = 8, *, keep: bool = True) -> Iterator[Traffic]:
-    """Half of the clients keep their connection as long as the server lets them, half never.
-
-    Without `keep` nobody does: a request sent at the very moment when a server ends an idle
-    connection is lost with any server (RFC 9112, 9.5), and one that is adopted ends them all.
-    """
+def traffic(url: str, model: str, clients: int = 8) -> Iterator[Traffic]:
+    """Half of the clients keep their connection as long as the server lets them, half never."""
     seen, stop = Traffic(), threading.Event()
     lock = threading.Lock()
 
@@ -41,7 +37,7 @@ def traffic(url: str, model: str, clients: int = 8, *, keep: bool = True) -> Ite
                 seen.done += not problem
                 seen.failed += [problem] if problem else []
 
-    threads = [threading.Thread(target=ask, args=(keep and n % 2 == 0,)) for n in range(clients)]
+    threads = [threading.Thread(target=ask, args=(n % 2 == 0,)) for n in range(clients)]
     for thread in threads:
         thread.start()
     try:

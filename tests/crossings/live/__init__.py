@@ -1,1 +1,1 @@
-"""Swap and adopt beside faults in their midst, on a real engine: `make crossings-live`, an hour."""
+"""Swaps beside faults in their midst, on a real engine: `make crossings-live`, half an hour."""
