@@ -25,6 +25,7 @@ from engines.host import lifetime, procfs
 from engines.knob_handle import KnobHandle
 from engines.recording.recorder import Recorder
 from engines.serving import registry
+from engines.serving.name_lock import name_lock
 from store.errors import EngineUnreachable, NotAchieved
 from store.ledger.connection import Ledger
 from store.metrics.prices import PriceBook
@@ -215,7 +216,7 @@ def test_a_key_does_not_reach_an_engine_that_another_has_taken_over_from(
         ticks = lifetime.start_ticks(engine.pid)
         assert ticks is not None
         registry.save(registry.Serving("m@old", engine.pid, ticks, engine.url, "m", "log"))
-        with pytest.raises(NotAchieved, match="does not serve"):
+        with name_lock("m"), pytest.raises(NotAchieved, match="does not serve"):
             LedgerActions(cli.db).set_knob(run_shown(life), CACHING, False)
         assert all(state.value == state.start for state in read_knobs(sockets))
 
