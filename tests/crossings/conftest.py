@@ -25,6 +25,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Only a run of every cell is written down."""
-    path = session.config.getoption("--table")
+    path = session.config.getoption("--table", default=None)
     if path is not None and _passed.keys() == CELLS.keys():
         path.write_text(as_markdown(_passed))
