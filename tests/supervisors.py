@@ -2,6 +2,7 @@
 
 from engines.supervisor_client import client
 from engines.supervisor_client.status import SupervisorStatus
+from store.reports.outcomes import RUNNING
 
 
 def state_of(name: str) -> str | None:
@@ -15,3 +16,9 @@ def answering(name: str) -> SupervisorStatus:
     status = client.status(name)
     assert status is not None
     return status
+
+
+def is_at_rest(status: SupervisorStatus) -> bool:
+    """Whether the engine serves and no swap of it runs."""
+    swapping = status.swap is not None and status.swap.outcome == RUNNING
+    return status.state == "serving" and not swapping

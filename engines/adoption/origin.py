@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engines.control.inside_path import HOLD, LISTEN_FD
 from engines.host import lifetime, procfs
 from engines.supervisor.takeover.conditions import Conditions
 from store.errors import NotAchieved
@@ -17,7 +18,7 @@ from store.foreign_text import printable
 
 _DELETED = " (deleted)"
 _LIMITS = ("NOFILE", "MEMLOCK", "NPROC", "STACK", "AS", "CORE", "RTPRIO")
-OURS = ("TRIMTAB_LISTEN_FD", "TRIMTAB_HOLD")
+OURS = (LISTEN_FD, HOLD)
 """Variables that only meant something to the process that had them."""
 
 

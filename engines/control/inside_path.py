@@ -35,9 +35,11 @@ def assignments(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 LISTEN_FD = "TRIMTAB_LISTEN_FD"
-"""The variable that tells an engine which descriptor it inherits to serve on."""
+HOLD = "TRIMTAB_HOLD"
+"""The variables that tell an engine which descriptor it inherits to serve on, and to take nothing
+from it at first."""
 
 
 def front_environment(descriptor: int, *, held: bool) -> dict[str, str]:
     """The variables that make an API server take from an inherited listening socket, or hold."""
-    return {LISTEN_FD: str(descriptor), "TRIMTAB_HOLD": "1" if held else "0"}
+    return {LISTEN_FD: str(descriptor), HOLD: "1" if held else "0"}

@@ -41,6 +41,11 @@ def leaving_name(name: str) -> str:
     return f"{name}{_LEAVING}"
 
 
+def names_in_swap(name: str) -> tuple[str, ...]:
+    """Every name that an engine can have beside the engine `name`, in a swap of that one."""
+    return (*candidate_names(name), leaving_name(name))
+
+
 def base_name(name: str) -> str:
     """The name of the engine whose address this one has, is to have, or had."""
     for ending in (*_CANDIDATE, _LEAVING):

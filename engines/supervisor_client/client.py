@@ -145,8 +145,7 @@ def _status_or_absence(name: str) -> SupervisorStatus | None:
 def _left_of(name: str) -> list[str]:
     """What was written down of an engine whose supervisor is gone, and of a swap in which it went:
     the names to stop."""
-    swapped = (*names.candidate_names(name), names.leaving_name(name))
-    running = [one for one in swapped if registry.find_serving(one) is not None]
+    running = [each for each in names.names_in_swap(name) if registry.find_serving(each)]
     return [name, *running] if registry.recorded(name) is not None else running
 
 

@@ -56,8 +56,9 @@ def _kill_asker(world: World) -> None:
         os.killpg(world.asked[-1].pid, signal.SIGKILL)
 
 
-def _lose_ledger(world: World) -> None:
-    for part in world.db.parent.glob(f"{world.db.name}*"):
+def lose(db: Path) -> None:
+    """Delete a ledger with its log."""
+    for part in db.parent.glob(f"{db.name}*"):
         part.unlink(missing_ok=True)
 
 
@@ -70,7 +71,7 @@ def _begin_anew(world: World) -> None:
     """What a damaged ledger says is to be done: put it away."""
     world.recorder.kill()
     world.recorder.wait()
-    _lose_ledger(world)
+    lose(world.db)
 
 
 def _again(world: World) -> None:
@@ -143,7 +144,7 @@ FAULTS = (
     ),
     Fault("SIGSTOP of the supervisor, SIGCONT", _pause_supervisor),
     Fault("record of the engine gone", lambda world: registry.forget(world.name)),
-    Fault("ledger deleted", _lose_ledger, loses_ledger=True),
+    Fault("ledger deleted", lambda world: lose(world.db), loses_ledger=True),
     Fault("ledger truncated", _truncate_ledger, _begin_anew, loses_ledger=True),
     Fault(
         "disk full",

@@ -15,6 +15,7 @@ from tests.crossings.acts import Act
 from tests.crossings.faults import Fault
 from tests.crossings.promises import promise
 from tests.crossings.world import KNOB, START, World, serves
+from tests.supervisors import is_at_rest
 from tests.waiting import PATIENCE_S, wait_until
 
 
@@ -50,8 +51,7 @@ def is_settled(world: World) -> bool:
     status = client.status(world.name)
     if status is None:
         return not is_held(world.name)
-    swapping = status.swap is not None and status.swap.outcome == RUNNING
-    return status.state == "serving" and not swapping
+    return is_at_rest(status)
 
 
 def _values(act: Act, fault: Fault) -> tuple[object, ...]:

@@ -19,6 +19,7 @@ from urllib.request import urlopen
 from engines.control.knobs import read_knobs
 from engines.control.plugin_sockets import plugin_control
 from engines.host.processes import EngineTree, engine_trees
+from engines.host.procfs import process_ids, read_process, read_text
 from engines.launch.launch import LaunchSpec
 from engines.provision.places import supervisor_log
 from engines.serving import names, registry
@@ -123,15 +124,8 @@ class World:
 
     def left(self) -> list[str]:
         """Living processes that have come of this cell, but for those that it holds itself."""
-        mark = f"{_MARK}={self.home}".encode()
-        held = {self.recorder.pid, os.getpid()}
-        found = []
-        for directory in Path("/proc").iterdir():
-            if directory.name.isdecimal() and int(directory.name) not in held:
-                with contextlib.suppress(OSError):
-                    if mark in (directory / "environ").read_bytes().split(b"\0"):
-                        found.append(f"{directory.name} {(directory / 'cmdline').read_text()!r}")
-        return found
+        left = [pid for pid in marked(_MARK, str(self.home)) if pid != self.recorder.pid]
+        return [f"{pid} {' '.join(seen.arguments)}" for pid in left if (seen := read_process(pid))]
 
 
 def spec(home: Path, name: str, db: Path, port: int) -> LaunchSpec:
@@ -180,7 +174,7 @@ def a_world(home: Path, name: str, *, supervised: bool) -> Iterator[World]:
         if supervised:
             world.know_supervisor()
         stack.callback(_end, world)
-        wait_until(lambda: _rows(world.db) > 1)
+        wait_until(lambda: reading_rows(world.db) > 1)
         yield world
 
 
@@ -243,12 +237,19 @@ def _end(world: World) -> None:
 
 def _sweep(home: Path) -> None:
     """End what a cell that failed has left: it carries the cell's mark, and nobody else does."""
-    mark = f"{_MARK}={home}".encode()
-    for directory in Path("/proc").iterdir():
-        if directory.name.isdecimal() and int(directory.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if mark in (directory / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(directory.name), signal.SIGKILL)
+    for pid in marked(_MARK, str(home)):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def marked(variable: str, value: str) -> list[int]:
+    """The other processes that were started with this variable, which everything below inherits."""
+    mark = f"{variable}={value}"
+    return [
+        pid
+        for pid in process_ids()
+        if pid != os.getpid() and mark in (read_text(f"/proc/{pid}/environ") or "").split("\0")
+    ]
 
 
 @contextlib.contextmanager
@@ -271,7 +272,8 @@ def bystander(home: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-def _rows(db: Path) -> int:
+def reading_rows(db: Path) -> int:
+    """How many readings a ledger has; 0 where there is none yet."""
     if not db.exists():
         return 0
     with Ledger.open(db, readonly=True) as ledger:

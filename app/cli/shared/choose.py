@@ -26,28 +26,41 @@ def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
     `chosen` is a name or an address; without it the only one of our own user's is meant. Raises
     EngineUnreachable where none answers and BadInput, listing them, where several could be meant.
     """
+    if chosen:
+        return chosen_engines([chosen], api_key)[0]
+    return _only_one(_own_engines())
+
+
+def chosen_engines(words: Sequence[str], api_key: str | None) -> list[EngineInfo]:
+    """The engines of these names and addresses, in their order. Raises as `live_engine` does.
+
+    The machine is looked over once, and for names only.
+    """
     from engines.discovery.find import find_engines, probe
     from engines.web.address import normalise
 
-    if chosen and looks_like_address(chosen):
-        return probe(normalise(chosen), api_key)
-    engines = find_engines() if chosen else all_engines()
-    fitting = [engine for engine in engines if _is_meant(engine, chosen)]
+    found = [] if all(map(looks_like_address, words)) else find_engines()
+    return [
+        probe(normalise(word), api_key) if looks_like_address(word) else _named(word, found)
+        for word in words
+    ]
+
+
+def _named(name: str, engines: Sequence[EngineInfo]) -> EngineInfo:
+    fitting = [engine for engine in engines if engine.name == name]
+    if not fitting:
+        raise unknown_name(name, engines)
+    return _only_one(fitting)
+
+
+def _only_one(fitting: Sequence[EngineInfo]) -> EngineInfo:
     if len(fitting) == 1:
         return fitting[0]
-    if chosen and not fitting:
-        raise unknown_name(chosen, engines)
-    if not fitting:
-        raise _only_strangers(engines)
     raise BadInput(
         "Several engines could be meant",
         f"There are: {_places(fitting)}",
         "Choose one with --engine",
     )
-
-
-def _is_meant(engine: EngineInfo, chosen: str | None) -> bool:
-    return engine.name == chosen if chosen else not engine.user
 
 
 def unknown_name(name: str, engines: Sequence[EngineInfo]) -> BadInput:
@@ -105,22 +118,23 @@ def live_engines(chosen: Sequence[str], api_key: str | None) -> list[EngineInfo]
     user: its address says that it is really meant.
     """
     if chosen:
-        return [_addressed_or_own(word, api_key) for word in chosen]
+        engines = chosen_engines(chosen, api_key)
+        for word, engine in zip(chosen, engines, strict=True):
+            if engine.user and not looks_like_address(word):
+                raise EngineUnreachable(
+                    f"{engine.name} belongs to another user ({engine.user})",
+                    remedy=f"Give its address, {engine.url}: {_UNNAMED}",
+                )
+        return engines
+    return _own_engines()
+
+
+def _own_engines() -> list[EngineInfo]:
     engines = all_engines()
     own = [engine for engine in engines if not engine.user]
     if not own:
         raise _only_strangers(engines)
     return own
-
-
-def _addressed_or_own(word: str, api_key: str | None) -> EngineInfo:
-    engine = live_engine(word, api_key)
-    if engine.user and not looks_like_address(word):
-        raise EngineUnreachable(
-            f"{engine.name} belongs to another user ({engine.user})",
-            remedy=f"Give its address, {engine.url}: {_UNNAMED}",
-        )
-    return engine
 
 
 def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None) -> EngineRow:

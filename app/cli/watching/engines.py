@@ -31,13 +31,13 @@ def command_(
               observe  it can only be watched
     An engine under a supervisor of trimtab's can be swapped, too (trimtab swap).
     """
-    from app.cli.shared.choose import all_engines, live_engine
+    from app.cli.shared.choose import all_engines, chosen_engines
     from engines.discovery.local import LISTED_OF_A_STRANGER
     from engines.serving.names import base_name
     from engines.supervisor_client.orphaned import list_orphaned
 
     del db
-    engines = [live_engine(word, api_key) for word in chosen] if chosen else all_engines()
+    engines = chosen_engines(chosen, api_key) if chosen else all_engines()
     if as_json:
         print_json([engine_json(engine) for engine in engines])
         return

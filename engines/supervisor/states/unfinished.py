@@ -36,7 +36,7 @@ def end_unfinished(context: Context) -> None:
     """End what a swap has left whose supervisor was killed: the new engine where it had not taken
     over, else the old one."""
     name = context.launch.name
-    for left_name in (*names.candidate_names(name), names.leaving_name(name)):
+    for left_name in names.names_in_swap(name):
         if registry.find_serving(left_name) is None:
             continue
         context.say(f"a killed supervisor left a swap unfinished: ending {left_name}")
@@ -62,10 +62,11 @@ def end_unrecorded(context: Context) -> None:
 
 def _was_given(pid: int, listener: socket.socket) -> bool:
     """Whether a process of ours was started with this socket to serve on."""
-    environ = procfs.read_text(f"/proc/{pid}/environ") or ""
-    if procfs.user_id(pid) != os.geteuid() or f"{LISTEN_FD}=" not in environ:
+    if procfs.user_id(pid) != os.geteuid():
         return False
-    return os.fstat(listener.fileno()).st_ino in (socket_inodes(pid) or ())
+    environ = procfs.read_text(f"/proc/{pid}/environ") or ""
+    inode = os.fstat(listener.fileno()).st_ino
+    return f"{LISTEN_FD}=" in environ and inode in (socket_inodes(pid) or ())
 
 
 def tell_unfinished(context: Context) -> None:

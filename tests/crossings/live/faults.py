@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.crossings.faults import fill
+from tests.crossings.faults import fill, lose
 from tests.crossings.live.host import Host
 from tests.engine.conftest import MODEL
 from tests.waiting import wait_until
@@ -59,11 +59,6 @@ def _stop_supervisor_for_a_while(host: Host) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def _lose_ledger(host: Host) -> None:
-    for part in host.disk.glob("l.db*"):
-        part.unlink(missing_ok=True)
-
-
 def _take_name(host: Host) -> None:
     code, said = host.run("serve", MODEL, "--name", host.name, "--detach")
     assert code != 0, said
@@ -94,7 +89,7 @@ FAULTS = (
     Fault("SIGKILL of the engine", _signal(signal.SIGKILL, "engine"), cuts=True),
     Fault("SIGKILL of the new engine", _signal(signal.SIGKILL, "new engine")),
     Fault("SIGSTOP of the supervisor", _stop_supervisor_for_a_while),
-    Fault("ledger deleted", _lose_ledger, loses_ledger=True),
+    Fault("ledger deleted", lambda host: lose(host.db), loses_ledger=True),
     Fault(
         "disk full",
         lambda host: fill(host.disk),

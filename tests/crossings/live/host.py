@@ -15,12 +15,11 @@ from engines.host import procfs
 from engines.host.processes import engine_trees
 from engines.serving import registry
 from engines.serving.names import candidate_names
-from store.ledger.connection import Ledger
-from store.reports.outcomes import RUNNING
+from engines.supervisor_client import client
 from tests.crossings.faults import small_disk
-from tests.crossings.world import SHIMS, bystander
+from tests.crossings.world import SHIMS, bystander, marked, reading_rows
 from tests.engine.conftest import ARGUMENTS, MODEL
-from tests.supervisors import answering, state_of
+from tests.supervisors import answering, is_at_rest, state_of
 from tests.waiting import wait_until
 
 VARIANTS = {"sixteen": "16", "twenty-four": "24"}
@@ -120,36 +119,20 @@ class Host:
 
     def is_settled(self) -> bool:
         """Whether the engine serves and nothing goes on."""
-        status = None if state_of(self.name) is None else answering(self.name)
-        if status is None or status.state != "serving":
-            return False
-        reports = (status.swap, status.adoption)
-        return all(report is None or report.outcome != RUNNING for report in reports)
+        status = client.status(self.name)
+        return status is not None and is_at_rest(status)
 
     def record(self) -> subprocess.Popen[str]:
         """Begin to record; returns once a reading is stored."""
         recorder = self.begin("record", self.url)
-        wait_until(lambda: self.db.exists() and _rows(self.db) > 1)
+        wait_until(lambda: reading_rows(self.db) > 1)
         return recorder
 
 
-def _rows(db: Path) -> int:
-    with Ledger.open(db, readonly=True) as ledger:
-        return int(ledger.conn.execute("SELECT count(*) FROM reading_rows").fetchone()[0])
-
-
 def engines_now() -> set[int]:
-    """The PIDs of the engines that were started by us or for us, under a supervisor or by hand;
-    other tests may start theirs at the same time."""
-    return {tree.root.pid for tree in engine_trees() if _is_marked(tree.root.pid)}
-
-
-def _is_marked(pid: int) -> bool:
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return f"{_MARK}={os.getpid()}".encode() in variables
+    """The PIDs of the engines that were started for us; other tests may start theirs at the same
+    time."""
+    return {tree.root.pid for tree in engine_trees()} & set(marked(_MARK, str(os.getpid())))
 
 
 @contextlib.contextmanager

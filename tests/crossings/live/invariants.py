@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from engines.serving import registry
-from engines.serving.names import candidate_names, leaving_name
+from engines.serving.names import names_in_swap
 from store.records import VARIANT
 from store.reports.outcomes import DONE
 from store.reports.swap import ROLLED_BACK
@@ -23,7 +23,7 @@ def check(host: Host, fault: Fault, seen: Traffic, others: set[int]) -> None:
     wait_until(lambda: seen.done > done + 4)
     assert fault.cuts or not seen.failed, seen.failed
     assert host.bystander.poll() is None, "somebody else's process was ended"
-    own = {host.name, leaving_name(host.name), *candidate_names(host.name)}
+    own = {host.name, *names_in_swap(host.name)}
     wait_until(lambda: {each.name for each in registry.list_serving()} & own == {host.name})
     wait_until(lambda: engines_now() - others == {answering(host.name).pid})
     for limit in ("8", "12"):
