@@ -13,6 +13,8 @@ KnobKind = Literal["live", "swap"]
 KnobValue = bool | int
 VARIANT = "variant"
 """The knob of a change that was a swap; its values are names of variants."""
+AS_STARTED = "start"
+"""The variant of an engine that was never swapped."""
 Outcome = Literal["applied", "refused", "put back", "failed"]
 Cause = Literal["set", "undo", "lease", "found"]
 """Why a knob moved: a person set it, took it back, its lease ran out, or it was found moved

@@ -111,6 +111,7 @@ def _as_it_runs(serving: Serving, name: str, held: Held, db: Path | None) -> Ado
         cores=serving.cores,
         log_only=read_arguments(serve_arguments(origin.command) or ()).tls,
         gives_way=nice == NICE,
+        variant=serving.variant,
         swap_id=serving.swap_id,
         db=None if db is None else str(db.absolute()),
         directory=origin.directory,

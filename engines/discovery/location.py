@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.command_line.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
+from engines.control.api_front import front_path
 from engines.host.listeners import TcpListener, TcpListeners, socket_inodes
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
@@ -70,8 +71,17 @@ def _locate(tree: EngineTree, listeners: TcpListeners) -> Location | None:
             return None
         scheme = "https" if launch.tls else "http"
         url = make_url(scheme, "127.0.0.1", launch.port or DEFAULT_PORT) + launch.root_path
-        return Location(tree, launch, (url,), "is starting: it does not listen yet")
+        return Location(tree, launch, (url,), _why_silent(tree.root.pid))
     return _from_listeners(tree, launch, own_listeners)
+
+
+def _why_silent(pid: int) -> str:
+    """Why an engine listens nowhere. One that we started has a front once it has served, and closes
+    its sockets before it ends."""
+    owner = user_id(pid)
+    if owner is not None and front_path(pid, owner).exists():
+        return "is being stopped: it listens no more"
+    return "is starting: it does not listen yet"
 
 
 def _from_listeners(

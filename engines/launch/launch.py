@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.host.processes import serve_arguments
+from store.records import AS_STARTED
 
-AS_STARTED = "start"
-"""The variant of an engine that was never swapped."""
 BEFORE = "before"
 """What the variant of a swap back is called while nobody knows which that is."""
 

@@ -53,6 +53,7 @@ def spawn(
         boot=lifetime.boot_id(),
         program=lifetime.program_of(process.pid),
         swap_id=swap_id or launch.swap_id,
+        variant=launch.variant,
     )
     try:
         registry.save(serving)

@@ -19,6 +19,7 @@ from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
 from engines.serving.name_lock import is_held
 from engines.serving.names import base_name, check_name, is_in_swap
+from store.records import AS_STARTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Serving:
 
     `boot` is the machine's, `program` the file that its first process runs, `members` the processes
     that it had once it was healthy (PID, start ticks): a PID alone may be another's by now.
-    `swap_id` is the swap that it came by.
+    `swap_id` is the swap that it came by, `variant` the one that it is.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Serving:
     program: str = ""
     members: tuple[tuple[int, int], ...] = ()
     swap_id: str | None = None
+    variant: str = AS_STARTED
 
 
 def without_address() -> frozenset[int]:
@@ -167,6 +169,7 @@ def _read(path: Path) -> Serving | None:
             program=str(content.get("program", "")),
             members=tuple((int(pid), int(ticks)) for pid, ticks in content.get("members", ())),
             swap_id=None if content.get("swap_id") is None else str(content["swap_id"]),
+            variant=str(content.get("variant", AS_STARTED)),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

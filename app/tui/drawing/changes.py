@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from store.knobs.specs import label, spec_of
-from store.records import VARIANT, Change, KnobValue, format_value
-
-_AS_STARTED = "start"
-"""What a supervisor calls the variant of an engine that was never swapped."""
+from store.records import AS_STARTED, VARIANT, Change, KnobValue, format_value
 
 
 def variant_name(name: str) -> str:
     """A variant as people call it."""
-    return "as started" if name == _AS_STARTED else name
+    return "as started" if name == AS_STARTED else name
 
 
 def short(change: Change) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.control.api_front import front_path
 from engines.discovery import naming
 from engines.discovery.find import find_engines, probe
 from engines.engine_info import EngineInfo
@@ -170,6 +171,17 @@ def test_an_engine_that_does_not_listen_yet_is_starting(tmp_path: Path) -> None:
     assert info.url == engine.url
     assert "starting" in info.reason
     assert info.vllm_version is None
+
+
+def test_an_engine_that_listens_no_more_is_being_stopped(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, "m", listen=False) as engine:
+        front = front_path(engine.pid, os.geteuid())
+        front.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        front.touch()
+        try:
+            assert "is being stopped" in found(engine).reason
+        finally:
+            front.unlink()
 
 
 def test_a_unix_socket_engine_is_listed_with_its_reason(tmp_path: Path) -> None:

@@ -72,11 +72,13 @@ def test_a_swap_that_took_over_is_told_as_done(stub: Path) -> None:
     launch = replace(prepare_nothing(stub), name=name, url=started.url)
     tell_swap(order.db, launch, begun(order, "other"), "take over")
     kill_keeper_and_supervisor(name)
-    registry.save(replace(serving, swap_id=order.id))  # as the swap had started it
+    # As the swap had started it:
+    registry.save(replace(serving, swap_id=order.id, variant="int4"))
     registry.rename(name, f"{name}@next")
     plan = plan_adoption(found(started), None, ledger_of(stub))
     adopt(plan, drain_s=5, start_s=30, on_step=print)
     wait_until(lambda: outcome(ledger_of(stub), order.id) == DONE)
+    wait_until(lambda: answering(name).variant == "int4")
     client.stop(name, drain_s=2)
 
 

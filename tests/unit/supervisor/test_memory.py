@@ -3,10 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from engines.launch.launch import AS_STARTED, Launch
+from engines.launch.launch import Launch
 from engines.supervisor.common.memory import Memory, from_line, to_line
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
+from store.records import AS_STARTED
 
 
 def launch(variant: str = AS_STARTED) -> Launch:
