@@ -23,6 +23,18 @@ def printable(text: str, limit: int = 200, replacement: str = REPLACEMENT) -> st
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def is_text(value: object) -> bool:
+    """Whether a value out of JSON is a text that can be sent back: halves of a surrogate pair
+    cannot."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def remark(text: str) -> str:
     """What a person wrote beside an act, as it is kept: one line, as `printable` makes it."""
     return printable(text.strip(), LONGEST_REMARK)

@@ -55,6 +55,23 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+def read_own(path: Path, longest: int) -> bytes:
+    """A small file of our own, whole.
+
+    Raises OSError: ELOOP for a link, EPERM for what is no file of ours, EFBIG above `longest`.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(path, flags)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise OSError(errno.EPERM, "it is not a file of ours", str(path))
+        content = file.read(longest + 1)
+    if len(content) > longest:
+        raise OSError(errno.EFBIG, "it is larger than any of ours", str(path))
+    return content
+
+
 def open_log(path: Path, *, afresh: bool = False) -> IO[bytes]:
     """A log to be added to, or begun `afresh`; raises OSError as `open_private` does."""
     flags = os.O_WRONLY | (os.O_TRUNC if afresh else os.O_APPEND)

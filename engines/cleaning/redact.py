@@ -20,7 +20,7 @@ LONGEST_TEXT = 4000
 """So many characters of a text are looked at and shown; a secret at the cut is left out with it."""
 
 _SECRET_WORDS = frozenset(
-    {"secret", "secrets", "password", "passwd", "passphrase", "pass", "pwd"}
+    {"secret", "secrets", "password", "passwd", "pw", "passphrase", "pass", "pwd"}
     | {"credential", "credentials", "auth", "authorization", "bearer", "cookie"}
     | {"apikey", "apikeys", "signature", "sig", "header", "headers"}
 )
@@ -47,6 +47,11 @@ _VALUE = re.compile(
     r"""|(?P<double>")(?:[^"\\]|\\.)*(?:"|\Z)|(?P<single>')(?:[^'\\]|\\.)*(?:'|\Z)"""
     r"""|\[[^\]]*(?:\]|\Z)|\{[^}]*(?:\}|\Z)|[^\s&,;}\]]+"""
 )
+_FLAG = re.compile(r"""(?<![^\s"'=({\[])-{1,2}(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,60})\s{1,8}""")
+_FLAG_VALUE = re.compile(r"""(?!-)(?:"[^"]*"|'[^']*'|[^\s"',;}\]]+)""")
+"""A flag and the word after it, in a command line that is one text."""
+_USER_FLAGS = frozenset({"u", "user", "proxy-user"})
+"""Flags of curl and its like, whose value is a name and a password."""
 _BEARER = re.compile(r"(?i)\b(?P<head>bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
 _TOKEN_SHAPES = re.compile(
     r"hf_[A-Za-z0-9]{16,}"
@@ -112,8 +117,25 @@ def _redacted(text: str) -> str:
     text = _hide_user_info(text)
     if "hook" in text.lower():
         text = _WEBHOOK.sub(rf"\g<host>/{HIDDEN}", text)
+    text = _hide_flags(text)
     text = _BEARER.sub(rf"\g<head> {HIDDEN}", text)
     return _TOKEN_SHAPES.sub(HIDDEN, _hide_pairs(text))
+
+
+def _hide_flags(text: str) -> str:
+    """Hide the words after secret flags; any other word is looked through in turn."""
+    pieces: list[str] = []
+    position = 0
+    while flag := _FLAG.search(text, position):
+        pieces.append(text[position : flag.end()])
+        position = flag.end()
+        value = _FLAG_VALUE.match(text, position)
+        name = flag["name"]
+        is_login = value is not None and name in _USER_FLAGS and ":" in value[0]
+        if value is not None and (is_login or is_secret_name(name)):
+            pieces.append(HIDDEN)
+            position = value.end()
+    return "".join(pieces) + text[position:]
 
 
 def _hide_user_info(text: str) -> str:
@@ -197,4 +219,6 @@ def redact_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_harmless(name: str) -> bool:
+    if name.upper().endswith(("ARGS", "COMMAND", "CMD", "OPTS")):
+        return False  # a command line of somebody's, which may hold anything
     return _HARMLESS.fullmatch(name) is not None and not is_secret_name(name)

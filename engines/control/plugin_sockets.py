@@ -38,7 +38,7 @@ class PluginControl:
 
 
 def plugin_control(tree: EngineTree) -> PluginControl:
-    """What the plugin's sockets of an engine allow. Does not connect to them."""
+    """What the plugin's sockets of an engine allow. Says nothing on them."""
     owner = procfs.user_id(tree.root.pid)
     if owner is None:
         return PluginControl("observe", "its process cannot be read")
@@ -93,7 +93,7 @@ def _trusted(pid: int, outside_path: Path, owner: int) -> Path | None:
             return None
     except OSError:
         return None
-    return path if _listens(pid, str(outside_path)) else None
+    return path if _listens(pid, path) else None
 
 
 def directory_fault(path: Path, owner: int) -> str:
@@ -120,14 +120,11 @@ def _same_file(inside_path: Path, outside_path: Path) -> bool:
         return False
 
 
-def _listens(pid: int, path: str) -> bool:
-    inodes = listeners.socket_inodes(pid)
-    if inodes is None:
-        return True  # not ours to see; owner and mode have been checked
-    return any(
-        inode in inodes and bound_path == path
-        for inode, bound_path in listeners.unix_listeners(pid).items()
-    )
+def _listens(pid: int, path: Path) -> bool:
+    try:
+        return listeners.unix_listener(str(path)) == pid
+    except BlockingIOError:
+        return True  # it cannot be asked now; owner and mode have been checked
 
 
 def _why_no_socket(tree: EngineTree) -> str:

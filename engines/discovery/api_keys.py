@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from engines.command_line.flags import cut
 from engines.host.procfs import read_process, read_text, user_id
 from engines.web.address import host_and_port
 
@@ -46,5 +47,7 @@ def _was_started_with(pid: int, key: str) -> bool:
         return False
     process = read_process(pid)
     words = () if process is None else process.arguments
+    given = (flag.words for flag in cut(words) if flag.name == "api-key")
+    values = {value for first, *rest in given for value in (*rest, first.partition("=")[2])}
     variables = (read_text(f"/proc/{pid}/environ") or "").split("\0")
-    return key in words or f"--api-key={key}" in words or f"{_VARIABLE}={key}" in variables
+    return key in values or f"{_VARIABLE}={key}" in variables

@@ -53,6 +53,7 @@ def find_engines(*, deadline_s: float = 3.0, only_own: bool = False) -> list[Eng
     if not locations:
         return []
     engines = _describe_all(locations, deadline_s)
+    engines = [engine for engine in engines if engine.pid is None or read_process(engine.pid)]
     names = naming.make_unique([(engine.name, engine.url, engine.pid or 0) for engine in engines])
     return [replace(engine, name=name) for engine, name in zip(engines, names, strict=True)]
 

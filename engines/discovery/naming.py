@@ -28,7 +28,10 @@ def default_name(model: str | None, url: str) -> str:
     """
     snapshot = _SNAPSHOT.search(model or "")
     path = model or "" if snapshot is None else snapshot[1].replace("--", "/")
-    last = path.rstrip("/").rpartition("/")[2] or host_and_port(url)[0]
+    above, _, last = path.rstrip("/").rpartition("/")
+    if last.isdigit():  # a version's directory; a bare number would be read as a port
+        last = f"{above.rpartition('/')[2] or 'model'}-{last}"
+    last = last or host_and_port(url)[0]
     return _NOT_IN_NAME.sub("-", last).strip("-.")[:_LONGEST] or "engine"
 
 

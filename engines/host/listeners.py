@@ -10,8 +10,7 @@ from functools import lru_cache
 
 from engines.host import procfs
 
-_LISTEN = "0A"
-_ACCEPTS_CONNECTIONS = 0x10000  # __SO_ACCEPTCON in the flags of /proc/net/unix
+_LISTEN = b" 0A "
 _MAPPED_IPV4 = bytes(10) + b"\xff\xff"
 
 
@@ -46,10 +45,11 @@ def tcp_listeners(pid: int | None = None) -> list[TcpListener]:
     """The listening TCP sockets of the network that `pid` (or this program) lives in."""
     listeners = []
     for table in ("tcp", "tcp6"):
-        text = procfs.read_text(f"/proc/{pid or 'self'}/net/{table}") or ""
-        for line in text.splitlines()[1:]:
-            fields = line.split()
-            if len(fields) < 10 or fields[3] != _LISTEN:
+        for line in procfs.read_lines(f"/proc/{pid or 'self'}/net/{table}"):
+            if _LISTEN not in line:
+                continue
+            fields = line.decode("ascii", "replace").split()
+            if len(fields) < 10 or fields[3] != _LISTEN.decode().strip():
                 continue
             address, _, port = fields[1].partition(":")
             listeners.append(
@@ -75,14 +75,24 @@ class TcpListeners:
         return self._by_network[network]
 
 
-def unix_listeners(pid: int | None = None) -> dict[int, str]:
-    """Paths of the listening Unix sockets of that network, by inode."""
-    paths = {}
-    for line in (procfs.read_text(f"/proc/{pid or 'self'}/net/unix") or "").splitlines()[1:]:
-        fields = line.split(maxsplit=7)
-        if len(fields) == 8 and int(fields[3], 16) & _ACCEPTS_CONNECTIONS:
-            paths[int(fields[6])] = fields[7]
-    return paths
+def unix_listener(path: str) -> int | None:
+    """The process that listens on a Unix socket, by the kernel's word for who is at the other end;
+    None where nobody takes connections there.
+
+    /proc/net/unix does not tell it: any user may put lines of their own into that table, as names
+    of sockets with a newline in them. Raises BlockingIOError where it listens and is too busy.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return None
+        size = struct.calcsize("3i")
+        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        pid: int = struct.unpack("3i", credentials)[0]
+        return pid
 
 
 def socket_inodes(pid: int) -> set[int] | None:

@@ -39,6 +39,16 @@ class Process:
     started_ms: int
 
 
+def read_lines(path: str) -> Iterator[bytes]:
+    """The lines of a /proc file, however many: others decide how long the kernel's tables are, and
+    what stands before our own. Ends where it is gone or closed to us."""
+    try:
+        with open(path, "rb") as table:  # noqa: PTH123 - as below
+            yield from table
+    except OSError:
+        return
+
+
 def read_text(path: str, max_bytes: int = MAX_BYTES) -> str | None:
     """A /proc file, about `max_bytes` of it at most; None where it is gone or closed to us."""
     try:
@@ -172,7 +182,11 @@ def status_field(pid: int, name: str) -> list[str] | None:
 
 
 def user_id(pid: int) -> int | None:
-    """The effective user of a process."""
+    """The user of a process; None where that is not one alone.
+
+    Anybody may start a setuid program with a command line of their choice: it acts with another
+    user's rights and is not that user's.
+    """
     try:
         owner = os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116 - of hundreds, paths cost
     except OSError:
@@ -181,7 +195,7 @@ def user_id(pid: int) -> int | None:
         return owner
     # Root's, or of one whose memory is closed to its own user: there the kernel names root.
     field = status_field(pid, "Uid:")
-    return int(field[1]) if field and len(field) > 1 else None
+    return int(field[0]) if field and len(set(field)) == 1 else None
 
 
 def inner_pid(pid: int) -> int:

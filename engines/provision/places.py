@@ -13,6 +13,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from store.errors import BadInput
+from store.foreign_text import printable
+
 Kind = Literal["cpu", "gpu"]
 
 VLLM_VERSION = "0.32.0"
@@ -24,7 +27,14 @@ _GPU_SIGNS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/nvidiactl")
 def data_dir() -> Path:
     """The directory of everything trimtab stores: $TRIMTAB_DATA_DIR, else the user's own."""
     if directory := os.environ.get("TRIMTAB_DATA_DIR"):
-        return Path(directory).expanduser()
+        path = Path(directory).expanduser()
+        if not path.is_absolute():
+            raise BadInput(
+                f"TRIMTAB_DATA_DIR is {printable(directory, 200)}, which is no absolute path",
+                "It would be another directory for each place that trimtab is started in",
+                f"export TRIMTAB_DATA_DIR={printable(str(path.absolute()), 400)}",
+            )
+        return path
     import platformdirs
 
     return platformdirs.user_data_path("trimtab")

@@ -23,12 +23,19 @@ def check_name(name: str) -> str:
 
 def check_given(name: str) -> str:
     """The name that a person gives; raises `BadInput` where it cannot be one."""
+    if name.isdigit():
+        raise BadInput(f"{name} cannot be a name", "a number is read as a port")
     if not _NAME.fullmatch(name):
         raise BadInput(
             f"{printable(name, 80)!r} cannot be a name",
             "a name has up to 64 letters, digits, dots, dashes and underscores",
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether a person can have given this name to an engine of trimtab's."""
+    return _NAME.fullmatch(name) is not None
 
 
 def candidate_names(name: str) -> tuple[str, ...]:

@@ -19,7 +19,11 @@ from engines.provision.places import data_dir
 from engines.provision.state import write_atomically
 from engines.serving.name_lock import is_held
 from engines.serving.names import base_name, check_name, is_in_swap
+from store.private_files import read_own
 from store.records import AS_STARTED
+
+_LONGEST = 1 << 20
+"""Bytes of a record; command lines are long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ def _path(name: str) -> Path:
 
 def _read(path: Path) -> Serving | None:
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_own(path, _LONGEST))
         return Serving(
             name=path.stem,
             pid=int(content["pid"]),
@@ -171,5 +175,5 @@ def _read(path: Path) -> Serving | None:
             swap_id=None if content.get("swap_id") is None else str(content["swap_id"]),
             variant=str(content.get("variant", AS_STARTED)),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -12,10 +12,14 @@ from typing import Any
 import httpx
 
 from engines.traffic.spec import MAX_IN_FLIGHT, TrafficSpec
+from engines.web.http import no_cookies
 from store.errors import EngineUnreachable
-from store.foreign_text import printable
+from store.foreign_text import is_text, printable
+from store.reports.fields import a_count
 
 MAX_BYTES = 8 * 1024 * 1024
+MAX_TOKENS = 2**31
+"""More than any request has."""
 _SET_UP_S = 10.0
 
 AWAY = frozenset({"refused", "cut", "HTTP 503"})
@@ -53,6 +57,7 @@ class Client:
             headers["authorization"] = f"Bearer {spec.api_key}"
         self._http = httpx.AsyncClient(
             headers=headers,
+            cookies=no_cookies(),
             verify=ssl.create_default_context() if url.startswith("https:") else False,
             trust_env=False,
             follow_redirects=False,
@@ -72,21 +77,24 @@ class Client:
         content = await self._ask("GET", "/v1/models")
         try:
             room_by_model = {
-                str(model["id"]): model.get("max_model_len") for model in content["data"]
+                model["id"]: a_count(model.get("max_model_len"))
+                for model in content["data"]
+                if is_text(model["id"])
             }
             self._model = self._model or next(iter(room_by_model))
         except (KeyError, TypeError, AttributeError, StopIteration):
             raise EngineUnreachable("the server tells no model") from None
         room = room_by_model.get(self._model)
-        return room if isinstance(room, int) else None
+        return room if _is_credible(room) else None
 
     async def count_tokens(self, text: str) -> int | None:
         """How many tokens the engine makes of a text; None where it does not say."""
         try:
             content = await self._ask("POST", "/tokenize", {"model": self._model, "prompt": text})
-            return int(content["count"])
-        except (EngineUnreachable, KeyError, TypeError, ValueError):
+            count = a_count(content["count"])
+        except (EngineUnreachable, KeyError, TypeError):
             return None
+        return count if _is_credible(count) else None
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
         try:
@@ -94,13 +102,13 @@ class Client:
                 status, text = await self._exchange(method, path, body)
         except TimeoutError:
             raise EngineUnreachable("the server does not answer") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, _TooLarge) as error:
+        except _FAILURES as error:
             raise EngineUnreachable(f"no traffic can be sent: {_failure(error)}") from None
         if status != httpx.codes.OK:
             raise EngineUnreachable(f"the server answers {path} with HTTP {status}")
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise EngineUnreachable("the server's answer is not JSON") from None
 
     async def complete(self, prompt: str, max_tokens: int) -> Answer:
@@ -118,7 +126,7 @@ class Client:
                 status, text = await self._exchange("POST", "/v1/completions", body)
         except TimeoutError:
             return Answer("deadline")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, _TooLarge) as error:
+        except _FAILURES as error:
             return Answer(_failure(error))
         return self._judge(text, max_tokens) if status == httpx.codes.OK else _refusal(status)
 
@@ -139,7 +147,7 @@ class Client:
         last_line, usage_line = b"", b""
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         size = 0
-        unfinished_line = b""
+        unfinished_line: list[bytes] = []
         async with self._http.stream("POST", self._url + "/v1/completions", json=body) as reply:
             if reply.status_code != httpx.codes.OK:
                 return _refusal(reply.status_code)
@@ -148,7 +156,11 @@ class Client:
                 size += len(chunk)
                 if size > MAX_BYTES:
                     raise _TooLarge
-                *lines, unfinished_line = (unfinished_line + chunk).split(b"\n")
+                if b"\n" not in chunk:
+                    unfinished_line.append(chunk)
+                    continue
+                *lines, rest = b"".join((*unfinished_line, chunk)).split(b"\n")
+                unfinished_line = [rest]
                 for line in lines:
                     if b'"finish_reason":"' in line:
                         last_line = line
@@ -162,7 +174,7 @@ class Client:
         try:
             choices = json.loads(last_line.removeprefix(b"data: "))["choices"]
             counts = json.loads(usage_line.removeprefix(b"data: "))["usage"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return Answer("truncated")
         text = json.dumps({"choices": choices, "usage": counts}).encode()
         return self._judge(text, max_tokens, ttft_s)
@@ -171,18 +183,29 @@ class Client:
         try:
             content = json.loads(text)
             reason = printable(str(content["choices"][0]["finish_reason"]), 20)
-            prompt = int(content["usage"]["prompt_tokens"])
-            output = int(content["usage"]["completion_tokens"])
-        except (ValueError, KeyError, IndexError, TypeError):
+            prompt = a_count(content["usage"]["prompt_tokens"])
+            output = a_count(content["usage"]["completion_tokens"])
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
             return Answer("not a completion")
+        if not _is_credible(prompt) or not _is_credible(output):
+            return Answer("not a completion")
+        assert prompt is not None and output is not None
         is_truncated = reason not in ("stop", "length") or (
             self._spec.ignore_eos and output < max_tokens
         )
         return Answer("truncated" if is_truncated else None, reason, prompt, output, ttft_s)
 
 
+def _is_credible(count: int | None) -> bool:
+    return count is not None and 0 <= count <= MAX_TOKENS
+
+
 class _TooLarge(Exception):
     """An answer above the size cap."""
+
+
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, _TooLarge)
+"""What a server can make of a request."""
 
 
 def _refusal(status: int) -> Answer:

@@ -15,6 +15,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Coroutine, Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,11 @@ class TooSlow(ReadFailed):
     """The server took the connection and gave no whole answer within the deadline."""
 
 
+def no_cookies() -> CookieJar:
+    """A jar that takes none: a server may send any number, and would get them all back."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
 class Fetcher:
     """Reads from one server over a connection that is kept open. Belongs to one event loop.
 
@@ -67,6 +73,7 @@ class Fetcher:
             headers["authorization"] = f"Bearer {api_key}"
         self._client = httpx.AsyncClient(
             headers=headers,
+            cookies=no_cookies(),
             transport=httpx.AsyncHTTPTransport(
                 # Certificates take 20 ms to load, so only where they are needed.
                 verify=ssl.create_default_context() if base_url.startswith("https:") else False,

@@ -298,7 +298,23 @@ def _sync(log: Path) -> None:
         os.close(descriptor)
 
 
+def _check_log(path: Path) -> None:
+    """Refuse a log beside the ledger that another user has put there: SQLite would use it, and they
+    could read and write it. Root's and the ledger's own owner's are none of those."""
+    with suppress(FileNotFoundError):
+        trusted = {0, os.geteuid(), path.stat().st_uid}
+        for log in (Path(f"{path}-wal"), Path(f"{path}-shm")):
+            with suppress(FileNotFoundError):
+                if log.lstat().st_uid not in trusted:
+                    raise LedgerUnusable(
+                        f"{log} belongs to another user",
+                        "They could read and change what is written there",
+                        f"Remove it, if no program uses the ledger: rm {log}",
+                    )
+
+
 def _connect(path: Path) -> _Connection:
+    _check_log(path)
     # 64 statements: those of one tick, so that none is compiled twice.
     connection = sqlite3.connect(
         path, timeout=0, isolation_level=None, cached_statements=64, factory=_Connection

@@ -203,9 +203,9 @@ def _rows(held: Held) -> Iterable[tuple[int, int, str, int, int]]:
     """Local port, remote port, state, inode and receive queue of the TCP sockets of this network
     that have the engine's port at either end."""
     for table in ("tcp", "tcp6"):
-        for line in (procfs.read_text(f"/proc/self/net/{table}") or "").splitlines()[1:]:
-            fields = line.split()
-            if len(fields) < 10:
+        for line in procfs.read_lines(f"/proc/self/net/{table}"):
+            fields = line.decode("ascii", "replace").split()
+            if len(fields) < 10 or not fields[9].isdigit():
                 continue
             local, remote = (int(fields[index].rpartition(":")[2], 16) for index in (1, 2))
             if held.port in (local, remote):

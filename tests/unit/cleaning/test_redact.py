@@ -163,3 +163,23 @@ def test_the_value_of_a_secret_flag_never_shows(value: str) -> None:
         "***",
         "--hf-token=***",
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "python app.py --vllm-args '--api-key hunter2secret --port 8000'",
+        'sh -c "exec vllm serve m --api-key hunter2secret"',
+        '{"cmd": "vllm serve m --hf-token hunter2secret"}',
+        "curl -u admin:hunter2secret http://x",
+        '{"pw": "hunter2secret"}',
+    ],
+)
+def test_a_flag_inside_a_text_loses_its_value(text: str) -> None:
+    assert "hunter2" not in redact_text(text)
+    assert "hunter2" not in " ".join(redact_arguments(["python", text]))
+
+
+def test_variables_that_hold_command_lines_are_not_harmless() -> None:
+    shown = redact_environment({"VLLM_EXTRA_ARGS": "-k hunter2", "VLLM_SERVE_COMMAND": "x y"})
+    assert set(shown.values()) == {"***"}

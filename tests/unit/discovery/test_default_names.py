@@ -17,6 +17,8 @@ REVISION = "c1899de289a04d12100db370d81485cdf75e47ca"
         (f"/root/.cache/hub/models--Qwen--Qwen3-0.6B/snapshots/{REVISION}", "Qwen3-0.6B"),
         (f"/data/my-model/snapshots/{REVISION}/", "my-model"),
         ("/data/snapshots/nightly", "nightly"),
+        ("/models/llama/1", "llama-1"),  # a bare number would be read as a port
+        ("8001", "model-8001"),
         (None, "127.0.0.1"),
     ],
 )

@@ -329,3 +329,24 @@ def test_a_sample_of_latencies_stays_small_and_keeps_the_maximum() -> None:
     assert summary.max == 19_999
     assert 9_000 < summary.p50 < 11_000
     assert 18_500 < summary.p95 < 19_500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000,
+        b'{"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": 1e999, '
+        b'"completion_tokens": 1}}',
+        b'{"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": -5, '
+        b'"completion_tokens": 1}}',
+        b'{"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": 1, '
+        b'"completion_tokens": ' + b"9" * 4000 + b"}}",
+    ],
+    ids=["deep", "infinite", "negative", "long"],
+)
+async def test_no_answer_of_a_server_ends_the_load(body: bytes) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    report, _ = await load(lambda *_: raw, 3, concurrency=1, stream=False, model="m")
+    assert set(report.failed) <= {"not a completion", "cut"}
+    assert report.failed
+    json.dumps(report.to_json())
