@@ -75,8 +75,8 @@ class KnobState:
     """A knob as the engine has it now. Bounds and start are None where it is not known.
 
     `kind` says whether it can change live; `reason` why it cannot, or what to mind. `lease_left_s`
-    are the seconds until it falls back, None without a lease; it goes on by itself, so two states
-    that differ in it alone are the same.
+    are the seconds until it falls back to `lease_back_to`, None without a lease; they go on by
+    themselves, so two states that differ in the lease alone are the same.
     """
 
     name: str
@@ -87,6 +87,7 @@ class KnobState:
     maximum: int | None
     reason: str = ""
     lease_left_s: float | None = field(default=None, compare=False)
+    lease_back_to: KnobValue | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from engines.supervisor.states.state import Serving
 from engines.supervisor.takeover.beginning import Beginning
 from engines.supervisor.takeover.restart import AdoptionOrder
 from engines.supervisor_client.adoption_report import AdoptionReport
-from engines.supervisor_client.client import BEGIN_S, status
+from engines.supervisor_client.client import BEGIN_S, acknowledge, status
 from store.reports.outcomes import DONE, RUNNING
 
 _POLL_S = 0.1
@@ -61,6 +61,7 @@ def begin(
             on_step(line.step, line.text)
         steps_shown = len(report.steps)
         if report.outcome != RUNNING:
+            acknowledge(plan.launch.name)
             return report
         time.sleep(_POLL_S)
     raise why_not_begun(plan.launch.name)

@@ -115,6 +115,7 @@ def _knob_state(item: Mapping[str, Any]) -> KnobState:
         maximum=a_count(item.get("maximum")),
         reason=text(item, "reason"),
         lease_left_s=a_number(item.get("lease_left_s")),
+        lease_back_to=knob_value(item.get("lease_back_to")),
     )
 
 

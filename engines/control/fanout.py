@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -47,14 +48,10 @@ def set_knob(
     if not sockets:
         return replace(change, reason="this engine has no control socket")
     clients = [PluginClient(path) for path in sockets]
-    hold_answers = [
-        _attempt(change, client, lambda engine: engine.set(change, hold=True)) for client in clients
-    ]
+    hold_answers = _attempt_all(change, clients, lambda engine: engine.set(change, hold=True))
     if not _all_applied(hold_answers):
         return merge_changes(_give_up(change, clients, hold_answers))
-    confirm_answers = [
-        _attempt(change, client, lambda engine: engine.confirm(change.id)) for client in clients
-    ]
+    confirm_answers = _attempt_all(change, clients, lambda engine: engine.confirm(change.id))
     if not _all_applied(confirm_answers):
         return merge_changes(_give_up(change, clients, confirm_answers))
     return merge_changes(confirm_answers)
@@ -114,6 +111,17 @@ def _merge_outcomes(outcomes: set[Outcome]) -> Outcome:
 
 def _all_applied(changes: Sequence[Change]) -> bool:
     return all(change.outcome == "applied" for change in changes)
+
+
+def _attempt_all(
+    change: Change, clients: Sequence[PluginClient], act: Callable[[PluginClient], Change]
+) -> list[Change]:
+    """What the EngineCores answer, asked at once: each waits for the end of its own step, and what
+    one holds falls back while others are still being asked."""
+    if len(clients) == 1:
+        return [_attempt(change, clients[0], act)]
+    with ThreadPoolExecutor(len(clients)) as beside:
+        return list(beside.map(lambda client: _attempt(change, client, act), clients))
 
 
 def _attempt(change: Change, client: PluginClient, act: Callable[[PluginClient], Change]) -> Change:

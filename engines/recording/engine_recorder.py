@@ -43,6 +43,9 @@ KNOBS_EVERY_S = 2.0
 LEASE_RETRY_S = 1.0
 FAULT_PAUSE_S = 2.0
 REDISCOVER_EVERY_S = 3.0
+REDISCOVER_AT_LAST_S = 30.0
+"""How often an engine is looked for on this machine that does not answer: the longer it has been
+silent the more rarely. Its address is asked at each instant all the same."""
 BEAT_EVERY_S = 1.5
 """A lease lasts 5 s (`store.tables.recorders`). Readings keep it by the way; where none has for so
 long, it is kept by itself. More than a second, so that readings at 1 s cost no other write."""
@@ -84,7 +87,7 @@ class EngineRecorder:
         self._search: asyncio.Task[None] | None = None
         self._stranger = ""
         self._was_gone = False
-        self._searched_at = self._turned_at = self._kept_at = time.monotonic()
+        self._searched_at = self._turned_at = self._kept_at = self._stored_at = time.monotonic()
 
     async def run(self) -> None:
         """Record until cancelled, whenever nobody else does."""
@@ -238,7 +241,7 @@ class EngineRecorder:
             self._was_gone = False
             await self._find_again()
         self._check_ours()
-        self._turned_at = time.monotonic()
+        self._turned_at = self._stored_at = time.monotonic()
 
         def write(ledger: Ledger) -> bool:
             self._keep_lease(ledger)
@@ -274,9 +277,14 @@ class EngineRecorder:
             self._hosted_urls.discard(engine.url)
         with contextlib.suppress(LedgerUnusable):
             self._run_id = await self._write(write)
-        due = time.monotonic() - self._searched_at >= REDISCOVER_EVERY_S
+        pause_s = min(max(REDISCOVER_EVERY_S, self._silent_s() / 20), REDISCOVER_AT_LAST_S)
+        due = time.monotonic() - self._searched_at >= pause_s
         if due and (self._search is None or self._search.done()):
             self._search = asyncio.create_task(self._find_again())
+
+    def _silent_s(self) -> float:
+        """For how long no page could be read."""
+        return time.monotonic() - self._stored_at
 
     def _say(self, ledger: Ledger, state: EngineState, reason: str, at_ms: int) -> None:
         """In the writer's thread: set the engine's state unless it was the last said."""

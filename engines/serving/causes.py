@@ -37,13 +37,23 @@ def why_it_ended(log: Path) -> str:
     vLLM's processes hand an exception upward, so the first one is the cause. Where none is found,
     the log's last line stands in, and is told to be no reason where it tells of ordinary work.
     """
+    text = _tail(log)
+    return cause_in(text) if text else ""
+
+
+def exception_in(log: Path) -> str:
+    """The first exception in the end of an engine's log, cleaned; "" where there is none."""
+    lines = [_PREFIX.sub("", line).rstrip() for line in _tail(log).splitlines()]
+    return clean_line(_first_exception(lines) or "")
+
+
+def _tail(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-            text = file.read(_TAIL_BYTES).decode("utf-8", "replace")
+            return file.read(_TAIL_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
-    return cause_in(text)
 
 
 def cause_in(text: str) -> str:

@@ -20,7 +20,10 @@ _MAX_READ = 1 << 20
 
 def has_served(log: Path) -> bool:
     """Whether the engine that writes this log has got so far as to take requests."""
-    return LogPhases(log).advance() == len(PHASES)
+    phases, index = LogPhases(log), -1
+    while (furthest := phases.advance()) < len(PHASES) and phases.offset > index:
+        index = phases.offset
+    return furthest == len(PHASES)
 
 
 class LogPhases:
@@ -30,6 +33,11 @@ class LogPhases:
         self._path = path
         self._offset = 0
         self._index = 0
+
+    @property
+    def offset(self) -> int:
+        """Bytes read so far."""
+        return self._offset
 
     def advance(self) -> int:
         """Read on; the index of the furthest phase, 0 before the first."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +32,23 @@ IDLE_S = 6.0
 class WillNotGo(NotAchieved):
     """Processes of the engine live on after SIGKILL: what they hold is not free."""
 
+    def __init__(self, name: str, pids: Iterable[int], log: Path) -> None:
+        self.pids = tuple(sorted(pids))
+        listed = ", ".join(map(str, self.pids))
+        super().__init__(f"{name} will not go: PID {listed}", "the kernel holds it", f"see {log}")
+
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """How an engine ended: whether its requests were finished, and what had to be killed."""
+    """How an engine ended: whether its requests were finished, what had to be killed, and what
+    lives on all the same."""
 
     name: str
     pid: int
     drained: bool
     killed: tuple[int, ...]
     took_s: float
+    remaining: tuple[int, ...] = ()
 
 
 def stop(
@@ -75,15 +82,12 @@ def stop(
         # In a swap the address is another engine's, which must not be asked in its place.
         drained = not is_in_swap(name) and _drain(serving, drain_s, tell)
     tell("ending its processes")
-    if not has_served(Path(serving.log)):
+    if not serving.members and not has_served(Path(serving.log)):
         grace_s = min(grace_s, STARTING_GRACE_S)
     killed = _end(serving, grace_s)
     remaining = family_of(serving)
     if remaining:
-        pids = ", ".join(map(str, sorted(remaining)))
-        raise WillNotGo(
-            f"{name} will not go: PID {pids}", "the kernel holds it", f"see {serving.log}"
-        )
+        raise WillNotGo(name, remaining, Path(serving.log))
     forget(name)
     return Stopped(name, serving.pid, drained, killed, time.monotonic() - began)
 

@@ -58,7 +58,8 @@ def main() -> int:
             for line in lines:
                 if line.endswith("\n"):
                     memory = from_line(line)
-                    adoption = None  # it has come to its end
+                    if memory.given_back is None:  # else the next one looks what becomes of that
+                        adoption = None  # it has come to its end
         _, status = os.waitpid(child, 0)
         stop_asked.child_ended()
         code = os.waitstatus_to_exitcode(status)

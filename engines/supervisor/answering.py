@@ -34,6 +34,9 @@ class SupervisorDesk:
             return {}
         if op == "status":
             return self._lifecycle.status().to_json()
+        if op == "told":
+            self._lifecycle.told()
+            return {}
         if op == "stop":
             self._lifecycle.ask_stop(_seconds(message.get("drain_s")))
             return {}
@@ -43,7 +46,7 @@ class SupervisorDesk:
         if op == "call off":
             self._lifecycle.ask_call_off()
             return {}
-        raise BadRequest("op", "ops are hello, status, stop, swap, call off")
+        raise BadRequest("op", "ops are hello, status, told, stop, swap, call off")
 
 
 def _order(written: Any) -> Order:

@@ -14,8 +14,6 @@ GIVEN_BACK = "given back"
 """The old command runs by itself again."""
 LOST = "lost"
 """Neither the new engine nor the old command runs."""
-FRUITLESS = (GIVEN_BACK, LOST)
-"""Outcomes that leave nothing to supervise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from engines.control.channel import Channel
 from engines.control.wire import ControlLost, ControlRefused
 from engines.inside.trimtab_inside.private_socket.sockets import place_of
-from engines.provision.places import log_file
+from engines.provision.places import supervisor_log
 from engines.serving import name_lock, names, registry, stopping
 from engines.serving.name_lock import is_held
 from engines.supervisor_client.status import SupervisorStatus
@@ -24,6 +24,8 @@ from store.reports.swap import SwapReport
 BEGIN_S = 20.0
 NOTICE_S = 2.0
 STOP_ASK_S = 10.0
+GIVEN_UP = "given up"
+"""The state of a supervisor that has nothing to supervise any more."""
 NOT_NOW, STALE = "not now", "stale"
 """The words of a supervisor that refuses: it may later, or never for this plan."""
 _POLL_S = 0.1
@@ -61,6 +63,12 @@ def is_supervised(name: str) -> bool:
     return True
 
 
+def is_gone(name: str) -> bool:
+    """Whether nobody supervises an engine of this name. One who is silent, or is just being
+    followed by another, is not gone: the lock on the name is held."""
+    return status(name) is None and not is_held(name)
+
+
 def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> SwapReport:
     """Let the supervisor of an engine swap it, and follow to the end.
 
@@ -90,7 +98,7 @@ def follow_swap(name: str, swap_id: str, on_step: Callable[[str, str], None]) ->
     raise NotAchieved(
         f"the supervisor of {name} was lost during the swap",
         "another one takes over and goes back to the old engine",
-        f"see {log_file(f'{name}-supervisor')}",
+        f"see {supervisor_log(name)}",
     )
 
 
@@ -123,12 +131,25 @@ def begin_swap(name: str, order: Order) -> None:
             return
 
 
+def as_stopped(stopped: stopping.Stopped, name: str, pid: int) -> stopping.Stopped:
+    """How it ended; raises `WillNotGo` where it has not."""
+    if stopped.remaining:
+        raise stopping.WillNotGo(name, stopped.remaining, supervisor_log(name))
+    return replace(stopped, name=name, pid=pid)
+
+
+def acknowledge(name: str) -> None:
+    """The supervisor need not linger for us any more."""
+    with contextlib.suppress(ControlLost, ControlRefused):
+        Channel(socket_of(name)).ask({"op": "told"})
+
+
 def _silent(name: str) -> NotAchieved:
     return NotAchieved(
         f"the supervisor of {name} does not answer",
         "it would start again what is ended without it",
         f"let it go on (kill -CONT) or end it, then `trimtab stop {name}` again; "
-        f"its log is {log_file(f'{name}-supervisor')}",
+        f"its log is {supervisor_log(name)}",
     )
 
 
@@ -185,12 +206,21 @@ def stop(
         if current is None:
             break
         if current.stopped is not None:
-            return replace(current.stopped, name=name, pid=supervisor.pid or 0)
+            acknowledge(name)
+            return as_stopped(current.stopped, name, supervisor.pid or 0)
+        adoption = current.adoption
+        if current.state == GIVEN_UP and adoption is not None:
+            acknowledge(name)
+            raise NotAchieved(
+                f"{name} was not adopted, so it is not trimtab's to stop",
+                adoption.reason,
+                f"kill {adoption.pid} ends what runs" if adoption.pid else "",
+            )
         if on_wait is not None:
             on_wait(current.state)
         time.sleep(_POLL_S)
     raise NotAchieved(
         f"{name}'s supervisor did not say how it ended",
         "",
-        f"see {log_file(f'{name}-supervisor')}",
+        f"see {supervisor_log(name)}",
     )

@@ -76,6 +76,7 @@ def _stopped(written: Mapping[str, Any] | None) -> Stopped | None:
         drained=written.get("drained") is True,
         killed=tuple(pid for pid in a_list(written.get("killed")) if isinstance(pid, int)),
         took_s=a_number(written.get("took_s")) or 0.0,
+        remaining=tuple(pid for pid in a_list(written.get("remaining")) if isinstance(pid, int)),
     )
 
 

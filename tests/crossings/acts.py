@@ -79,7 +79,7 @@ def _swap(strategy: str) -> Callable[[World], object]:
 ACTS = (
     Act("set", "set", _set(), (START, 8)),
     # It runs out within the cell: afterwards the start value is in force whatever happened.
-    Act("lease", "set", _set("--for", "1s"), (START,)),
+    Act("lease", "set", _set("--lease", "1s"), (START,)),
     Act(
         "undo",
         "undo",

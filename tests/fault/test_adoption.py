@@ -26,7 +26,7 @@ import pytest
 from engines.adoption.begin import begin
 from engines.adoption.plan import AdoptionPlan, plan_adoption
 from engines.engine_info import EngineInfo
-from engines.host import lifetime
+from engines.host import lifetime, procfs
 from engines.serving import name_lock
 from engines.supervisor.takeover import restart
 from engines.supervisor.takeover.connections import look_at
@@ -38,6 +38,7 @@ from engines.supervisor.takeover.sockets import (
     why_not_beside,
 )
 from engines.supervisor_client import client
+from engines.supervisor_client.adoption_report import GIVEN_BACK, LOST
 from store.errors import NotAchieved
 from tests.addresses import held_port
 from tests.names import own
@@ -295,7 +296,10 @@ def test_an_engine_whose_socket_cannot_be_had_is_followed_on_its_address(
         adoption = restart.Adoption(order, taken, plan.launch)
         steps: list[str] = []
         started = adoption.run(
-            plan.launch, lambda step, text: steps.append(f"{step}: {text}"), lambda *_: None
+            plan.launch,
+            lambda step, text: steps.append(f"{step}: {text}"),
+            lambda *_: None,
+            lambda: False,
         )
         assert started is not None
         assert ask(stub.url)["pid"] == started.pid
@@ -354,3 +358,51 @@ def test_an_engine_that_is_being_adopted_is_not_adopted_under_another_name(
     ):
         begin(plan, drain_s=60, start_s=60, on_step=lambda *_: None)
     assert lifetime.start_ticks(stub.pid) == plan.origin.start_ticks
+
+
+def test_a_supervisor_killed_on_the_way_back_starts_no_second_engine(
+    by_hand: Callable[..., ByHand],
+) -> None:
+    name = own("ad-back")
+    stub = by_hand(load_s=3)
+
+    def kill_once_it_runs(step: str, text: str) -> None:
+        if step == "go back" and text.startswith("process "):
+            os.kill(answering(name).supervisor, signal.SIGKILL)
+
+    report = begin(stub.plan(name), drain_s=5, start_s=1, on_step=kill_once_it_runs)
+    assert report.outcome == GIVEN_BACK or report.pid is not None
+    wait_until(lambda: client.status(name) is None and answers(stub.url))
+    commands = [
+        pid
+        for pid in procfs.process_ids()
+        if (seen := procfs.read_process(pid)) is not None
+        and "bin/vllm" in seen.arguments
+        and procfs.working_directory(pid) == stub.home
+    ]
+    assert commands == [ask(stub.url)["pid"]]
+
+
+def test_a_stop_in_the_midst_of_an_adoption_is_heeded(by_hand: Callable[..., ByHand]) -> None:
+    name = own("ad-stop")
+    stub = by_hand(load_s=60)
+    started = threading.Event()
+    outcomes: list[str] = []
+
+    def tell(step: str, _: str) -> None:
+        if step == "start":
+            started.set()
+
+    def run() -> None:
+        report = begin(stub.plan(name), drain_s=5, start_s=PATIENCE_S, on_step=tell)
+        outcomes.append(report.outcome)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert started.wait(PATIENCE_S)
+    began = time.monotonic()
+    client.stop(name, drain_s=0)
+    assert time.monotonic() - began < 20
+    thread.join()
+    assert outcomes == [LOST]
+    assert not answers(stub.url)

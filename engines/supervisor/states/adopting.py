@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engines.supervisor.common.telling import tell_start
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Adopting, NotAdopted, Recovering, State
 from engines.supervisor.states.stopping import write_down_again
@@ -22,10 +23,20 @@ def adopt(context: Context, _: Adopting) -> State:
     if context.memory.given_back is not None:
         context.adoption.follow_old(context.launch, context.memory.given_back, say)
         return NotAdopted()
-    engine = context.adoption.run(context.launch, say, remember)
+    engine = context.adoption.run(
+        context.launch, say, remember, lambda: context.requests.drain_s is not None
+    )
     if engine is None:
         return NotAdopted()
     context.remember(context.memory)
     context.engine = engine
+    if context.adoption.start_took_s is not None:
+        tell_start(
+            context.db,
+            context.launch,
+            beside=False,
+            took_s=context.adoption.start_took_s,
+            phases=context.adoption.start_phases,
+        )
     write_down_again(context)  # one that is not found would be started a second time
     return Recovering()

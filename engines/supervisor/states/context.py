@@ -61,7 +61,7 @@ class Context:
         self.swap: SwapReport | None = None if unfinished is None else interrupted(unfinished)
         self.stopped: Stopped | None = None
         self.end_told = threading.Event()
-        """Set once somebody has asked after the end."""
+        """Set once somebody has heard of the end."""
         self._keep = keep
 
     @property

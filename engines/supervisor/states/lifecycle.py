@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import assert_never
 
 from engines.cleaning.redact import redact_arguments
@@ -27,13 +28,14 @@ from engines.supervisor.states.state import (
 )
 from engines.supervisor.states.stopping import stop
 from engines.supervisor.states.swapping import run_swap
-from engines.supervisor_client.adoption_report import FRUITLESS
 from engines.supervisor_client.client import NOT_NOW, STALE
 from engines.supervisor_client.status import SupervisorStatus
 from engines.supervisor_client.swap_order import Order
 
 TELL_S = 2.0
-"""For how long the outcome can still be asked for."""
+"""For how long the outcome can still be asked for where nobody says that they have heard it."""
+OTHERS_S = 0.5
+"""For how long after somebody has: others may ask for it as well."""
 
 
 class Lifecycle:
@@ -48,8 +50,8 @@ class Lifecycle:
         """Supervise to the end; the exit status."""
         while not isinstance(state := self._state, Ended):
             self._enter(self._after(state))
-        if state.lingers:
-            self._context.end_told.wait(TELL_S)
+        if state.lingers and self._context.end_told.wait(TELL_S):
+            time.sleep(OTHERS_S)
         return state.exit_status
 
     def _enter(self, state: State) -> None:
@@ -82,9 +84,6 @@ class Lifecycle:
         """What it does now, for whoever asks."""
         context, memory = self._context, self._context.memory
         adoption = None if context.adoption is None else context.adoption.report
-        fruitless = adoption is not None and adoption.outcome in FRUITLESS
-        if context.stopped is not None or fruitless:
-            context.end_told.set()
         before = memory.before[-1] if memory.before else None
         return SupervisorStatus(
             state=self._state.words,
@@ -99,6 +98,10 @@ class Lifecycle:
             adoption=adoption,
             stopped=context.stopped,
         )
+
+    def told(self) -> None:
+        """Whoever asked for the end knows how it came out."""
+        self._context.end_told.set()
 
     def ask_swap(self, order: Order) -> None:
         """Begin a swap soon; raises `BadRequest` where it cannot be, or not as it was planned."""

@@ -17,6 +17,7 @@ def recover(context: Context, _: Recovering) -> State:
     tell_abandoned(context.db, context.launch, None if order is None else order.id)
     if context.memory.taken_over:
         name_swapped(context.launch.name)
+    end_unrecorded(context)
     if context.memory.stopping_s is not None:
         end_unfinished(context)
         return Stopping(context.memory.stopping_s)
@@ -24,7 +25,6 @@ def recover(context: Context, _: Recovering) -> State:
     if serving is None:
         # A new engine that had not taken over still holds the memory that the old one needs.
         end_unfinished(context)
-        end_unrecorded(context)
         return Starting()
     context.say(f"found process {serving.pid}, which runs already")
     engine = started_as(serving, log_only=context.launch.log_only)

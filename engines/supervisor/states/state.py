@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engines.serving.started import Started
+from engines.supervisor_client.client import GIVEN_UP
 from engines.supervisor_client.swap_order import Order
 
 
@@ -98,17 +99,25 @@ class Stopped(Ended):
     lingers = True
 
 
+class NotStopped(Ended):
+    """The engine was to be stopped, and the kernel holds it."""
+
+    words = "will not go"
+    exit_status = 1
+    lingers = True
+
+
 class GivenUp(Ended):
     """The engine ended and is not started again."""
 
-    words = "given up"
+    words = GIVEN_UP
     exit_status = 1
 
 
 class NotAdopted(Ended):
     """The engine that was to be adopted is not ours."""
 
-    words = "given up"
+    words = GIVEN_UP
     exit_status = 1
     lingers = True
 

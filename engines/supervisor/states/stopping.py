@@ -12,7 +12,7 @@ from engines.serving import registry, stopping
 from engines.serving.causes import exit_words, why_it_ended
 from engines.serving.started import Started
 from engines.supervisor.states.context import Context
-from engines.supervisor.states.state import GivenUp, Pausing, State, Stopped, Stopping
+from engines.supervisor.states.state import GivenUp, NotStopped, Pausing, State, Stopped, Stopping
 from engines.supervisor.states.unfinished import tell_unfinished
 from store.errors import TrimtabError
 
@@ -64,6 +64,11 @@ def stop(context: Context, state: Stopping) -> State:
     write_down_again(context)
     try:
         stopped = stopping.stop(name, drain_s=state.drain_s, listener=context.listener)
+    except stopping.WillNotGo as error:
+        context.say(f"{error.what}: {error.meaning}")
+        pid = 0 if context.engine is None else context.engine.pid
+        context.stopped = stopping.Stopped(name, pid, False, (), 0.0, error.pids)
+        return NotStopped()
     except TrimtabError as error:
         context.say(f"it had ended already: {error.what}")
         pid = 0 if context.engine is None else context.engine.pid

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engines.command_line.arguments import read_arguments
@@ -19,14 +20,18 @@ from store.errors import NotAchieved
 from store.reports.fields import a_text, an_object
 
 CHECK_S = 180.0
+_TURN_S = 0.3
 _NOTHING = "it would change nothing"
 
 
-def check_arguments(target: Launch, current: Launch) -> Mapping[str, object]:
+def check_arguments(
+    target: Launch, current: Launch, go_on: Callable[[], None]
+) -> Mapping[str, object]:
     """What the engine's own Python says of the arguments (`check_arguments.ANSWER`), without
     starting anything; empty for a vLLM whose Python is not known, which is not asked.
 
-    Raises `NotAchieved` with vLLM's reason.
+    Raises `NotAchieved` with vLLM's reason, and what `go_on` raises, which is called again and
+    again meanwhile.
     """
     python = Path(target.command[0])
     if not python.name.startswith("python") or shutil.which(str(python)) is None:
@@ -34,21 +39,41 @@ def check_arguments(target: Launch, current: Launch) -> Mapping[str, object]:
     script = Path(__file__).with_name("check_arguments.py")
     asked = {"arguments": target.arguments, "running": current.arguments}
     try:
-        completed = subprocess.run(
+        process = subprocess.Popen(
             [str(python), str(script)],
             cwd=target.directory,
             env=dict(target.environ),
-            input=json.dumps(asked).encode(),
-            capture_output=True,
-            timeout=CHECK_S,
-            check=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
+        with process:
+            try:
+                completed = _finished(process, json.dumps(asked).encode(), go_on)
+            finally:
+                process.kill()
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotAchieved("vLLM could not be asked about the arguments", str(error)) from None
     if completed.returncode != 0:
         output = (completed.stdout + completed.stderr).decode("utf-8", "replace")
         raise NotAchieved("vLLM rejects the arguments", cause_in(output))
     return _answer_in(completed.stdout.decode("utf-8", "replace"))
+
+
+def _finished(
+    process: subprocess.Popen[bytes], question: bytes, go_on: Callable[[], None]
+) -> subprocess.CompletedProcess[bytes]:
+    """What it says within `CHECK_S`; `go_on` raises where nobody wants to know any more."""
+    until = time.monotonic() + CHECK_S
+    while True:
+        try:
+            output, errors = process.communicate(question, timeout=_TURN_S)
+        except subprocess.TimeoutExpired:
+            go_on()
+            if time.monotonic() >= until:
+                raise
+        else:
+            return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def _answer_in(output: str) -> Mapping[str, object]:

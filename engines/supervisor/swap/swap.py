@@ -14,14 +14,14 @@ checking its arguments nor measuring its quality comes before that.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from socket import socket
 from typing import Any, Literal
 
 from engines.cleaning.redact import redact_arguments
-from engines.control.knobs import read_knobs, set_knob
+from engines.control.knobs import read_knobs
 from engines.discovery.find import probe
 from engines.host import lifetime
 from engines.host.priority import give_way
@@ -30,6 +30,7 @@ from engines.launch.spawn import spawn
 from engines.quality.asking import Asker, over_socket
 from engines.quality.scoring import Scores
 from engines.serving import names
+from engines.serving.causes import exception_in
 from engines.serving.progress import STALLED_S
 from engines.serving.started import Started
 from engines.serving.startup import Phase
@@ -43,6 +44,7 @@ from engines.supervisor.swap.candidate import (
 )
 from engines.supervisor.swap.checking import check_arguments, differs
 from engines.supervisor.swap.evidence import evidence_of
+from engines.supervisor.swap.live_values import carry_over
 from engines.supervisor.swap.verify import scores_before, verify
 from engines.supervisor_client.swap_order import Order
 from engines.variants.checkpoint.files import model_place
@@ -136,7 +138,12 @@ class Swap:
                 else:
                     self._verify(new, launch, old_evidence, before)
                 # What was set while the new engine started counts as well, as far as it is told.
-                self._carry_over(new, self._knobs_now() or knobs)
+                carry_over(
+                    self._knobs_now() or knobs,
+                    new.knob_sockets(),
+                    self.order.who or "swap",
+                    lambda text: self._say("take over", text),
+                )
                 self._go_on()
                 self._take_over(new, launch)
             except TrimtabError:
@@ -159,7 +166,7 @@ class Swap:
         """What the old engine makes of the texts, once vLLM has taken arguments that change
         something."""
         self._say("check", "asking vLLM whether it takes the arguments")
-        answer = check_arguments(self._target, self._launch)
+        answer = check_arguments(self._target, self._launch, self._go_on)
         if not self.order.keep:
             self._differs = differs(answer, self._target, self._launch, self._old.started)
         self._say("measure", "the old engine's quality")
@@ -252,15 +259,22 @@ class Swap:
         self, new: Candidate, launch: Launch, old: EngineEvidence, before: Scores | None
     ) -> None:
         self._say("verify", "it answers; what changed, and is it as good")
-        evidence = verify(
-            self._ask(new),
-            self.order,
-            self._launch.model,
-            old=old,
-            new=self._shown(new, launch),
-            before=before,
-            differs=self._differs,
-        )
+        try:
+            evidence = verify(
+                self._ask(new),
+                self.order,
+                self._launch.model,
+                old=old,
+                new=self._shown(new, launch),
+                before=before,
+                differs=self._differs,
+            )
+        except NotAchieved as error:
+            cause = exception_in(new.started.log_path)
+            if cause:
+                meaning = f"{error.meaning}: {cause} (see {new.started.log_path})"
+                raise NotAchieved(error.what, meaning) from None
+            raise
         self._note(evidence=evidence)
         quality, refusal = evidence.quality, evidence.refused
         assert quality is not None
@@ -271,21 +285,6 @@ class Swap:
             self._say("verify", f"kept all the same, as asked: {refusal}")
         else:
             raise NotAchieved(refusal)
-
-    def _carry_over(self, new: Candidate, knobs: list[KnobState]) -> None:
-        """Give the new engine the live values that the old one had been set to."""
-        sockets = new.knob_sockets()
-        for knob in knobs:
-            if knob.kind != "live" or knob.value in (None, knob.start):
-                continue
-            try:
-                change = set_knob(sockets, knob.name, knob.value, who=self.order.who or "swap")
-            except TrimtabError as error:
-                self._say("take over", f"{knob.name} stays at its start value: {error.what}")
-                continue
-            if change.outcome != "applied":
-                why = f"{change.outcome}: {change.reason}"
-                self._say("take over", f"{knob.name} stays at its start value: {why}")
 
     def _take_over(self, new: Candidate, launch: Launch) -> None:
         self._say("take over", f"process {new.started.pid} takes connections")
@@ -313,7 +312,16 @@ class Swap:
             return
         self._say("roll back", "starting the old engine again")
         self._old = Candidate(spawn(self._launch, self._wiring.listener))
-        self._old.wait_healthy(self.order.start_s, lambda _: self._leave_if_stopped())
+        phases: dict[str, float] = {}
+
+        def report(phase: Phase) -> None:
+            self._leave_if_stopped()
+            phases.setdefault(phase.text, round(phase.elapsed_s, 1))
+
+        began = time.monotonic()
+        self._old.wait_healthy(self.order.start_s, report)
+        took_s = round(time.monotonic() - began, 1)
+        tell_start(self.order.db, self._launch, beside=False, took_s=took_s, phases=phases)
         self._opened()
 
     def _leave_if_stopped(self) -> None:
@@ -334,9 +342,15 @@ class Swap:
             self._note(waited_s=round(time.monotonic() - self._closed_at, 1))
 
     def _ask(self, engine: Candidate) -> Asker:
-        return over_socket(
+        ask = over_socket(
             engine.front.http_path(), api_key=self._launch.environ.get("VLLM_API_KEY")
         )
+
+        def ask_on(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+            self._go_on()
+            return ask(path, body)
+
+        return ask_on
 
     @property
     def _directory(self) -> Path | None:

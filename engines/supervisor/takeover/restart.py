@@ -69,8 +69,15 @@ def order_from_json(written: Mapping[str, Any]) -> AdoptionOrder:
     )
 
 
+class _ToStop(Exception):
+    """Nobody waits for the engine any more."""
+
+
 class Adoption:
-    """The adoption of one engine, for `launch`; `report` tells of it, also while it runs."""
+    """The adoption of one engine, for `launch`; `report` tells of it, also while it runs.
+
+    `start_took_s` is how long the new engine took until it was healthy, None before, `start_phases`
+    the second of each phase."""
 
     def __init__(self, order: AdoptionOrder, taken: Taken, launch: Launch) -> None:
         self.order = order
@@ -79,20 +86,32 @@ class Adoption:
         self._closed_at: float | None = None
         self._say_to: Say | None = None
         self._remember: Remember | None = None
+        self._to_stop: Callable[[], bool] = lambda: False
+        self.start_took_s: float | None = None
+        self.start_phases: dict[str, float] = {}
         self.report = AdoptionReport(launch.name, launch.url, taken.way)
 
-    def run(self, launch: Launch, say: Say, remember: Remember) -> Started | None:
+    def run(
+        self, launch: Launch, say: Say, remember: Remember, to_stop: Callable[[], bool]
+    ) -> Started | None:
         """Do it; the engine, or None where the old command runs again by itself: the process that
-        `remember` is told of."""
+        `remember` is told of.
+
+        Where `to_stop` says so, an engine that starts is ours to stop, and is given as it is; one
+        that was not ended yet serves on.
+        """
         self._say_to = say
         self._remember = remember
+        self._to_stop = to_stop
         started = self._started_before(launch)
         try:
             if started is None:
                 self._end_old(launch)
                 started = spawn(launch, self._taken.listener)
                 self._say("start", f"process {started.pid}, its log is {started.log_path}")
-            self._wait(started)
+            if not self._wait(started):
+                self._finish(LOST, "it was stopped while it started")
+                return started
         except TrimtabError as error:
             self._give_back(launch, " · ".join(filter(None, (error.what, error.meaning))))
             return None
@@ -119,7 +138,7 @@ class Adoption:
             else:
                 self._say("drain", f"process {order.pid} still takes connections while it finishes")
             drained = drain(
-                order.held, load, order.drain_s, alive=self._old_lives, tell=_tell_nobody
+                order.held, load, order.drain_s, alive=self._old_lives, tell=self._heed_stop
             )
         self._tell(cut=drained.cut)
         if drained.cut != 0:
@@ -155,17 +174,29 @@ class Adoption:
     def _old_lives(self) -> bool:
         return lifetime.is_alive(self.order.pid, self.order.start_ticks)
 
-    def _wait(self, started: Started) -> None:
-        phases: list[str] = []
+    def _heed_stop(self, _: str) -> None:
+        if self._to_stop():
+            raise NotAchieved("it is to stop, and is not ours yet")
+
+    def _wait(self, started: Started) -> bool:
+        """Until it is healthy; False where it is to stop before that."""
+        began = time.monotonic()
 
         def report(phase: Phase) -> None:
-            if phase.text not in phases:
-                phases.append(phase.text)
+            if self._to_stop():
+                raise _ToStop
+            if phase.text not in self.start_phases:
+                self.start_phases[phase.text] = round(phase.elapsed_s, 1)
                 self._say("start", phase.text)
 
-        wait_healthy(started, self.order.start_s, report)
+        try:
+            wait_healthy(started, self.order.start_s, report)
+        except _ToStop:
+            return False
+        self.start_took_s = round(time.monotonic() - began, 1)
         if self._closed_at is not None:
             self._tell(waited_s=round(time.monotonic() - self._closed_at, 1))
+        return True
 
     def _give_back(self, launch: Launch, reason: str) -> None:
         """Let the old command run by itself, without the plugin: that may be the cause."""
@@ -215,7 +246,7 @@ class Adoption:
         log = log_file(launch.name)
         started = Started(launch.name, *process, launch.url, log, launch.log_only)
         try:
-            wait_healthy(started, self.order.start_s)
+            wait_healthy(started, self.order.start_s, lambda phase: self._heed_stop(phase.text))
         except TrimtabError:
             return False
         return True
@@ -233,10 +264,6 @@ class Adoption:
 
     def _tell(self, **changed: Any) -> None:
         self.report = replace(self.report, **changed)
-
-
-def _tell_nobody(_: str) -> None:
-    pass
 
 
 def _end(pid: int, ticks: int) -> None:

@@ -14,6 +14,7 @@ import pytest
 from engines.host import lifetime
 from engines.host.priority import NICE, give_way
 from engines.serving import registry, stopping
+from engines.serving.log_phases import has_served
 from engines.serving.startup import wait_healthy
 from store.errors import NotAchieved
 from tests.fakes.launched_engine import launch
@@ -184,3 +185,9 @@ def test_an_engine_of_another_boot_is_none(stub: Path) -> None:
     finally:
         here.kill()
         here.wait()
+
+
+def test_a_start_is_found_in_a_long_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"DEBUG {'x' * 120}\n" * 20_000 + "INFO:     Application startup complete.\n")
+    assert has_served(log)

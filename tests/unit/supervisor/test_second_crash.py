@@ -7,6 +7,8 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +17,16 @@ import pytest
 
 from engines.host import lifetime
 from engines.launch.launch import Launch
-from engines.serving import registry
+from engines.serving import registry, stopping
 from engines.serving.started import Started
 from engines.supervisor.common import telling
 from engines.supervisor.common.memory import Memory
 from engines.supervisor.common.telling import begun, tell_abandoned, tell_interrupted, tell_swap
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.recovering import recover
-from engines.supervisor.states.state import Recovering, Starting
-from engines.supervisor.states.stopping import give_up
+from engines.supervisor.states.state import NotStopped, Recovering, Starting, Stopping
+from engines.supervisor.states.stopping import give_up, stop
+from engines.supervisor_client import client
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
 from store.ledger.connection import Ledger
@@ -41,7 +44,7 @@ from tests.unit.supervisor.stub_engine import (
     prepare_nothing,
     said,
 )
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 KILLED = "its supervisor was killed in the midst"
 
@@ -163,3 +166,83 @@ def test_rows_that_nobody_carries_on_are_closed(launch: Launch) -> None:
         "in force": (DONE, ""),
         "mine": (RUNNING, ""),
     }
+
+
+def test_a_candidate_that_nobody_had_written_down_is_ended_beside_the_old_one(
+    launch: Launch, listener: socket.socket
+) -> None:
+    """The supervisor of an overlap was killed between the start of it and the record."""
+    old = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    new = subprocess.Popen(
+        ["sleep", "60"],
+        pass_fds=(listener.fileno(),),
+        start_new_session=True,
+        env={"TRIMTAB_LISTEN_FD": str(listener.fileno())},
+    )
+    try:
+        ticks = lifetime.start_ticks(old.pid) or 0
+        registry.save(registry.Serving(launch.name, old.pid, ticks, launch.url, "m", "log"))
+        recover(Context(Memory(launch), listener, lambda _: None), Recovering())
+        assert new.wait(PATIENCE_S) == -signal.SIGTERM
+        assert old.poll() is None
+    finally:
+        for process in (old, new):
+            process.kill()
+            process.wait()
+
+
+def test_one_that_the_kernel_holds_is_not_told_as_stopped(
+    launch: Launch, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object, **__: object) -> None:
+        raise stopping.WillNotGo(launch.name, [7], Path("log"))
+
+    monkeypatch.setattr(stopping, "stop", held)
+    context = Context(Memory(launch), listener, lambda _: None)
+    state = stop(context, Stopping(0.0))
+    assert isinstance(state, NotStopped)
+    assert context.stopped is not None
+    with pytest.raises(stopping.WillNotGo, match="PID 7"):
+        client.as_stopped(context.stopped, launch.name, 7)
+
+
+def test_who_stops_hears_of_it_whoever_else_asks(stub: Path) -> None:
+    name = own("asked")
+    begin(stub, name)
+    wait_until(lambda: state_of(name) == "serving")
+    others = threading.Event()
+
+    def ask_often() -> None:
+        while not others.is_set():
+            client.status(name)
+
+    threads = [threading.Thread(target=ask_often) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert client.stop(name, drain_s=0).name == name
+    finally:
+        others.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_serve_in_the_foreground_outlives_its_supervisor(stub: Path) -> None:
+    name = own("front")
+    words = ["serve", str(stub.parents[2] / "model"), "--name", name, "--python", str(stub)]
+    serve = subprocess.Popen(
+        [sys.executable, "-m", "app", *words, "--db", str(ledger_of(stub))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: state_of(name) == "serving")
+        killed = answering(name).supervisor
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: follows(name, killed) and state_of(name) == "serving")
+        assert serve.poll() is None
+        client.stop(name, drain_s=0)
+        assert serve.wait(PATIENCE_S) == 1  # not by whoever holds this terminal
+    finally:
+        serve.kill()
+        serve.wait()

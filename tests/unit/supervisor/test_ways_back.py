@@ -109,7 +109,7 @@ def test_an_engine_that_will_not_go_is_not_taken_for_one_that_has_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def stays(name: str, drain_s: float) -> None:
-        raise stopping.WillNotGo(f"{name} will not go: PID 7", "the kernel holds it")
+        raise stopping.WillNotGo(name, [7], Path("log"))
 
     monkeypatch.setattr(stopping, "stop", stays)
     with pytest.raises(stopping.WillNotGo):

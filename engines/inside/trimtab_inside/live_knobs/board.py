@@ -98,6 +98,7 @@ class Board:
             "maximum": knob.maximum,
             "reason": knob.reason,
             "lease_left_s": None if lease is None else max(0.0, lease.ends - self._clock()),
+            "lease_back_to": None if lease is None else lease.back_to,
         }
 
     def set(self, request: Request, received: float) -> dict[str, Any]:
