@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.text.durations import format_took
-from store.errors import TrimtabError
+from store.errors import LedgerUnusable, TrimtabError
 from store.foreign_text import printable
 from store.records import Change, Event, format_value
 
@@ -39,11 +40,26 @@ def describe(change: Change) -> str:
     if change.outcome != "applied":
         return f"{line}  {change.outcome}: {change.reason}"
     lease = f"  falls back in {change.lease_s:g} s" if change.lease_s else ""
-    return line + took + lease
+    remark = f"  ({change.reason})" if change.reason else ""
+    return line + took + lease + remark
 
 
-def keep(ledger: Ledger, run_id: int, engine: KnobHandle, change: Change) -> None:
-    """Write a change, its line in the event log and the knobs as they are after it."""
+def keep(ledger: Ledger, run_id: int, engine: KnobHandle, change: Change) -> Change:
+    """Write a change, its line in the event log and the knobs as they are after it.
+
+    What the engine has done is done: where an applied change cannot be written its reason says so.
+    Whoever records copies it from the engine's journal.
+    """
+    try:
+        _write(ledger, run_id, engine, change)
+    except LedgerUnusable as error:
+        if change.outcome != "applied":
+            raise
+        return replace(change, reason=f"not written down: {error.what}")
+    return change
+
+
+def _write(ledger: Ledger, run_id: int, engine: KnobHandle, change: Change) -> None:
     from store.tables import changes, engines, events, knobs
 
     with ledger.transaction(durable=True):

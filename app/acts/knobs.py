@@ -67,10 +67,9 @@ def set_one(
     from engines.control.knobs import set_knob
 
     sockets = control_of(engine)
+    run_id = run_of(ledger, engine.life)
     change = set_knob(sockets, name, value, who=who(), why=why, lease_s=lease_s)
-    change = replace(change, act=act)
-    keep(ledger, run_of(ledger, engine.life), engine, change)
-    return change
+    return keep(ledger, run_id, engine, replace(change, act=act))
 
 
 def last_standing(ledger: Ledger, engine: KnobHandle) -> Change | None:
@@ -107,8 +106,17 @@ def take_back(ledger: Ledger, engine: KnobHandle, last: Change, why: str) -> lis
 
 def control_of(engine: KnobHandle) -> Sequence[Path]:
     """The sockets that change this engine's knobs; without any raises NotAchieved with the way."""
+    from engines.serving.names import is_name
+    from engines.supervisor_client.client import is_supervised
+
     if engine.life.control == "live" and engine.sockets:
         return engine.sockets
+    if is_name(engine.life.name) and is_supervised(engine.life.name):
+        raise NotAchieved(
+            f"{engine.life.name} cannot be changed live now",
+            engine.life.reason,
+            "its supervisor is at it: wait until it serves (trimtab engines)",
+        )
     raise NotAchieved(
         f"{engine.life.name} cannot be changed live",
         engine.life.reason,
@@ -132,9 +140,7 @@ def _restore(
         cause="undo",
         undoes=last.id,
     )
-    change = replace(change, act=act)
-    keep(ledger, run_id, engine, change)
-    return change
+    return keep(ledger, run_id, engine, replace(change, act=act))
 
 
 def _put_back(ledger: Ledger, run_id: int, engine: KnobHandle, done: Sequence[Change]) -> str:

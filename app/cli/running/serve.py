@@ -120,11 +120,11 @@ def _until(stop: threading.Event, report: Callable[[Phase], None]) -> Callable[[
 def _follow(started: Started, stop: threading.Event) -> None:
     """Show the engine's log until its supervisor ends or is to end; then end it, requests first."""
     from engines.cleaning.redact import redact_text
-    from engines.provision.places import log_file
+    from engines.provision.places import supervisor_log
     from engines.supervisor_client import client
 
     lines = _growing(started.log_path)
-    while not stop.is_set() and client.status(started.name) is not None:
+    while not stop.is_set() and not client.is_gone(started.name):
         for line in lines():
             sys.stderr.write(redact_text(printable(line, LONGEST_LINE)) + "\n")
         stop.wait(0.2)
@@ -137,7 +137,7 @@ def _follow(started: Started, stop: threading.Event) -> None:
     raise NotAchieved(
         f"{started.name} ended by itself",
         why_it_ended(started.log_path),
-        f"See {started.log_path} and {log_file(f'{started.name}-supervisor')}",
+        f"See {started.log_path} and {supervisor_log(started.name)}",
     )
 
 

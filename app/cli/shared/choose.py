@@ -49,8 +49,23 @@ def chosen_engines(words: Sequence[str], api_key: str | None) -> list[EngineInfo
 def _named(name: str, engines: Sequence[EngineInfo]) -> EngineInfo:
     fitting = [engine for engine in engines if engine.name == name]
     if not fitting:
-        raise unknown_name(name, engines)
+        raise _under_way(name) or unknown_name(name, engines)
     return _only_one(fitting)
+
+
+def _under_way(name: str) -> NotAchieved | None:
+    """What to raise for an engine that a supervisor has just now between two lives."""
+    from engines.serving.names import is_name
+    from engines.supervisor_client.client import status
+
+    supervisor = status(name) if is_name(name) else None
+    if supervisor is None:
+        return None
+    return NotAchieved(
+        f"{name} is {supervisor.state} now",
+        "its supervisor is at it, and no engine of that name can be asked",
+        "trimtab engines tells when it serves again",
+    )
 
 
 def _only_one(fitting: Sequence[EngineInfo]) -> EngineInfo:
@@ -97,7 +112,8 @@ def engine_to_turn(chosen: str | None, api_key: str | None) -> KnobHandle:
         handle = handle_of(chosen or None)
     if handle is not None and handle.sockets:
         return handle
-    return live_engine(chosen, api_key).handle()
+    (engine,) = live_engines([chosen], api_key) if chosen else [live_engine(None, api_key)]
+    return engine.handle()
 
 
 def all_engines() -> list[EngineInfo]:

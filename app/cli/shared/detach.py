@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -16,9 +17,23 @@ from store.clock import now_ms
 from store.errors import NotAchieved
 from store.foreign_text import printable
 from store.private_files import open_log
+from store.tables.engines import find_engine
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
+    from store.ledger.connection import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class DetachedRecorder:
+    """A recorder in the background. `unread` are those of its engines of which there is no reading
+    yet, with the reason."""
+
+    pid: int
+    engines: tuple[str, ...]
+    unread: Mapping[str, str]
+    db: str
+    log: str
 
 
 def spawn_detached(
@@ -43,10 +58,11 @@ def record_detached(
     seconds: float | None,
     every_s: float,
     api_key: str | None,
-) -> dict[str, object]:
-    """Start `trimtab record` in the background; returns once a reading of each engine is stored.
+) -> DetachedRecorder:
+    """Start `trimtab record` in the background; returns once a reading of each engine is stored, or
+    it is known why there is none of some: they are recorded as soon as they can be read.
 
-    Raises NotAchieved with the log's last line if it ended or stored none in time.
+    Raises NotAchieved with the reasons if it ended or stored nothing at all in time.
     """
     from store.ledger.connection import Ledger
 
@@ -64,23 +80,39 @@ def record_detached(
         if child.poll() is not None:
             return True
         with Ledger.open(db, readonly=True) as ledger:
-            return all((last_reading_ms(ledger, engine.url) or 0) >= since_ms for engine in engines)
+            return all(
+                _has_reading(ledger, engine, since_ms) or _trouble(ledger, engine, since_ms)
+                for engine in engines
+            )
 
-    if not wait_until(settled, FIRST_READING_S):
+    wait_until(settled, FIRST_READING_S)
+    with Ledger.open(db, readonly=True) as ledger:
+        unread = {
+            engine.name: _trouble(ledger, engine, since_ms)
+            for engine in engines
+            if not _has_reading(ledger, engine, since_ms)
+        }
+    if child.poll() is None and len(unread) == len(engines):
         child.terminate()
-        raise NotAchieved(
-            f"No reading was stored within {FIRST_READING_S:g} s", last_line(log_path, start)
-        )
+        reasons = "; ".join(f"{name}: {reason or 'no answer'}" for name, reason in unread.items())
+        raise NotAchieved("No reading could be stored", reasons)
     if child.poll() is not None:
         raise NotAchieved(
             "The recorder ended at once", last_line(log_path, start), f"Its log is {log_path}"
         )
-    return {
-        "pid": child.pid,
-        "engines": [engine.name for engine in engines],
-        "db": str(db),
-        "log": str(log_path),
-    }
+    names = tuple(engine.name for engine in engines)
+    return DetachedRecorder(child.pid, names, unread, str(db), str(log_path))
+
+
+def _has_reading(ledger: Ledger, engine: EngineInfo, since_ms: int) -> bool:
+    return (last_reading_ms(ledger, engine.url) or 0) >= since_ms
+
+
+def _trouble(ledger: Ledger, engine: EngineInfo, since_ms: int) -> str:
+    """Why an engine cannot be read, as the recorder has found since; '' where it has not."""
+    row = find_engine(ledger, engine.url)
+    is_fresh = row is not None and row.state != "ok" and (row.state_ms or 0) >= since_ms
+    return row.state_reason if row is not None and is_fresh else ""
 
 
 def last_line(path: Path, start: int = 0) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,9 +76,11 @@ def command_(
             path, free, chosen, seconds=seconds, every_s=every_s, api_key=api_key
         )
         if as_json:
-            print_json(recorder)
+            print_json(asdict(recorder))
         else:
-            say(f"Recording as process {recorder['pid']}; its log is {recorder['log']}")
+            say(f"Recording as process {recorder.pid}; its log is {recorder.log}")
+            for name, reason in recorder.unread.items():
+                say(f"{name} cannot be read yet: {reason or 'no answer'}")
         return
     from_ms = now_ms()
     last_path = _record(

@@ -24,7 +24,8 @@ Act = tuple[str, Callable[[], str]]
 
 
 class ActMaker:
-    """Prepares acts on the engine of a frame. What it returns runs in a worker thread."""
+    """Prepares acts on the engine of a frame. What it returns runs in a worker thread, which also
+    tells where the frame has no engine by now."""
 
     def __init__(self, actions: Actions, db_path: Path, prices: PriceBook) -> None:
         self._actions = actions
@@ -33,19 +34,17 @@ class ActMaker:
 
     def set_knob(self, frame: Frame | None, knob: KnobState, value: KnobValue) -> Act:
         """Change a knob of the frame's engine."""
-        run = _run(frame)
         request = (
             f"{label(knob.name)} {format_value(knob.value)} → {format_value(value)} requested …"
         )
-        return request, lambda: _outcome(self._actions.set_knob(run, knob.name, value))
+        return request, lambda: _outcome(self._actions.set_knob(_run(frame), knob.name, value))
 
     def undo(self, frame: Frame, *, swapped: Callable[[], None]) -> Act:
         """Take back the last change of a knob on the frame's engine; `swapped` is called instead
         where the last thing done is a swap."""
-        run = _run(frame)
 
         def work() -> str:
-            changes = self._actions.undo(run)
+            changes = self._actions.undo(_run(frame))
             if changes is None:
                 swapped()
                 return "the last thing done is a swap: going back is one, too"
@@ -59,32 +58,29 @@ class ActMaker:
 
     def swap(self, frame: Frame, wanted: Wanted) -> Act:
         """Hand a swap of the frame's engine to its supervisor."""
-        url = _url(frame)
 
         def work() -> str:
-            self._actions.swap(url, wanted)
+            self._actions.swap(_url(frame), wanted)
             return "the supervisor has taken it over"
 
         return "handed to the supervisor …", work
 
     def call_off(self, frame: Frame) -> Act:
         """Call the swap that runs off."""
-        url = _url(frame)
 
         def work() -> str:
-            self._actions.call_off(url)
+            self._actions.call_off(_url(frame))
             return "called off: it goes back"
 
         return "calling it off …", work
 
     def mark(self, frame: Frame) -> Act:
         """Keep the recent window of the frame as a snapshot named by the time."""
-        url = _url(frame)
         from_ms, to_ms = recent_span(frame)
         name = time.strftime("baseline-%m%d-%H%M%S", time.localtime(frame.now_ms / 1000))
 
         def work() -> str:
-            self._actions.mark(url, name, from_ms, to_ms)
+            self._actions.mark(_url(frame), name, from_ms, to_ms)
             return f"{name} marked: the last {(to_ms - from_ms) // 1000} s. c compares it with now"
 
         return f"{name} requested …", work
@@ -112,4 +108,5 @@ def _outcome(change: Change) -> str:
         reason = f": {change.reason}" if change.reason else ""
         raise NotAchieved(f"{moved(change)} {change.outcome}{reason}")
     took = "" if change.took_ms is None else f" in {format_took(change.took_ms)}"
-    return f"{moved(change)} applied{took}"
+    remark = f" ({change.reason})" if change.reason else ""
+    return f"{moved(change)} applied{took}{remark}"

@@ -83,6 +83,8 @@ class Feed:
         query = self._query
         try:
             first = self._reader is None
+            if not first:
+                self._ledger.check_in_place()
             reader = self._reader or self._open()
             if first:
                 self._post(reader.read(query, now_ms, charts=False))

@@ -164,3 +164,15 @@ def test_what_nobody_had_thought_of_does_not_end_the_feed(
         inbox.frames.clear()
         feed.ask(Query())
         inbox.wait(lambda frame: frame.problem is None)
+
+
+def test_another_ledger_in_its_place_is_read(db: Path, tmp_path: Path) -> None:
+    """A recorder begins a new one where the old one was taken away; acts go there, too."""
+    other = tmp_path / "other.db"
+    seed(other, Scenario(seconds=30, change_at=None, name="another"))
+    with running(db) as (_, inbox):
+        inbox.wait(lambda frame: frame.series)
+        for part in db.parent.glob(f"{db.name}*"):
+            part.unlink()
+        other.rename(db)
+        inbox.wait(lambda frame: frame.engine is not None and frame.engine.name == "another")

@@ -53,6 +53,7 @@ class MainScreen(FrameScreen):
         self._frozen: Frame | None = None
         self._view = 0
         self._act: Act | None = None
+        self._act_engine: int | None = None
         self._act_since_ms = 0
 
     def compose(self) -> ComposeResult:
@@ -108,6 +109,8 @@ class MainScreen(FrameScreen):
 
     def _current_act(self, frame: Frame) -> Act | None:
         act = self._act
+        if _engine_id(frame) != self._act_engine:
+            return None
         over = frame.now_ms - self._act_since_ms > _ACT_STAYS_MS
         if act is not None and act.phase != "requested" and over:
             self._act = None
@@ -130,6 +133,8 @@ class MainScreen(FrameScreen):
         """In the impact strip."""
         self._act = Act(acted.phase, acted.text)
         frame = self._frozen or self._frame
+        if acted.phase == "requested" or self._act_engine is None:
+            self._act_engine = _engine_id(frame)
         if self._frame is not None:
             self._act_since_ms = self._frame.now_ms
         if frame is not None:
@@ -309,3 +314,7 @@ class MainScreen(FrameScreen):
         from app.tui.dialogs.help import HelpDialog
 
         self.app.push_screen(HelpDialog())
+
+
+def _engine_id(frame: Frame | None) -> int | None:
+    return None if frame is None or frame.engine is None else frame.engine.id

@@ -92,6 +92,7 @@ def _state(frame: Frame, swap: SwapReport, elapsed: float) -> tuple[Line, Line]:
     silent = silent_s(swap, elapsed)
     if silent is not None:
         doubt = f"no word for {ago(int(1000 * silent))}: its supervisor may be gone"
+    step = next((each for each in steps_of(swap, elapsed) if each.state == "now"), None)
     waiting = waiting_s(swap, elapsed)
     if waiting is None:
         wait: Line = (Span("nobody waits", "good"), Span("  the old engine serves", "quiet"))
@@ -104,10 +105,16 @@ def _state(frame: Frame, swap: SwapReport, elapsed: float) -> tuple[Line, Line]:
         )
     now: Line = (
         Span(phase(swap), "strong"),
-        Span(f"   {ago(int(1000 * elapsed))}", "primary"),
+        Span(f"   {_since_ago(step)}", "primary"),
+        Span(f"   {ago(int(1000 * elapsed))} in all", "quiet"),
         Span(f"   {doubt}", "warn" if silent is not None else "quiet"),
     )
     return now, wait
+
+
+def _since_ago(step: Step | None) -> str:
+    """How long the step that runs has taken so far."""
+    return "" if step is None or step.took_s is None else ago(int(1000 * step.took_s))
 
 
 def step_lines(

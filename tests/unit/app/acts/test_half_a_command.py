@@ -14,7 +14,7 @@ from engines.control import knobs as control
 from engines.control.wire import ControlLost
 from engines.knob_handle import KnobHandle
 from store.errors import NotAchieved, TrimtabError
-from store.ledger.connection import Ledger
+from store.ledger.connection import Ledger, LedgerFull
 from store.records import Change, KnobState, KnobValue, RunInfo
 
 WANTED: list[tuple[str, KnobValue]] = [("max_num_seqs", 16), ("max_num_batched_tokens", 1024)]
@@ -103,4 +103,17 @@ def test_a_reading_that_is_lost_after_a_change_undoes_nothing(
 ) -> None:
     engine.reads = [None, LOST, LOST]
     assert [change.outcome for change in run()] == ["applied", "applied"]
+    assert engine.values == dict(WANTED)
+
+
+def test_what_the_engine_has_taken_is_no_error_where_it_cannot_be_written(
+    engine: Engine, run: Callable[[], list[Change]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise LedgerFull("no room is left on the disk")
+
+    monkeypatch.setattr("app.acts.audit._write", full)
+    changes = run()
+    assert [change.outcome for change in changes] == ["applied", "applied"]
+    assert all("not written down" in change.reason for change in changes)
     assert engine.values == dict(WANTED)
