@@ -46,7 +46,8 @@ workload's mix."""
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """The two columns of something that is there now: its time integral and its maximum.
+    """The columns of something that is there now: its time integral, its maximum, and for how long
+    somebody watched and it was unknown.
 
     It counts requests (`_ms`, request milliseconds), or is a `share` 0..1, which is kept in parts
     per million (`_us`, ∫ share dt in µs).
@@ -54,19 +55,21 @@ class Gauge:
 
     integral: str
     maximum: str
+    unknown: str
     share: bool = False
 
 
 GAUGES: Mapping[str, Gauge] = {
-    "running": Gauge("running_ms", "running_max"),
-    "waiting": Gauge("waiting_ms", "waiting_max"),
-    "kv_usage": Gauge("kv_usage_us", "kv_usage_max_ppm", share=True),
+    "running": Gauge("running_ms", "running_max", "running_unknown_ms"),
+    "waiting": Gauge("waiting_ms", "waiting_max", "waiting_unknown_ms"),
+    "kv_usage": Gauge("kv_usage_us", "kv_usage_max_ppm", "kv_usage_unknown_ms", share=True),
 }
 
 INTEGRALS: tuple[str, ...] = (
     "watched_ms",
     "active_ms",
     *(gauge.integral for gauge in GAUGES.values()),
+    *(gauge.unknown for gauge in GAUGES.values()),
 )
 """Time integrals. `watched_ms` is the time two good scrapes enclose; `active_ms` the part of it
 with a request in flight; the others are of gauges."""
@@ -109,11 +112,12 @@ class Histogram:
 
     `buckets[i]` counts observations in (bounds[i-1], bounds[i]], not cumulatively over i; there is
     one per finite bound (at most `BUCKET_SLOTS`). What lies above the last bound is
-    `count - sum(buckets)`. `sum_us` is the sum of the observations in microseconds.
+    `count - sum(buckets)`. `sum_us` is the sum of the observations in microseconds, None where what
+    the engine tells of it cannot be true.
     """
 
     count: int
-    sum_us: int
+    sum_us: int | None
     buckets: tuple[int, ...]
 
 

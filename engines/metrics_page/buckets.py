@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engines.metrics_page.errors import NotMetrics
-from engines.metrics_page.numbers import microseconds, whole
+from engines.metrics_page.numbers import Doubtful, whole
 from engines.metrics_page.parse import Series
-from store.reading_columns import BUCKET_SLOTS, Histogram
+from store.reading_columns import BUCKET_SLOTS
 
 
 @dataclass(slots=True)
@@ -42,29 +42,25 @@ class HistogramLayout:
     counts: tuple[int, ...]
     sums: tuple[int, ...]
 
-    def read(self, values: Sequence[float]) -> Histogram:
-        """The merged histogram; raises `NotMetrics` if a series contradicts itself."""
+    def read_counts(self, values: Sequence[float]) -> tuple[int, tuple[int, ...]]:
+        """The merged count and buckets; raises `Doubtful` if a series contradicts itself."""
         for ladder, count in self.ladders:
             previous = 0.0
             for index in ladder:
                 if not values[index] >= previous:
-                    raise NotMetrics(f"{self.name}: buckets do not add up")
+                    raise Doubtful("contradicts itself: its buckets do not add up")
                 previous = values[index]
             if previous != values[count]:
-                raise NotMetrics(f"{self.name}: count and buckets differ")
-        cumulative = [whole(values, indices, self.name) for indices in self.buckets]
-        return Histogram(
-            count=whole(values, self.counts, self.name),
-            sum_us=microseconds(values, self.sums, self.name),
-            buckets=tuple(
-                upper - lower
-                for upper, lower in zip(cumulative, [0, *cumulative[:-1]], strict=True)
-            ),
+                raise Doubtful("contradicts itself: its count and buckets differ")
+        cumulative = [whole(values, indices) for indices in self.buckets]
+        buckets = tuple(
+            upper - lower for upper, lower in zip(cumulative, [0, *cumulative[:-1]], strict=True)
         )
+        return whole(values, self.counts), buckets
 
 
 def layout_of(name: str, series: Sequence[Series]) -> HistogramLayout | None:
-    """Where histogram `name` stands on a page; None if nowhere, `NotMetrics` if only in part."""
+    """Where histogram `name` stands on a page; None where it does not, or only in part."""
     groups: dict[tuple[tuple[str, str], ...], _Parts] = {}
     for index, sample in enumerate(series):
         if not sample.name.startswith(name):
@@ -82,7 +78,7 @@ def layout_of(name: str, series: Sequence[Series]) -> HistogramLayout | None:
         return None
     for parts in groups.values():
         if math.inf not in parts.buckets or len(parts.sums) != 1 or len(parts.counts) != 1:
-            raise NotMetrics(f"the page is not whole: half of {name}")
+            return None
     shared = set.intersection(*(set(parts.buckets) for parts in groups.values())) - {math.inf}
     bounds = thinned(tuple(sorted(shared)))
     return HistogramLayout(

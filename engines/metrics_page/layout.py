@@ -13,6 +13,7 @@ from engines.metrics_page import vllm_names as names
 from engines.metrics_page.buckets import HistogramLayout, layout_of
 from engines.metrics_page.errors import NotMetrics
 from engines.metrics_page.parse import Series
+from engines.metrics_page.sample import sum_of
 from store.foreign_text import printable
 from store.reading_columns import Bounds
 
@@ -22,7 +23,8 @@ Indices = tuple[int, ...]
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Indices into the values of a page by our names; `scale` turns a count of blocks into tokens
-    (None where it cannot)."""
+    (None where it cannot). `twins` are the series that stand twice: the place that is read, and
+    another one. The rest as in `Sample`."""
 
     counters: Mapping[str, Indices]
     seconds: Mapping[str, Indices]
@@ -33,40 +35,75 @@ class Layout:
     scale: Mapping[str, int | None]
     model: str | None
     cache_config: Mapping[str, str]
+    sources: Mapping[str, str]
+    parts: Mapping[str, int]
+    ranks: frozenset[str]
+    twins: tuple[tuple[int, int], ...]
 
 
 def lay_out(series: Sequence[Series], text: str) -> Layout:
     """The layout of a page with these series; raises `NotMetrics` if what must be there is not."""
+    series, twins = _without_twins(series)
     by_name: dict[str, list[int]] = {}
     for index, sample in enumerate(series):
         by_name.setdefault(sample.name, []).append(index)
-    _require(series, by_name, text)
+    _require(by_name, text)
     counters = _pick(names.COUNTERS, by_name)
     counters |= _finished(series, by_name)
     counters |= _lazy(series, by_name, text)
+    counters |= _local_hits(series, by_name)
     config = _cache_config(series, by_name)
     scale = _scale(counters, series, text, config)
-    if "cached_prompt_tokens" not in counters and "prefix_hits" in counters:
-        counters["cached_prompt_tokens"] = counters["prefix_hits"]
-        if "prefix_hits" in scale:
-            scale["cached_prompt_tokens"] = scale["prefix_hits"]
     histograms = _histograms(series)
+    seconds, gauges = _pick(names.SECONDS, by_name), _pick(names.GAUGES, by_name)
+    plain = {**counters, **seconds, **gauges}
+    sources = {name: series[at[0]].name if at else name for name, at in plain.items()}
+    for name, layout in histograms.items():
+        sources[name], sources[sum_of(name)] = layout.name, f"{layout.name}_sum"
     return Layout(
         counters=counters,
-        seconds=_pick(names.SECONDS, by_name),
+        seconds=seconds,
         histograms=histograms,
         bounds=Bounds({name: layout.bounds for name, layout in histograms.items()}),
-        gauges=_pick(names.GAUGES, by_name),
+        gauges=gauges,
         process_start=_first((names.PROCESS_START,), by_name)[:1],
         scale=scale,
         model=_model(series),
         cache_config=config,
+        sources=sources,
+        parts={name: len(at) for name, at in plain.items()}
+        | {name: len(layout.ladders) for name, layout in histograms.items()},
+        ranks=_ranks(series, counters),
+        twins=twins,
     )
 
 
-def _require(series: Sequence[Series], by_name: Mapping[str, list[int]], text: str) -> None:
-    if len(set(series)) != len(series):
-        raise NotMetrics("the page has a series twice")
+_TWIN = Series("")
+"""What stands in the place of a series that is told again."""
+
+
+def _without_twins(
+    series: Sequence[Series],
+) -> tuple[Sequence[Series], tuple[tuple[int, int], ...]]:
+    if len(set(series)) == len(series):
+        return series, ()
+    first_at: dict[Series, int] = {}
+    twins = []
+    for index, sample in enumerate(series):
+        first = first_at.setdefault(sample, index)
+        if first != index:
+            twins.append((first, index))
+    again = {index for _, index in twins}
+    kept = [_TWIN if index in again else sample for index, sample in enumerate(series)]
+    return kept, tuple(twins)
+
+
+def _ranks(series: Sequence[Series], counters: Mapping[str, Indices]) -> frozenset[str]:
+    labels = (series[index].label(names.RANK) for index in counters[names.REQUIRED[0]])
+    return frozenset(label for label in labels if label is not None)
+
+
+def _require(by_name: Mapping[str, list[int]], text: str) -> None:
     for name in names.REQUIRED:
         if not _first(names.COUNTERS[name], by_name):
             if "\nvllm:" not in text and not text.startswith("vllm:"):
@@ -103,6 +140,14 @@ def _finished(series: Sequence[Series], by_name: Mapping[str, list[int]]) -> dic
             index
         )
     return {name: tuple(indices) for name, indices in counters.items()}
+
+
+def _local_hits(series: Sequence[Series], by_name: Mapping[str, list[int]]) -> dict[str, Indices]:
+    """Prompt tokens of the engine's own cache; not those that came over from another engine, which
+    `prompt_tokens_cached` counts as well."""
+    indices = by_name.get(names.PROMPT_BY_SOURCE, ())
+    local = tuple(at for at in indices if series[at].label("source") == names.LOCAL_HIT)
+    return {"cached_prompt_tokens": local} if local else {}
 
 
 def _lazy(

@@ -1,10 +1,9 @@
-"""Numbers of a page made into the integers of the ledger; what cannot be true is refused."""
+"""Numbers of a page made into the integers of the ledger; what cannot be true is doubted."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-
-from engines.metrics_page.errors import NotMetrics
 
 LARGEST = 2**63 - 1
 """SQLite's largest integer."""
@@ -12,47 +11,65 @@ LARGEST_GAUGE = 10_000_000
 """Requests that no engine has at once; its integral over a year stays below `LARGEST`."""
 
 
-def whole(values: Sequence[float], indices: Iterable[int], name: str) -> int:
-    """The sum of some values that must be whole numbers from 0 up."""
+class Doubtful(Exception):
+    """A number of a page that cannot be true. It says nothing about the others.
+
+    The text tells why without the number, so that it stays the same from page to page.
+    """
+
+
+def whole(values: Sequence[float], indices: Iterable[int]) -> int:
+    """The sum of some values that must be whole numbers from 0 up; raises `Doubtful`."""
     total = 0
     for index in indices:
         value = values[index]
-        if not (value >= 0 and value.is_integer()):
-            raise NotMetrics(f"{name} is {value:g}, not a count")
+        if not math.isfinite(value):
+            raise Doubtful("is no number")
+        if value < 0:
+            raise Doubtful("is negative")
+        if not value.is_integer():
+            raise Doubtful("is no whole number")
         total += int(value)
-    return _in_range(total, name)
+    return _in_range(total)
 
 
-def present(values: Sequence[float], indices: Iterable[int], name: str) -> int:
-    """The sum of some values that count what is there now."""
-    number = whole(values, indices, name)
+def present(values: Sequence[float], indices: Iterable[int]) -> int:
+    """The sum of some values that count what is there now; raises `Doubtful`."""
+    number = whole(values, indices)
     if number > LARGEST_GAUGE:
-        raise NotMetrics(f"{name} is {number:g}, more than any engine has")
+        raise Doubtful("is more than any engine has")
     return number
 
 
-def scaled(number: int, factor: int, name: str) -> int:
-    """A count in a smaller unit."""
-    return _in_range(number * factor, name)
+def scaled(number: int, factor: int) -> int:
+    """A count in a smaller unit; raises `Doubtful`."""
+    return _in_range(number * factor)
 
 
-def microseconds(values: Sequence[float], indices: Iterable[int], name: str) -> int:
-    """The sum of some values in seconds, which must not be negative, in microseconds."""
-    total = sum(values[index] for index in indices)
-    if not 0 <= total <= LARGEST / 1_000_000:
-        raise NotMetrics(f"{name} is {total:g} seconds")
-    return _in_range(round(total * 1_000_000), name)
+def microseconds(values: Sequence[float], indices: Iterable[int]) -> int:
+    """The sum of some values in seconds, in microseconds; raises `Doubtful`."""
+    total = 0.0
+    for index in indices:
+        value = values[index]
+        if not math.isfinite(value):
+            raise Doubtful("is no number")
+        if value < 0:
+            raise Doubtful("is negative")
+        total += value
+    if total > LARGEST / 1_000_000:
+        raise Doubtful("is too large")
+    return _in_range(round(total * 1_000_000))
 
 
-def share(values: Sequence[float], indices: Sequence[int], name: str) -> int:
-    """The mean of some values that must lie in 0..1, in parts per million."""
-    mean = sum(values[index] for index in indices) / len(indices)
-    if not 0 <= mean <= 1:
-        raise NotMetrics(f"{name} is {mean:g}, not a share")
-    return round(mean * 1_000_000)
+def share(values: Sequence[float], indices: Sequence[int]) -> int:
+    """The mean of some values that must each lie in 0..1, in parts per million; raises
+    `Doubtful`."""
+    if not all(0 <= values[index] <= 1 for index in indices):
+        raise Doubtful("lies outside 0 to 1")
+    return round(sum(values[index] for index in indices) / len(indices) * 1_000_000)
 
 
-def _in_range(number: int, name: str) -> int:
+def _in_range(number: int) -> int:
     if number > LARGEST:
-        raise NotMetrics(f"{name} is too large")
+        raise Doubtful("is too large")
     return number

@@ -29,8 +29,8 @@ COUNTERS: Mapping[str, tuple[str, ...]] = {
     "prefill_count": ("vllm:request_prefill_time_seconds_count",),
     "decode_count": ("vllm:request_decode_time_seconds_count",),
 }
-"""Whole numbers, summed over the series of an engine. `cached_prompt_tokens` falls back to
-`prefix_hits` on versions without it: both count prompt tokens answered from the prefix cache."""
+"""Whole numbers, summed over the series of an engine. `prefix_hits` stands in for no
+`cached_prompt_tokens`: a request that waits for blocks is looked up, and counted, at each step."""
 
 SECONDS: Mapping[str, tuple[str, ...]] = {
     "prefill_us": ("vllm:request_prefill_time_seconds_sum",),
@@ -62,9 +62,15 @@ HTTP_REQUESTS = "http_requests_total"
 """Of these two a series appears with its first event: announced by its TYPE line and without any
 series is 0."""
 
+PROMPT_BY_SOURCE = "vllm:prompt_tokens_by_source_total"
+LOCAL_HIT = "local_cache_hit"
+"""The source of the prompt tokens that the engine's own prefix cache had."""
+
 PROCESS_START = "process_start_time_seconds"
 CACHE_CONFIG = "vllm:cache_config_info"
-NOT_CONFIG = frozenset({"engine", "model_name"})
+RANK = "engine"
+"""The label that tells the engines of a data-parallel server apart."""
+NOT_CONFIG = frozenset({RANK, "model_name"})
 
 REQUIRED = ("prompt_tokens", "generation_tokens")
 REQUIRED_HISTOGRAM = HISTOGRAMS["e2e"]
@@ -77,7 +83,7 @@ PREFIX_COUNTERS = ("prefix_queries", "prefix_hits")
 def wanted() -> frozenset[str]:
     """Every sample name that a reading needs."""
     plain_names = (names for table in (COUNTERS, SECONDS, GAUGES) for names in table.values())
-    single = (FINISHED, REJECTIONS, HTTP_REQUESTS, PROCESS_START, CACHE_CONFIG)
+    single = (FINISHED, PROMPT_BY_SOURCE, REJECTIONS, HTTP_REQUESTS, PROCESS_START, CACHE_CONFIG)
     parts = (
         f"{name}_{suffix}"
         for names in HISTOGRAMS.values()

@@ -79,7 +79,11 @@ class Accumulator:
             )
             for name, gauge in GAUGES.items()
         }
-        self._watched.begin()
+        self._unknown = {
+            name: Integral(1_000, values.get(gauge.unknown)) for name, gauge in GAUGES.items()
+        }
+        for integral in (self._watched, *self._unknown.values()):
+            integral.begin()
         self._activity = ActiveTime()
 
     def add(self, scrape: Scrape) -> Reading:
@@ -101,6 +105,7 @@ class Accumulator:
                 "watched_ms": self._watched.value,
                 "active_ms": self._active.value,
                 **{GAUGES[name].integral: each.value for name, each in self._gauges.items()},
+                **{GAUGES[name].unknown: each.value for name, each in self._unknown.items()},
                 **{GAUGES[name].maximum: value for name, value in sample.gauges.items()},
             },
             histograms=sample.histograms,
@@ -109,7 +114,11 @@ class Accumulator:
     def _watch(self, before: Sample, after: Sample, interval_us: int) -> None:
         self._watched.add(interval_us)
         for name, integral in self._gauges.items():
-            _trapezoid(integral, before.gauges[name], after.gauges[name], interval_us)
+            at_first, at_last = before.gauges[name], after.gauges[name]
+            if at_first is None or at_last is None:
+                self._unknown[name].add(interval_us)
+            else:
+                integral.add((at_first + at_last) * interval_us)
         in_flight_before, in_flight_after = before.in_flight, after.in_flight
         if in_flight_before is not None and in_flight_after is not None:
             latencies = before.histograms["e2e"], after.histograms["e2e"]
@@ -123,8 +132,3 @@ class Accumulator:
                 integral.begin()
         if sample.in_flight is not None:
             self._active.begin()
-
-
-def _trapezoid(integral: Integral, before: int | None, after: int | None, interval_us: int) -> None:
-    if before is not None and after is not None:
-        integral.add((before + after) * interval_us)

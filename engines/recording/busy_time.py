@@ -53,6 +53,6 @@ class ActiveTime:
 
 def _finished(before: Histogram | None, after: Histogram | None) -> tuple[int, int]:
     """Requests that finished between, and their latencies added up."""
-    if before is None or after is None:
+    if before is None or after is None or before.sum_us is None or after.sum_us is None:
         return 0, 0
     return after.count - before.count, after.sum_us - before.sum_us

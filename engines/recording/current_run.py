@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.recording.continuity import same_start
+from engines.recording.judging.continuity import same_start
 from store.clock import now_ms
 from store.ledger.connection import Ledger
 from store.records import RunInfo

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import TypeVar
@@ -18,10 +18,10 @@ from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes
-from engines.recording.continuity import same_start
 from engines.recording.current_run import run_of
 from engines.recording.device_time import DeviceSample
 from engines.recording.held_devices import HeldDevices
+from engines.recording.judging.continuity import same_start
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
 from engines.recording.sampler import Run, Sampler
@@ -83,6 +83,7 @@ class EngineRecorder:
         self._device_ids: dict[Device, int] = {}
         self._devices = HeldDevices(threads, hosted_urls)
         self._said_state: tuple[EngineState, str] | None = None
+        self._kept_doubts: tuple[int, Mapping[str, str]] | None = None
         self._sampler: Sampler | None = None
         self._search: asyncio.Task[None] | None = None
         self._stranger = ""
@@ -117,7 +118,7 @@ class EngineRecorder:
 
     def _forget_ids(self) -> None:
         """What the ledger calls things: where it was deleted, the new one knows none of it."""
-        self._run_id = self._said_state = None
+        self._run_id = self._said_state = self._kept_doubts = None
         self._device_ids.clear()
 
     async def _until_ours(self) -> None:
@@ -192,9 +193,10 @@ class EngineRecorder:
 
         Not for longer than some turns may take: what hangs is to be taken over.
         """
-        longest_s = 3 * max(self._every_s, DEADLINE_S)
         while True:
             now = time.monotonic()
+            read_s = DEADLINE_S if self._sampler is None else self._sampler.deadline_s
+            longest_s = 3 * max(self._every_s, read_s)
             is_kept = now - self._kept_at < BEAT_EVERY_S
             if is_kept or now - self._turned_at > longest_s:
                 await asyncio.sleep(self._kept_at + BEAT_EVERY_S - now if is_kept else BEAT_EVERY_S)
@@ -235,8 +237,10 @@ class EngineRecorder:
                 )
         return [replace(reading, device_id=self._device_ids[device]) for device, reading in samples]
 
-    async def store(self, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
-        """Keep a reading, the lease and the state `ok`, in one transaction."""
+    async def store(
+        self, reading: Reading, devices: Sequence[DeviceReading], doubts: Mapping[str, str]
+    ) -> bool:
+        """Keep a reading with its doubts, the lease and the state `ok`, in one transaction."""
         if self._was_gone:  # whoever answers now need not be who did before
             self._was_gone = False
             await self._find_again()
@@ -246,7 +250,10 @@ class EngineRecorder:
         def write(ledger: Ledger) -> bool:
             self._keep_lease(ledger)
             kept = ledger_writes.store_reading(ledger, reading, devices)
-            self._say(ledger, "ok", "", reading.ts_ms)
+            if kept and self._kept_doubts != (reading.run_id, doubts):
+                ledger_writes.keep_doubts(ledger, self._engine_id, reading, doubts)
+                self._kept_doubts = reading.run_id, doubts
+            self._say(ledger, "ok", "; ".join(sorted(doubts.values())), reading.ts_ms)
             return kept
 
         try:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engines.metrics_page import Sample
-from engines.recording.continuity import continues, same_start
+from engines.recording.judging.continuity import continues, same_start
 from engines.recording.sampler import Run
 from engines.recording.wall_clock import JUMP_S
 from store.errors import NotCumulative, TrimtabError
 from store.ledger.connection import Ledger
 from store.reading_columns import DeviceReading, Reading
 from store.records import Change, Event, RunInfo, RunRow, format_value
-from store.tables import changes, engines, events, readings, recorders, runs
+from store.tables import changes, doubts, engines, events, readings, recorders, runs
 from store.tables.engines import EngineState
 
 
@@ -68,6 +68,16 @@ def store_reading(ledger: Ledger, reading: Reading, devices: Sequence[DeviceRead
     except NotCumulative:
         return False
     return True
+
+
+def keep_doubts(
+    ledger: Ledger, engine_id: int, reading: Reading, reasons: Mapping[str, str]
+) -> None:
+    """From this reading on these parts of it are unknown; a line in the event log for each new
+    reason."""
+    held = doubts.keep(ledger, reading.run_id, reasons, reading.ts_ms)
+    for reason in sorted(set(reasons.values()) - set(held.values())):
+        events.add(ledger, engine_id, Event(reading.ts_ms, "doubt", reason))
 
 
 def say_state(ledger: Ledger, engine_id: int, state: EngineState, reason: str, at_ms: int) -> None:

@@ -10,20 +10,24 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from engines.metrics_page import NotMetrics, PageReader, Sample
 from engines.recording.accumulate import Accumulator, Scrape
-from engines.recording.continuity import lost, restarted
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
+from engines.recording.judging.continuity import lost, restarted
+from engines.recording.judging.judgement import Judgement
+from engines.recording.judging.lineage import Lineage, SeveralEngines
+from engines.recording.read_deadline import ReadDeadline
 from engines.recording.wall_clock import WallClock, jump_text
 from engines.web.http import Fetcher, ReadFailed
 from store.clock import now_ms
 from store.reading_columns import DeviceReading, Reading
 
 METRICS_PATH = "/metrics"
+ALONE_AGAIN = "one engine answers alone again"
 PATIENCE = 5
 """After so many pages in a row that lack a number the run had, they are taken for another life."""
 
@@ -47,8 +51,11 @@ class Sink(Protocol):
     async def devices(self) -> Sequence[DeviceSample]:
         """The devices that the engine holds now."""
 
-    async def store(self, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
-        """Keep a reading; False if it cannot belong to its run, so that a new one must begin."""
+    async def store(
+        self, reading: Reading, devices: Sequence[DeviceReading], doubts: Mapping[str, str]
+    ) -> bool:
+        """Keep a reading, and why parts of it are unknown; False if it cannot belong to its run, so
+        that a new one must begin."""
 
     async def unreadable(self, reason: str, at_ms: int) -> None:
         """The engine could not be read at this instant."""
@@ -59,6 +66,7 @@ class _Life:
     """What a sampler carries from scrape to scrape within one run."""
 
     accumulator: Accumulator
+    judgement: Judgement
     devices: dict[int, DeviceAccumulator] = field(default_factory=dict)
     last: Sample | None = None
     incomplete: int = 0
@@ -78,11 +86,19 @@ class Sampler:
         self._reader = PageReader()
         self._life: _Life | None = None
         self._clock = WallClock()
+        self._lineage = Lineage()
+        self._deadline = ReadDeadline()
+
+    @property
+    def deadline_s(self) -> float:
+        """How long the page that is read now, or next, may take."""
+        return self._deadline.seconds
 
     async def begin_again(self, api_key: str | None) -> None:
         """What comes next is another life of the engine, which may be a stranger's: it is told only
         the key that is meant for it, and the sink is asked for the run again."""
         self._life = None
+        self._lineage = Lineage()
         if api_key != self._api_key:
             before, self._fetcher = self._fetcher, Fetcher(self._url, api_key=api_key)
             self._api_key = api_key
@@ -103,21 +119,32 @@ class Sampler:
     async def tick(self) -> None:
         """One scrape. A page that cannot be read stores nothing and says why."""
         try:
-            page = await self._fetcher.get(METRICS_PATH)
+            page = await self._deadline.read(self._fetcher, METRICS_PATH)
             scrape = Scrape(now_ms(), time.monotonic_ns() // 1_000, self._reader.read(page))
-            why = self._check(scrape.sample)
+            verdict = self._lineage.judge(scrape.sample, scrape.mono_us)
+            if verdict == "hold back":
+                return
+            why = ALONE_AGAIN if verdict == "alone again" else self._check(scrape.sample)
             jump_s = self._clock.jumped(scrape.at_ms, scrape.mono_us)
         except (ReadFailed, NotMetrics) as error:
+            if isinstance(error, SeveralEngines):
+                self._life = None
             await self._sink.unreadable(error.what, now_ms())
             return
         life = self._life if why is None and not jump_s else None
         if life is None:
+            anew = bool(jump_s) or why == ALONE_AGAIN
             why = why or (jump_text(jump_s) if jump_s else "")
-            life = await self._begin(scrape, why, anew=bool(jump_s))
+            life = await self._begin(scrape, why, anew=anew)
+        await self._keep(life, scrape)
+
+    async def _keep(self, life: _Life, scrape: Scrape) -> None:
+        sample = life.judgement.believe(scrape.sample)
         life.last = scrape.sample
-        reading = life.accumulator.add(scrape)
+        reading = life.accumulator.add(replace(scrape, sample=sample))
         devices = await self._device_readings(life, reading, scrape.mono_us)
-        if not await self._sink.store(reading, devices):
+        doubts = {**sample.doubts, **self._deadline.doubts}
+        if not await self._sink.store(reading, devices, doubts):
             self._life = None
 
     def _check(self, sample: Sample) -> str | None:
@@ -136,7 +163,8 @@ class Sampler:
 
     async def _begin(self, scrape: Scrape, why: str, *, anew: bool) -> _Life:
         run = await self._sink.open_run(scrape.sample, scrape.at_ms, why, anew=anew)
-        life = _Life(Accumulator(run.run_id, self._every_s, run.last))
+        accumulator = Accumulator(run.run_id, self._every_s, run.last)
+        life = _Life(accumulator, Judgement(run.last))
         for last in run.last_devices:
             life.devices[last.device_id] = DeviceAccumulator(run.run_id, self._every_s, last)
         self._life = life

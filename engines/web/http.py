@@ -86,20 +86,24 @@ class Fetcher:
             timeout=None,  # noqa: S113 - the total deadline of every read is stricter
         )
 
-    async def get(self, path: str = "") -> bytes:
-        """The body of `base_url + path`; raises `ReadFailed`."""
-        return await self._within_deadline("GET", path)
+    async def get(self, path: str = "", *, deadline_s: float | None = None) -> bytes:
+        """The body of `base_url + path`, within `deadline_s` where another than the usual one is
+        given; raises `ReadFailed`."""
+        return await self._within_deadline("GET", path, deadline_s=deadline_s)
 
     async def post(self, path: str, body: object) -> bytes:
         """The answer of `base_url + path` to `body` as JSON; raises `ReadFailed`."""
         return await self._within_deadline("POST", path, body)
 
-    async def _within_deadline(self, method: str, path: str, body: object = None) -> bytes:
+    async def _within_deadline(
+        self, method: str, path: str, body: object = None, deadline_s: float | None = None
+    ) -> bytes:
+        seconds = self._deadline_s if deadline_s is None else deadline_s
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(seconds):
                 return await self._read(method, self._base + path, body)
         except TimeoutError:
-            raise TooSlow(f"no whole answer within {self._deadline_s:g} s") from None
+            raise TooSlow(f"no whole answer within {seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ssl.SSLError, OSError) as error:
             raise ReadFailed(_reason(error)) from None
 

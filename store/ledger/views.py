@@ -8,7 +8,7 @@ range or a LIMIT reads only the rows it asks for.
 from __future__ import annotations
 
 from store.ledger.schema import MINUTE_MS, cumulative
-from store.reading_columns import MAXIMA, READING_COLUMNS
+from store.reading_columns import GAUGES, MAXIMA, READING_COLUMNS
 
 
 def _time(column: str) -> str:
@@ -27,6 +27,14 @@ def _value(column: str) -> str:
 def _step(column: str) -> str:
     """What a column grew by since the row before."""
     return f"(now.{column} - was.{column})"
+
+
+def _mean(gauge: str) -> str:
+    """The mean of a gauge since the row before, over the time in which it was known."""
+    columns = GAUGES[gauge]
+    known_ms = f"({_grew('watched_ms')} - ifnull({_grew(columns.unknown)}, 0))"
+    scale = " / 1000.0" if columns.share else " * 1.0"
+    return f"{_grew(columns.integral)}{scale} / nullif({known_ms}, 0)"
 
 
 def _grew(column: str) -> str:
@@ -61,15 +69,17 @@ SELECT
   round(1000.0 * {_grew("prompt_tokens")} / {_step("ts_ms")}, 1) AS prompt_tokens_per_second,
   round(1000.0 * {_grew("generation_tokens")} / {_step("ts_ms")}, 1)
     AS generation_tokens_per_second,
-  round(1.0 * {_grew("cached_prompt_tokens")} / nullif({_grew("prompt_tokens")}, 0), 4)
-    AS cache_hit_rate,
-  round(1.0 * {_grew("running_ms")} / nullif({_grew("watched_ms")}, 0), 2) AS running_mean,
+  round(ifnull(1.0 * {_grew("cached_prompt_tokens")} / nullif({_grew("prompt_tokens")}, 0),
+    1.0 * {_grew("prefix_hits")} / nullif({_grew("prefix_queries")}, 0)), 4) AS cache_hit_rate,
+  round({_mean("running")}, 2) AS running_mean,
   now.running_max,
-  round(1.0 * {_grew("waiting_ms")} / nullif({_grew("watched_ms")}, 0), 2) AS waiting_mean,
+  round({_mean("waiting")}, 2) AS waiting_mean,
   now.waiting_max,
-  round({_grew("kv_usage_us")} / 1000.0 / nullif({_grew("watched_ms")}, 0), 4) AS kv_usage_mean,
+  round({_mean("kv_usage")}, 4) AS kv_usage_mean,
   now.kv_usage_max_ppm / 1e6 AS kv_usage_max,
-  round(1.0 * {_grew("active_ms")} / nullif({_grew("watched_ms")}, 0), 4) AS active_fraction,
+  round(1.0 * {_grew("active_ms")}
+    / nullif({_grew("watched_ms")} - ifnull({_grew(GAUGES["running"].unknown)}, 0), 0), 4)
+    AS active_fraction,
   {_grew("preemptions")} AS preemptions,
   round({_grew("ttft_sum_us")} / 1e6 / nullif({_grew("ttft_count")}, 0), 6) AS ttft_mean_seconds,
   round({_grew("itl_sum_us")} / 1e6 / nullif({_grew("itl_count")}, 0), 6) AS itl_mean_seconds,
@@ -162,6 +172,12 @@ SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, model, beside, took
 FROM starts JOIN engines ON engines.id = starts.engine_id
 """
 
+_DOUBTS = f"""
+SELECT {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc, engines.name AS engine, run_id,
+  what, doubts.reason, from_ms AS ts_ms
+FROM doubts JOIN runs ON runs.id = doubts.run_id JOIN engines ON engines.id = runs.engine_id
+"""
+
 VIEWS: dict[str, str] = {
     "v_readings": _RATES,
     "v_runs": _RUNS,
@@ -172,5 +188,6 @@ VIEWS: dict[str, str] = {
     "v_events": _EVENTS,
     "v_swaps": _SWAPS,
     "v_starts": _STARTS,
+    "v_doubts": _DOUBTS,
 }
 """The query of each friendly view. Every one has the columns `engine` and `ts_ms`."""

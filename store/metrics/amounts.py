@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from store.metrics.cost import cost_of
 from store.metrics.prices import PriceBook
-from store.reading_columns import CUMULATIVE_VALUES
+from store.reading_columns import CUMULATIVE_VALUES, GAUGES
 
 if TYPE_CHECKING:
     from store.windows.window import Window
@@ -20,6 +20,9 @@ Amounts = Mapping[str, int | float | None]
 
 _ANSWERED = ("requests_stop", "requests_length", "requests_other")
 _FAILED = ("requests_abort", "requests_error")
+
+_IN_FLIGHT_SLACK = 4
+"""How many times longer than the mean the prompts may be of what is in flight."""
 
 _PER_SECOND = {"_ms": 1e3, "_us": 1e6}
 _SECONDS = {
@@ -37,8 +40,9 @@ def amounts(window: Window, prices: PriceBook) -> dict[str, int | float | None]:
     """What happened in a window, as sums. Seconds end in `_s`, dollars in `_usd`, joules in `_j`.
 
     `seconds` is the wall time the counters' differences cover, `watched_s` the part of it the gauge
-    integrals cover. `requests` finished with an answer, `failed` were aborted or ended in an error,
-    `finished` are both.
+    integrals cover, `running_watched_s` and so on the part in which that gauge was known, too.
+    `requests` finished with an answer, `failed` were aborted or ended in an error, `finished` are
+    both. `hit_tokens` of `looked_up_tokens` were found in the prefix cache.
     """
     totals = window.totals
     sums: dict[str, int | float | None] = {name: totals.get(name) for name in _COPIED}
@@ -46,14 +50,62 @@ def amounts(window: Window, prices: PriceBook) -> dict[str, int | float | None]:
         value = totals.get(column)
         sums[name] = None if value is None else value / per_second
     sums["seconds"] = _counted_seconds(window)
-    sums["requests"] = _known_sum(totals.get(name) for name in _ANSWERED)
-    sums["failed"] = _known_sum(totals.get(name) for name in _FAILED)
-    sums["finished"] = _known_sum((sums["requests"], sums["failed"]))
+    for name, gauge in GAUGES.items():
+        watched_ms, unknown_ms = totals.get("watched_ms"), totals.get(gauge.unknown) or 0
+        sums[f"{name}_watched_s"] = None if watched_ms is None else (watched_ms - unknown_ms) / 1e3
+    sums |= _request_amounts(window)
+    sums |= _cache_amounts(window)
     sums["tokens"] = _full_sum((sums["prompt_tokens"], sums["generation_tokens"]))
     cost = cost_of(window, prices)
     sums["allocated_usd"], sums["active_usd"] = cost.allocated_usd, cost.active_usd
     sums |= _device_amounts(window)
     return sums
+
+
+def _request_amounts(window: Window) -> dict[str, int | float | None]:
+    totals = window.totals
+    answered = _full_sum(totals.get(name) for name in _ANSWERED)
+    failed = _full_sum(totals.get(name) for name in _FAILED)
+    finished = _full_sum((answered, failed))
+    if all(totals.get(name) is None for name in (*_ANSWERED, *_FAILED)):
+        # Speakers like Triton count no requests, but time each.
+        latencies = window.histograms.get("e2e")
+        answered = finished = None if latencies is None else latencies.histogram.count
+    if abandoned_hint(window):
+        failed = None
+    return {"requests": answered, "failed": failed, "finished": finished}
+
+
+def abandoned_hint(window: Window) -> str:
+    """What tells that clients went away from requests, which vLLM counts nowhere; else ''.
+
+    Their prompts are in `prompt_tokens`, and never among those of finished requests: more is
+    missing there than what is in flight can hold.
+    """
+    totals = window.totals
+    prompt, of_finished = totals.get("prompt_tokens"), totals.get("request_prompt_tokens")
+    finished = _full_sum(totals.get(name) for name in (*_ANSWERED, *_FAILED))
+    if prompt is None or of_finished is None or finished is None:
+        return ""
+    in_flight = sum(window.maxima.get(name) or 0 for name in ("running_max", "waiting_max"))
+    mean = of_finished / finished if finished else 0.0
+    if prompt - of_finished <= _IN_FLIGHT_SLACK * mean * (in_flight + 1):
+        return ""
+    return (
+        f"{prompt:,} prompt tokens, but {of_finished:,} of finished requests: "
+        "requests whose clients went away are counted nowhere"
+    )
+
+
+def _cache_amounts(window: Window) -> dict[str, int | float | None]:
+    """Cached tokens of prompt tokens; where no version tells them, hits of look-ups: a request that
+    waits is looked up again at each step, so both are too many, and alike."""
+    totals = window.totals
+    if totals.get("cached_prompt_tokens") is not None:
+        names = "cached_prompt_tokens", "prompt_tokens"
+    else:
+        names = "prefix_hits", "prefix_queries"
+    return dict(zip(("hit_tokens", "looked_up_tokens"), map(totals.get, names), strict=True))
 
 
 def add_amounts(parts: Iterable[Amounts]) -> dict[str, int | float | None]:
@@ -93,12 +145,6 @@ def _device_amounts(window: Window) -> dict[str, int | float | None]:
         else (window.totals.get("watched_ms") or 0) / 1e3,
         "energy_j": None if energy is None else energy / 1e3,
     }
-
-
-def _known_sum(values: Iterable[int | float | None]) -> int | float | None:
-    """The sum of what is told (an absent series is one that never counted); None if nothing is."""
-    known_values = [value for value in values if value is not None]
-    return sum(known_values) if known_values else None
 
 
 def _full_sum(values: Iterable[int | float | None]) -> int | float | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from store.metrics.prices import Price, PriceBook
+from store.reading_columns import GAUGES
 from store.records import Device
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ def cost_of(window: Window, prices: PriceBook) -> WindowCost:
 def active_fraction(window: Window) -> float | None:
     """The part of the watched time with a request in flight, 0..1; None where nobody watched."""
     active, watched = window.totals.get("active_ms"), window.totals.get("watched_ms")
-    return active / watched if active is not None and watched else None
+    unknown = window.totals.get(GAUGES["running"].unknown) or 0
+    return (
+        active / (watched - unknown)
+        if active is not None and watched and watched > unknown
+        else None
+    )
 
 
 def _device_costs(window: Window, prices: PriceBook) -> list[DeviceCost]:

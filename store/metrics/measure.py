@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "SPECS", "MetricSpec", "MetricValue", "measure", "metrics", "to_json"]
 
+_ROUNDED_SHARE = 1.01
+
 MetricValue = int | float | LessThan | MoreThan | None
 
 
@@ -62,7 +64,11 @@ def _value(
     value = sums.get(spec.over)
     if spec.kind == "total" or value is None:
         return value
-    return _ratio(spec.scale * value, sums.get(spec.per))
+    ratio = _ratio(spec.scale * value, sums.get(spec.per))
+    if ratio is None or spec.style != "share" or ratio <= 1:
+        return ratio
+    # Milliseconds are rounded down on both sides; what is more than that cannot be a share.
+    return 1.0 if ratio <= _ROUNDED_SHARE else None
 
 
 def _ratio(over: float, per: int | float | None) -> float | None:

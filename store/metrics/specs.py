@@ -117,13 +117,13 @@ _TOKENS = (
         "cache hit rate",
         "",
         "share",
-        ("cached_prompt_tokens", "prompt_tokens"),
+        ("hit_tokens", "looked_up_tokens"),
         better="higher",
     ),
 )
 
 _STATE = (
-    _ratio("kv_usage_mean", "KV usage", "", "share", ("kv_usage_s", "watched_s")),
+    _ratio("kv_usage_mean", "KV usage", "", "share", ("kv_usage_s", "kv_usage_watched_s")),
     MetricSpec(
         "kv_usage_max",
         "KV usage, max",
@@ -134,12 +134,19 @@ _STATE = (
         "kv_usage_max_ppm",
         scale=1e-6,
     ),
-    _ratio("running_mean", "running", "req", "number", ("running_s", "watched_s")),
+    _ratio("running_mean", "running", "req", "number", ("running_s", "running_watched_s")),
     MetricSpec("running_max", "running, max", "req", None, "count", "maximum", "running_max"),
-    _ratio("waiting_mean", "waiting", "req", "number", ("waiting_s", "watched_s"), better="lower"),
+    _ratio(
+        "waiting_mean",
+        "waiting",
+        "req",
+        "number",
+        ("waiting_s", "waiting_watched_s"),
+        better="lower",
+    ),
     MetricSpec("waiting_max", "waiting, max", "req", None, "count", "maximum", "waiting_max"),
     _total("preemptions", "preemptions", "", "count", "preemptions"),
-    _ratio("active_fraction", "active", "", "share", ("active_s", "watched_s")),
+    _ratio("active_fraction", "active", "", "share", ("active_s", "running_watched_s")),
 )
 
 _LATENCY_LABELS = {"ttft": "TTFT", "itl": "ITL", "e2e": "E2E", "queue": "queue"}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store.reading_columns import Histogram
+from store.windows.sums import add_known, minus_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,11 @@ def difference(
 
     None where either row lacks the histogram or the run's bounds are not known.
     """
-    spans = zip(upper, lower, strict=True)
-    differences = [b - a for b, a in spans if a is not None and b is not None]
-    if not bounds or len(differences) < 2 + len(bounds):
+    count, sum_us, *differences = map(minus_known, upper, lower)
+    buckets = tuple(each for each in differences[: len(bounds)] if each is not None)
+    if not bounds or count is None or len(buckets) < len(bounds):
         return None
-    count, sum_us, *buckets = differences[: 2 + len(bounds)]
-    return HistogramWindow(bounds, Histogram(count, sum_us, tuple(buckets)))
+    return HistogramWindow(bounds, Histogram(count, sum_us, buckets))
 
 
 def merge(a: HistogramWindow | None, b: HistogramWindow | None) -> HistogramWindow | None:
@@ -48,7 +48,7 @@ def merge(a: HistogramWindow | None, b: HistogramWindow | None) -> HistogramWind
         bounds,
         Histogram(
             a.histogram.count + b.histogram.count,
-            a.histogram.sum_us + b.histogram.sum_us,
+            add_known(a.histogram.sum_us, b.histogram.sum_us),
             tuple(x + y for x, y in zip(buckets_a, buckets_b, strict=True)),
         ),
     )

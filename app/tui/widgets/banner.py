@@ -84,4 +84,4 @@ def trouble_of(frame: Frame) -> tuple[str, str, str] | None:
         return "GONE", f"the engine stopped{since}", reason or "waiting for it to come back"
     if frame.recorder is None and frame.stale:
         return "NOT RECORDING", "nothing reads this engine now", "start: trimtab record"
-    return None
+    return ("NOTE", reason, "") if reason else None

@@ -14,7 +14,7 @@ To add a version, say with a counter `aborted_tokens`:
            for table in ("reading_bases", "reading_rows"):
                db.table(table).add_column("aborted_tokens", int)
 
-   A gauge's maximum goes into `reading_rows` and `peaks`.
+   A gauge's maximum goes into `reading_rows` and `peaks`; its unknown time begins with 0.
 3. Name the column where the code lists its columns (`store.reading_columns`).
 
 A changed view is a version, too, with a step that does nothing; the step of a view or trigger that
@@ -56,7 +56,22 @@ def _add_acts(db: Database) -> None:
     db.table("changes").add_column("act", str, not_null_default="")
 
 
-STEPS: tuple[Step, ...] = (_create, _add_swaps, _add_starts, _drop_record_of_steps, _add_acts)
+def _add_doubts(db: Database) -> None:
+    """What of a page is not believed, and for how long a gauge was not known."""
+    for table in ("reading_bases", "reading_rows"):
+        for gauge in ("running", "waiting", "kv_usage"):
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {gauge}_unknown_ms INTEGER DEFAULT 0")
+    _run_file(db, "v6.sql")
+
+
+STEPS: tuple[Step, ...] = (
+    _create,
+    _add_swaps,
+    _add_starts,
+    _drop_record_of_steps,
+    _add_acts,
+    _add_doubts,
+)
 """What brings a ledger from each version to the next; the first one makes version 1."""
 
 SCHEMA_VERSION = len(STEPS)

@@ -149,7 +149,8 @@ NEXT_VERSION = {
         ('    "http_5xx",\n', '    "http_5xx",\n    "aborted_tokens",\n'),
         (
             '    "kv_usage": Gauge(',
-            '    "swapped": Gauge("swapped_ms", "swapped_max"),\n    "kv_usage": Gauge(',
+            '    "swapped": Gauge("swapped_ms", "swapped_max", "swapped_unknown_ms"),\n'
+            '    "kv_usage": Gauge(',
         ),
     ],
     "store/ledger/versions/steps.py": [
@@ -159,11 +160,12 @@ NEXT_VERSION = {
             "    for table in ('reading_bases', 'reading_rows'):\n"
             "        db.table(table).add_column('aborted_tokens', int)\n"
             "        db.table(table).add_column('swapped_ms', int)\n"
+            "        db.table(table).add_column('swapped_unknown_ms', int)\n"
             "    for table in ('reading_rows', 'peaks'):\n"
             "        db.table(table).add_column('swapped_max', int)\n"
             "\n\nSTEPS: tuple",
         ),
-        (')\n"""What brings', ', _next)\n"""What brings'),
+        (')\n"""What brings', '    _next,\n)\n"""What brings'),
     ],
 }
 """What a person edits to add a counter and a gauge to a reading: a step and two names."""

@@ -27,6 +27,9 @@ def total(text: str, name: str, **labels: str) -> float | None:
     return sum(values) if values else None
 
 
+BEFORE_017 = ("vllm-0.8.5", "vllm-0.10.2", "vllm-0.12.0")
+
+
 def small(extra: str = "", **counters: object) -> bytes:
     """The least that is a whole page, with values to try out."""
     values = {"prompt_tokens": 10, "generation_tokens": 20, **counters}
@@ -53,7 +56,9 @@ def test_every_era_tells_what_it_has(path: Path) -> None:
     assert set(sample.counters) == {*COUNTERS, *TOTALS}
     assert set(sample.histograms) == set(HISTOGRAMS)
     missing = {name for name, value in sample.counters.items() if value is None}
-    assert missing == ({"admission_rejections"} if "0.32" not in path.stem else set())
+    since_032 = {"admission_rejections"} if "0.32" not in path.stem else set()
+    since_017 = {"cached_prompt_tokens"} if path.stem in BEFORE_017 else set()
+    assert missing == since_032 | since_017
     assert all(sample.histograms.values())
     assert sample.counters["prompt_tokens"] == total(text, "vllm:prompt_tokens_total")
     assert sample.counters["generation_tokens"] == total(text, "vllm:generation_tokens_total")
@@ -98,25 +103,25 @@ def test_histograms_of_every_era(path: Path, ours: str, names: list[str]) -> Non
 @pytest.mark.parametrize(
     ("version", "cached", "queries", "usage", "factor"),
     [
-        ("0.8.5", "gpu_prefix_cache_hits", "gpu_prefix_cache_queries", "gpu_cache", 16),
-        ("0.10.2", "prefix_cache_hits", "prefix_cache_queries", "kv_cache", 1),
-        ("0.12.0", "prefix_cache_hits", "prefix_cache_queries", "kv_cache", 1),
-        ("0.17.1", "prompt_tokens_cached", "prefix_cache_queries", "kv_cache", 1),
-        ("0.20.2", "prompt_tokens_cached", "prefix_cache_queries", "kv_cache", 1),
-        ("0.32.0", "prompt_tokens_cached", "prefix_cache_queries", "kv_cache", 1),
+        ("0.8.5", None, "gpu_prefix_cache_queries", "gpu_cache", 16),
+        ("0.10.2", None, "prefix_cache_queries", "kv_cache", 1),
+        ("0.12.0", None, "prefix_cache_queries", "kv_cache", 1),
+        ("0.17.1", "prompt_tokens_by_source", "prefix_cache_queries", "kv_cache", 1),
+        ("0.20.2", "prompt_tokens_by_source", "prefix_cache_queries", "kv_cache", 1),
+        ("0.32.0", "prompt_tokens_by_source", "prefix_cache_queries", "kv_cache", 1),
     ],
 )
 def test_cache_names_and_units(
-    version: str, cached: str, queries: str, usage: str, factor: int
+    version: str, cached: str | None, queries: str, usage: str, factor: int
 ) -> None:
     """0.8 counts the prefix cache in blocks, later versions in tokens; we always in tokens."""
     text = (FIXTURES / f"vllm-{version}.txt").read_text()
     sample = read(text.encode())
-    hits = total(text, f"vllm:{cached}_total")
+    hits = None if cached is None else total(text, f"vllm:{cached}_total", source=names.LOCAL_HIT)
     asked = total(text, f"vllm:{queries}_total")
-    assert hits is not None
     assert asked is not None
-    assert sample.counters["cached_prompt_tokens"] == hits * factor
+    assert sample.counters["cached_prompt_tokens"] == hits
+    assert sample.counters["prefix_hits"] is not None
     assert sample.counters["prefix_queries"] == asked * factor
     mean = (total(text, f"vllm:{usage}_usage_perc") or 0) / (2 if version == "0.12.0" else 1)
     assert sample.gauges["kv_usage"] == round(mean * 1e6)
@@ -211,48 +216,101 @@ def test_the_second_page_is_read_like_the_first() -> None:
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
-        (small(prompt_tokens="NaN"), "prompt_tokens"),
-        (small(prompt_tokens=-1), "prompt_tokens"),
-        (small(prompt_tokens=1.5), "prompt_tokens"),
-        (small(prompt_tokens="+Inf"), "prompt_tokens"),
-        (small(prompt_tokens="1e30"), "prompt_tokens"),
-        (small(f"vllm:num_requests_running{LABELS} -1\n"), "running"),
-        (small(f"vllm:num_requests_running{LABELS} NaN\n"), "running"),
-        (small(f"vllm:kv_cache_usage_perc{LABELS} NaN\n"), "kv_usage"),
-        (small(f"vllm:kv_cache_usage_perc{LABELS} 1.5\n"), "kv_usage"),
-        (small(f"vllm:request_decode_time_seconds_sum{LABELS} NaN\n"), "decode_us"),
-        (small(f"vllm:request_decode_time_seconds_sum{LABELS} -2\n"), "decode_us"),
-        (small("process_start_time_seconds NaN\n"), "process_start"),
-        (small(f"vllm:prompt_tokens_total{LABELS} 10\n"), "twice"),
         (b"go_goroutines 12\n", "not of vLLM"),
         (b"vllm:num_requests_running 12\n", "no vllm:prompt_tokens_total"),
         (small().partition(b"vllm:e2e")[0], "no vllm:e2e"),
     ],
 )
-def test_what_cannot_be_true_is_refused(page: bytes, reason: str) -> None:
+def test_what_is_no_whole_page_is_refused(page: bytes, reason: str) -> None:
     with pytest.raises(NotMetrics) as caught:
         read(page)
     assert reason in caught.value.what
 
 
 @pytest.mark.parametrize(
+    ("page", "what", "reason"),
+    [
+        (small(prompt_tokens="NaN"), "prompt_tokens", "is no number"),
+        (small(prompt_tokens=-1), "prompt_tokens", "is negative"),
+        (small(prompt_tokens=1.5), "prompt_tokens", "is no whole number"),
+        (small(prompt_tokens="+Inf"), "prompt_tokens", "is no number"),
+        (small(prompt_tokens="1e30"), "prompt_tokens", "is too large"),
+        (small(f"vllm:num_requests_running{LABELS} -1\n"), "running", "is negative"),
+        (small(f"vllm:num_requests_running{LABELS} NaN\n"), "running", "is no number"),
+        (small(f"vllm:num_requests_running{LABELS} 1e9\n"), "running", "than any engine"),
+        (small(f"vllm:kv_cache_usage_perc{LABELS} NaN\n"), "kv_usage", "outside 0 to 1"),
+        (small(f"vllm:kv_cache_usage_perc{LABELS} -0.39\n"), "kv_usage", "outside 0 to 1"),
+        (small(f"vllm:kv_cache_usage_perc{LABELS} 1.02\n"), "kv_usage", "outside 0 to 1"),
+        (small(f"vllm:request_decode_time_seconds_sum{LABELS} NaN\n"), "decode_us", "no number"),
+        (small(f"vllm:request_decode_time_seconds_sum{LABELS} -2\n"), "decode_us", "is negative"),
+        (small(f"vllm:prompt_tokens_total{LABELS} 11\n"), "prompt_tokens", "is no number"),
+    ],
+)
+def test_what_cannot_be_true_is_left_out_alone(page: bytes, what: str, reason: str) -> None:
+    sample = read(page)
+    assert {**sample.counters, **sample.gauges}[what] is None
+    assert reason in sample.doubts[what]
+    assert sample.doubts.keys() == {what}
+    assert sample.counters["generation_tokens"] == 20
+    assert sample.histograms["e2e"] is not None
+
+
+def test_a_start_that_is_no_time_is_not_told() -> None:
+    assert read(small("process_start_time_seconds NaN\n")).process_start_s is None
+
+
+def test_a_series_told_twice_alike_counts_once() -> None:
+    sample = read(small(f"vllm:prompt_tokens_total{LABELS} 10\n"))
+    assert (sample.counters["prompt_tokens"], sample.doubts) == (10, {})
+
+
+@pytest.mark.parametrize(
     ("buckets", "count", "total", "reason"),
     [
-        ({"0.1": 1, "0.5": 2}, 2, 1, "not whole"),
         ({"0.1": 3, "0.5": 2, "+Inf": 3}, 3, 1, "do not add up"),
         ({"0.1": 1, "0.5": "NaN", "+Inf": 3}, 3, 1, "do not add up"),
         ({"0.1": 1, "+Inf": 3}, 4, 1, "differ"),
-        ({"0.1": 1, "+Inf": 3}, 3, "NaN", "seconds"),
-        ({"x": 1, "+Inf": 3}, 3, 1, "bound"),
-        ({"NaN": 1, "+Inf": 3}, 3, 1, "bound"),
     ],
 )
-def test_a_histogram_that_contradicts_itself(
+def test_a_histogram_that_contradicts_itself_is_left_out(
     buckets: dict[str, float], count: float, total: float, reason: str
 ) -> None:
     lines = histogram("time_to_first_token_seconds", buckets, count, total)
-    with pytest.raises(NotMetrics, match=reason):
+    sample = read(small("\n".join(lines) + "\n"))
+    assert sample.histograms["ttft"] is None
+    assert reason in sample.doubts["ttft"]
+
+
+@pytest.mark.parametrize("total", ["NaN", -90_000])
+def test_a_histogram_with_an_impossible_sum_keeps_its_counts(total: float | str) -> None:
+    lines = histogram("time_to_first_token_seconds", {"0.1": 1, "+Inf": 3}, 3, total)  # type: ignore[arg-type]
+    ttft = read(small("\n".join(lines) + "\n")).histograms["ttft"]
+    assert ttft is not None
+    assert (ttft.count, ttft.sum_us, ttft.buckets) == (3, None, (1,))
+
+
+@pytest.mark.parametrize("bound", ["x", "NaN"])
+def test_a_bucket_without_a_bound_is_no_page(bound: str) -> None:
+    lines = histogram("time_to_first_token_seconds", {bound: 1, "+Inf": 3}, 3, 1)
+    with pytest.raises(NotMetrics, match="bound"):
         read(small("\n".join(lines) + "\n"))
+
+
+def test_half_a_histogram_is_none() -> None:
+    lines = histogram("time_to_first_token_seconds", {"0.1": 1, "0.5": 2}, 2, 1)
+    assert read(small("\n".join(lines) + "\n")).histograms["ttft"] is None
+
+
+def test_tokens_from_another_engine_are_no_hits() -> None:
+    """Disaggregated prefill: `prompt_tokens_cached` counts what came over, too."""
+    lines = [
+        f"vllm:prompt_tokens_cached_total{LABELS} 9",
+        *(
+            f'vllm:prompt_tokens_by_source_total{{{LABELS[1:-1]},source="{source}"}} {tokens}'
+            for source, tokens in (("local_compute", 1), (names.LOCAL_HIT, 2), ("external", 7))
+        ),
+    ]
+    assert read(small("\n".join(lines) + "\n")).counters["cached_prompt_tokens"] == 2
 
 
 def test_a_real_page_cut_anywhere_is_never_read_falsely() -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from engines.metrics_page import Sample
 from engines.recording.accumulate import Accumulator, Scrape, longest_gap_us
 from engines.recording.busy_time import ActiveTime
-from engines.recording.continuity import continues, lost, restarted, same_start
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
+from engines.recording.judging.continuity import continues, lost, restarted, same_start
 from store.reading_columns import (
     COUNTERS,
     CUMULATIVE_VALUES,
@@ -197,6 +197,10 @@ class TestActiveTime:
         assert 0 <= found <= interval_us
 
 
+WORK = ("prompt_tokens", "generation_tokens", "iterations")
+"""What any work moves."""
+
+
 class TestContinuity:
     """When a run ends, and what is not a whole page."""
 
@@ -208,12 +212,20 @@ class TestContinuity:
     def test_another_process(self) -> None:
         assert restarted(sample(started=1.0), sample(started=2.0))
 
-    def test_a_counter_fell(self) -> None:
-        before, after = sample(counters={"prompt_tokens": 5}), sample(counters={"prompt_tokens": 4})
-        assert "prompt_tokens" in (restarted(before, after) or "")
+    def test_counters_that_fall_together_are_another_life_where_no_start_is_told(self) -> None:
+        before = sample(started=None, e2e=(5, 5), counters=dict.fromkeys(WORK, 5))
+        after = sample(started=None, e2e=(1, 1), counters=dict.fromkeys(WORK, 1))
+        assert restarted(before, after) == "its counters began anew"
+        assert (
+            restarted(replace(before, process_start_s=1.0), replace(after, process_start_s=1.0))
+            is None
+        )
 
-    def test_a_histogram_fell(self) -> None:
-        assert "e2e" in (restarted(sample(e2e=(5, 5)), sample(e2e=(4, 9))) or "")
+    def test_one_that_falls_alone_proves_nothing(self) -> None:
+        before = sample(started=None, e2e=(5, 5), counters=dict.fromkeys(WORK, 5))
+        one = {**dict.fromkeys(WORK, 6), "prompt_tokens": 1}
+        assert restarted(before, sample(started=None, e2e=(6, 6), counters=one)) is None
+        assert restarted(sample(started=None, e2e=(5, 9)), sample(started=None, e2e=(5, 1))) is None
 
     def test_other_buckets(self) -> None:
         other = replace(sample(), bounds=Bounds({"e2e": (0.5,)}))

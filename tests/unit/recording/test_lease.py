@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engines.engine_info import EngineInfo
-from engines.recording import engine_recorder, ledger_writes
+from engines.recording import engine_recorder, ledger_writes, read_deadline
 from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.ledger.connection import Ledger
@@ -111,7 +111,7 @@ def test_a_recorder_that_makes_no_turn_is_taken_over(
     monkeypatch.setattr(recorders, "STALE_MS", 1_000)
     monkeypatch.setattr(recorders, "BEAT_MS", 100, raising=False)
     monkeypatch.setattr(engine_recorder, "BEAT_EVERY_S", 0.2)
-    monkeypatch.setattr(engine_recorder, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(read_deadline, "DEADLINE_S", 0.5)
     hung: list[bool] = []
 
     async def never(self: engine_recorder.EngineRecorder) -> list[object]:

@@ -21,6 +21,7 @@ from engines.metrics_page import Sample, read
 from engines.recording import wall_clock
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.held_devices import HeldDevices
+from engines.recording.judging.judgement import Judgement
 from engines.recording.ledger_writes import (
     LeaseLost,
     begin_run,
@@ -88,10 +89,32 @@ def test_another_process_is_another_run(
     assert begin(ledger, engine_id, sample, replace(INFO, **change)) != first
 
 
-def test_lower_counters_are_another_run(ledger: Ledger, engine_id: int, sample: Sample) -> None:
+def test_counters_that_begin_anew_are_another_run(
+    ledger: Ledger, engine_id: int, sample: Sample
+) -> None:
+    unknown = replace(INFO, started_ms=None)
+    first = begin(ledger, engine_id, with_tokens(sample, 50), unknown)
+    assert begin(ledger, engine_id, with_tokens(sample, 51), unknown) == first
+    anew = {name: 0 for name, value in sample.counters.items() if value is not None}
+    empty = dict.fromkeys(sample.histograms)
+    assert (
+        begin(ledger, engine_id, replace(sample, counters=anew, histograms=empty), unknown) != first
+    )
+
+
+def test_one_counter_that_fell_is_left_out_until_the_next_life(
+    ledger: Ledger, engine_id: int, sample: Sample
+) -> None:
     first = begin(ledger, engine_id, with_tokens(sample, 50))
-    assert begin(ledger, engine_id, with_tokens(sample, 51)) == first
-    assert begin(ledger, engine_id, with_tokens(sample, 50)) != first
+    lower = with_tokens(sample, 40)
+    run = begin_run(
+        ledger, engine_id, replace(INFO, bounds=sample.bounds), lower, at_ms=WALL, why=""
+    )
+    assert run.run_id == first
+    believed = Judgement(run.last).believe(lower)
+    assert believed.counters["prompt_tokens"] is None
+    assert believed.counters["generation_tokens"] == sample.counters["generation_tokens"]
+    assert "fell while the engine went on" in believed.doubts["prompt_tokens"]
 
 
 def test_a_run_that_an_act_opened_is_taken_over(

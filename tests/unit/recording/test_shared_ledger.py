@@ -92,7 +92,7 @@ async def test_engines_keep_apart_in_a_new_ledger(
     await early._take_lease()
     run = await early.open_run(sample, 1_000, "")
     delete(tmp_path / "l.db")
-    assert await early.store(Accumulator(run.run_id, 1.0).add(Scrape(1_000, 0, sample)), [])
+    assert await early.store(Accumulator(run.run_id, 1.0).add(Scrape(1_000, 0, sample)), [], {})
     assert early.problem is not None  # that reading found the ledger gone
     await early._take_lease()
     assert (early._engine_id, late._engine_id) == (1, 1)
@@ -100,7 +100,7 @@ async def test_engines_keep_apart_in_a_new_ledger(
     reading = Accumulator(run.run_id, 1.0).add(Scrape(2_000, 0, sample))
     for break_in in (
         lambda: late.open_run(sample, 2_000, ""),
-        lambda: late.store(reading, []),
+        lambda: late.store(reading, [], {}),
         lambda: late.unreadable("HTTP 500", 2_000),
         lambda: late._tell_knobs(event),
         lambda: late._write(late._keep_lease),

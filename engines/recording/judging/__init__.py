@@ -1,0 +1,1 @@
+"""What is believed of the pages of one address: one engine or several, one life or the next."""
