@@ -30,6 +30,7 @@ from store.clock import now_ms
 from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
+from store.metrics.reasons import DEVICES
 from store.reading_columns import DeviceReading, Reading
 from store.records import Device, Event, RunInfo
 from store.tables import engines, events, recorders
@@ -244,6 +245,8 @@ class EngineRecorder:
         if self._was_gone:  # whoever answers now need not be who did before
             self._was_gone = False
             await self._find_again()
+        if self._devices.why_unknown:
+            doubts = {**doubts, DEVICES: self._devices.why_unknown}
         self._check_ours()
         self._turned_at = self._stored_at = time.monotonic()
 
@@ -253,7 +256,8 @@ class EngineRecorder:
             if kept and self._kept_doubts != (reading.run_id, doubts):
                 ledger_writes.keep_doubts(ledger, self._engine_id, reading, doubts)
                 self._kept_doubts = reading.run_id, doubts
-            self._say(ledger, "ok", "; ".join(sorted(doubts.values())), reading.ts_ms)
+            told = {text for what, text in doubts.items() if what != DEVICES}
+            self._say(ledger, "ok", "; ".join(sorted(told)), reading.ts_ms)
             return kept
 
         try:

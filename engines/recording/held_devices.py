@@ -25,29 +25,30 @@ class HeldDevices:
     """Samples what one engine holds.
 
     `hosted_urls` are those of all engines that compute on this host's CPU: they share it equally.
+    `why_unknown` says why the last samples do not tell what the engine holds, '' where they do.
     """
 
     def __init__(self, threads: Executor, hosted_urls: set[str]) -> None:
         self._threads = threads
         self._hosted_urls = hosted_urls
         self._host = host_device()
-        self._on_cpu: dict[tuple[int, str | None], bool] = {}
         self._holds: list[gpus.GpuHold] = []
         self._asked_at = -HOLDS_EVERY_S
         self._pid: int | None = None
+        self.why_unknown = ""
 
     async def sample(self, engine: EngineInfo) -> list[tuple[Device, DeviceSample]]:
         """Each device with its sample, whose `device_id` is still 0; [] for a distant engine."""
+        self.why_unknown = _why_unknown(engine)
         if engine.pid is None:
             return []
-        loop = asyncio.get_running_loop()
-        key = (engine.pid, engine.vllm_version)
-        if key not in self._on_cpu:
-            on_host = await loop.run_in_executor(self._threads, on_cpu, engine)
-            self._on_cpu = {key: on_host}
-        if not self._on_cpu[key]:
+        if not on_cpu(engine):
             self._hosted_urls.discard(engine.url)
-            return await loop.run_in_executor(self._threads, self._sample_gpus, engine.pid)
+            loop = asyncio.get_running_loop()
+            samples = await loop.run_in_executor(self._threads, self._sample_gpus, engine.pid)
+            if not samples:
+                self.why_unknown = _why_no_gpu()
+            return samples
         self._hosted_urls.add(engine.url)
         return [(self._host, DeviceSample(0, share_ppm=WHOLE // len(self._hosted_urls)))]
 
@@ -65,6 +66,18 @@ class HeldDevices:
             (hold.device, _sample(hold, sample))
             for hold, sample in zip(self._holds, samples, strict=False)
         ]
+
+
+def _why_unknown(engine: EngineInfo) -> str:
+    if engine.pid is not None:
+        return ""
+    return "its process is not seen from here, so it is not known which devices it holds"
+
+
+def _why_no_gpu() -> str:
+    problem = gpus.why_none()
+    cause = f" ({problem})" if problem else ""
+    return f"no GPU tells of a process of this engine, so it is not known which it holds{cause}"
 
 
 def _sample(hold: gpus.GpuHold, gpu: GpuSample) -> DeviceSample:

@@ -8,7 +8,7 @@ from typing import Literal
 from store.compare.bootstrap import Interval, Resamples, difference_interval, ratio_interval
 from store.compare.sides import Side
 from store.compare.spreads import number, spread
-from store.metrics.measure import MetricValue, to_json
+from store.metrics.measure import MetricValue, bounds_json, to_json
 from store.metrics.quantiles import LessThan, MoreThan
 from store.metrics.specs import MetricSpec
 
@@ -41,6 +41,7 @@ class Effect:
         return {
             "a": to_json(self.a),
             "b": to_json(self.b),
+            "bounds": bounds_json({"a": self.a, "b": self.b}),
             "difference": self.difference,
             "ratio": self.ratio,
             "interval": None if self.interval is None else list(self.interval),

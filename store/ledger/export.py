@@ -33,6 +33,9 @@ _VIEWS = {
     "snapshots": _View("v_snapshots", "made_utc"),
 }
 
+_ID = "engine_id"
+"""The column that tells engines of one name apart; it means nothing outside this ledger."""
+
 TABLES: tuple[str, ...] = tuple(_VIEWS)
 """What can be exported."""
 
@@ -40,25 +43,30 @@ TABLES: tuple[str, ...] = tuple(_VIEWS)
 def columns(ledger: Ledger, table: str) -> tuple[str, ...]:
     """The column names of a table's rows."""
     view = database(ledger.conn).view(_view(table).name)
-    return tuple(column.name for column in view.columns)
+    return tuple(column.name for column in view.columns if column.name != _ID)
 
 
 def rows(
-    ledger: Ledger, table: str, *, engine: str | None = None, from_ms: int | None = None
+    ledger: Ledger, table: str, *, engine_id: int | None = None, from_ms: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a table in order, of one engine (by name) or all, not older than `from_ms`.
+    """The rows of a table in order, of one engine or all, not older than `from_ms`.
 
     Runs and snapshots have no single time: `from_ms` leaves them whole. Raises BadInput for an
     unknown table.
     """
     view = _view(table)
-    conditions = ["(:engine IS NULL OR engine = :engine)"]
+    conditions = [f"(:engine_id IS NULL OR {_ID} = :engine_id)"]
     if view.at:
         conditions.append(f"(:from_ms IS NULL OR {view.at} >= :from_ms)")
     yield from (
         database(ledger.conn)
         .view(view.name)
-        .rows_where(" AND ".join(conditions), {"engine": engine, "from_ms": from_ms}, view.order)
+        .rows_where(
+            " AND ".join(conditions),
+            {"engine_id": engine_id, "from_ms": from_ms},
+            view.order,
+            select=", ".join(columns(ledger, table)),
+        )
     )
 
 

@@ -85,7 +85,8 @@ SELECT
   round({_grew("itl_sum_us")} / 1e6 / nullif({_grew("itl_count")}, 0), 6) AS itl_mean_seconds,
   round({_grew("e2e_sum_us")} / 1e6 / nullif({_grew("e2e_count")}, 0), 6) AS e2e_mean_seconds,
   round({_grew("queue_sum_us")} / 1e6 / nullif({_grew("queue_count")}, 0), 6)
-    AS queue_mean_seconds
+    AS queue_mean_seconds,
+  engines.id AS engine_id
 FROM readings AS now
 LEFT JOIN reading_rows AS was ON was.run_id = now.run_id AND was.ts_ms =
   (SELECT max(ts_ms) FROM reading_rows WHERE run_id = now.run_id AND ts_ms < now.ts_ms)
@@ -101,7 +102,8 @@ SELECT
   runs.vllm_version, runs.control, runs.reason,
   {_time("runs.started_ms")} AS started_utc, {_time("runs.first_seen_ms")} AS first_seen_utc,
   {_time("(SELECT max(ts_ms) FROM reading_rows WHERE run_id = runs.id)")} AS last_reading_utc,
-  runs.arguments, runs.cache_config, runs.first_seen_ms AS ts_ms
+  runs.arguments, runs.cache_config, runs.first_seen_ms AS ts_ms,
+  engines.id AS engine_id
 FROM runs JOIN engines ON engines.id = runs.engine_id
 """
 
@@ -110,7 +112,8 @@ SELECT
   {_time("changes.ts_ms")} AS time_utc, engines.name AS engine, changes.run_id, knob,
   {_value("from_value")} AS from_value, {_value("to_value")} AS to_value,
   outcome, cause, who, why, changes.reason, took_ms, lease_s AS lease_seconds,
-  changes.id AS change_id, undoes, per_engine, changes.ts_ms
+  changes.id AS change_id, undoes, per_engine, changes.ts_ms,
+  engines.id AS engine_id
 FROM changes
 JOIN runs ON runs.id = changes.run_id
 JOIN engines ON engines.id = runs.engine_id
@@ -123,7 +126,8 @@ SELECT
   {_time("now.ts_ms")} AS since_utc,
   NOT EXISTS (SELECT 1 FROM knobs AS later WHERE later.run_id = now.run_id
     AND later.name = now.name AND later.ts_ms > now.ts_ms) AS is_latest,
-  now.ts_ms
+  now.ts_ms,
+  engines.id AS engine_id
 FROM knobs AS now
 JOIN runs ON runs.id = now.run_id
 JOIN engines ON engines.id = runs.engine_id
@@ -134,7 +138,8 @@ SELECT
   snapshots.name, engines.name AS engine,
   {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc,
   (to_ms - from_ms) / 1000.0 AS seconds, {_time("made_ms")} AS made_utc,
-  configuration, note, made_ms AS ts_ms
+  configuration, note, made_ms AS ts_ms,
+  engines.id AS engine_id
 FROM snapshots JOIN engines ON engines.id = snapshots.engine_id
 """
 
@@ -146,7 +151,8 @@ SELECT
   round({_step("busy_us")} / 1000.0 / nullif({_step("watched_ms")}, 0), 4) AS utilisation_mean,
   round(1.0 * {_step("memory_mib_ms")} / nullif({_step("watched_ms")}, 0), 1) AS memory_mean_mib,
   now.memory_max_mib,
-  round(1.0 * {_step("energy_mj")} / {_step("ts_ms")}, 2) AS power_mean_watts
+  round(1.0 * {_step("energy_mj")} / {_step("ts_ms")}, 2) AS power_mean_watts,
+  engines.id AS engine_id
 FROM device_readings AS now
 LEFT JOIN device_readings AS was ON was.run_id = now.run_id AND was.device_id = now.device_id
   AND was.ts_ms = (SELECT max(ts_ms) FROM device_readings
@@ -157,24 +163,28 @@ JOIN engines ON engines.id = runs.engine_id
 """
 
 _EVENTS = f"""
-SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, kind, text, ts_ms
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, kind, text, ts_ms,
+  engines.id AS engine_id
 FROM events JOIN engines ON engines.id = events.engine_id
 """
 
 _SWAPS = f"""
 SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, variant, strategy, outcome, reason,
-  who, why, took_s, waited_s, swaps.id AS swap_id, evidence, ts_ms
+  who, why, took_s, waited_s, swaps.id AS swap_id, evidence, ts_ms,
+  engines.id AS engine_id
 FROM swaps JOIN engines ON engines.id = swaps.engine_id
 """
 
 _STARTS = f"""
-SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, model, beside, took_s, phases, ts_ms
+SELECT {_time("ts_ms")} AS time_utc, engines.name AS engine, model, beside, took_s, phases, ts_ms,
+  engines.id AS engine_id
 FROM starts JOIN engines ON engines.id = starts.engine_id
 """
 
 _DOUBTS = f"""
 SELECT {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc, engines.name AS engine, run_id,
-  what, doubts.reason, from_ms AS ts_ms
+  what, doubts.reason, from_ms AS ts_ms,
+  engines.id AS engine_id
 FROM doubts JOIN runs ON runs.id = doubts.run_id JOIN engines ON engines.id = runs.engine_id
 """
 
@@ -190,4 +200,4 @@ VIEWS: dict[str, str] = {
     "v_starts": _STARTS,
     "v_doubts": _DOUBTS,
 }
-"""The query of each friendly view. Every one has the columns `engine` and `ts_ms`."""
+"""The query of each friendly view. Every one has the columns `engine`, `engine_id` and `ts_ms`."""

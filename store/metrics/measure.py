@@ -40,13 +40,22 @@ def measure(
     return {spec.name: _value(spec, sums, maxima, histograms) for spec in METRICS}
 
 
-def to_json(value: MetricValue) -> int | float | dict[str, float] | None:
-    """A value as JSON: a number, null, or {"lt": s} / {"gt": s} beyond the bucket bounds."""
+def to_json(value: MetricValue) -> int | float | None:
+    """A value as JSON: a number, or null where it is unknown or known only to lie beyond a bound,
+    which `bound_json` tells: an object would compare as larger than any number."""
+    return None if isinstance(value, LessThan | MoreThan) else value
+
+
+def bound_json(value: MetricValue) -> dict[str, float] | None:
+    """{"lt": s} or {"gt": s} for a value known only to lie beyond a bound, else None."""
     if isinstance(value, LessThan):
         return {"lt": value.seconds}
-    if isinstance(value, MoreThan):
-        return {"gt": value.seconds}
-    return value
+    return {"gt": value.seconds} if isinstance(value, MoreThan) else None
+
+
+def bounds_json(values: Mapping[str, MetricValue]) -> dict[str, dict[str, float]]:
+    """The bounds of all values that are known only to lie beyond one, by name."""
+    return {name: bound for name, value in values.items() if (bound := bound_json(value))}
 
 
 def _value(

@@ -30,9 +30,10 @@ def list_engines(ledger: Ledger) -> list[EngineRow]:
 
 
 def find_engine(ledger: Ledger, name_or_url: str) -> EngineRow | None:
-    """The engine with this URL, else the newest with this name."""
+    """The engine with this URL, else the newest of this name that is not gone, else the newest."""
     row = ledger.conn.execute(
-        f"SELECT {_COLUMNS} FROM engines WHERE url = ? OR name = ? ORDER BY url = ? DESC, id DESC",
+        f"SELECT {_COLUMNS} FROM engines WHERE url = ? OR name = ? "
+        "ORDER BY url = ? DESC, state = 'gone', id DESC",
         (name_or_url.rstrip("/"), name_or_url, name_or_url.rstrip("/")),
     ).fetchone()
     return EngineRow(*row) if row else None

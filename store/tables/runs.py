@@ -54,6 +54,12 @@ def latest_run(ledger: Ledger, engine_id: int) -> RunRow | None:
     return next(_rows(rows), None)
 
 
+def read_run(ledger: Ledger, run_id: int) -> RunRow:
+    """A run that is there."""
+    rows = ledger.conn.execute(f"{_SELECT} WHERE runs.id = ?", (run_id,))
+    return next(_rows(rows))
+
+
 def list_runs(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> list[RunRow]:
     """The engine's runs with a reading in [from_ms, to_ms] or one on each side, oldest first."""
     rows = ledger.conn.execute(

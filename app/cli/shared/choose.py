@@ -167,6 +167,7 @@ def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None
         word = normalise(chosen) if looks_like_address(chosen) else chosen
         row = find_engine(ledger, word)
         if row is not None:
+            _check_one_is_meant(chosen, known)
             return row
         if looks_like_address(chosen):
             from engines.discovery.find import probe
@@ -187,6 +188,17 @@ def ledger_engine(ledger: Ledger, chosen: str | None, api_key: str | None = None
         f"There are: {_listed(known)}",
         "Choose one with --engine",
     )
+
+
+def _check_one_is_meant(name: str, known: Sequence[EngineRow]) -> None:
+    """Raise BadInput for a name that several engines have which are there."""
+    present = [row for row in known if row.name == name and row.state != "gone"]
+    if len(present) > 1:
+        raise BadInput(
+            f"Several engines of the ledger are called {name}",
+            f"There are: {_listed(present)}",
+            "Choose one by its address: --engine URL",
+        )
 
 
 def ledger_of(db: Path | None, chosen: str | None, api_key: str | None) -> Ledger:

@@ -60,8 +60,8 @@ def command_(
         if form == "prometheus":
             _prometheus(ledger, chosen, last or PROMETHEUS_SPAN_S)
             return
-        name = chosen[0].name if engine else None
-        table = map(_cleaned, rows(ledger, what, engine=name, from_ms=from_ms))
+        engine_id = chosen[0].id if engine else None
+        table = map(_cleaned, rows(ledger, what, engine_id=engine_id, from_ms=from_ms))
         if as_json:
             _json_list(table)
         elif form == "csv":
@@ -118,20 +118,21 @@ def _prometheus(ledger: Ledger, engines: Sequence[EngineRow], span_s: float) -> 
 
     prices = price_book(load_settings())
     at_ms = now_ms()
-    measured: list[tuple[str, dict[str, MetricValue]]] = []
+    measured: list[tuple[EngineRow, dict[str, MetricValue]]] = []
     for row in engines:
         window = read_window(ledger, row.id, at_ms - round(span_s * 1000), at_ms)
         if window is not None:
-            measured.append((row.name, metrics(window, prices)))
+            measured.append((row, metrics(window, prices)))
     for spec in METRICS:
         # A bound such as "under 0.3 s" is no number, and an unknown value is absent, not 0.
-        known = [(name, values[spec.name]) for name, values in measured]
-        samples = [(name, value) for name, value in known if isinstance(value, int | float)]
+        known = [(row, values[spec.name]) for row, values in measured]
+        samples = [(row, value) for row, value in known if isinstance(value, int | float)]
         if samples:
             sys.stdout.write(f"# HELP trimtab_{spec.name} {spec.label} over {span_s:g} s\n")
             sys.stdout.write(f"# TYPE trimtab_{spec.name} gauge\n")
-        for name, value in samples:
-            sys.stdout.write(f'trimtab_{spec.name}{{engine="{_label(name)}"}} {value!r}\n')
+        for row, value in samples:
+            labels = f'engine="{_label(row.name)}",url="{_label(row.url)}"'
+            sys.stdout.write(f"trimtab_{spec.name}{{{labels}}} {value!r}\n")
 
 
 def _label(text: str) -> str:

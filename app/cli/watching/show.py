@@ -22,6 +22,8 @@ from store.clock import now_ms
 from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
     from store.records import EngineRow
@@ -64,7 +66,7 @@ def command_(
     with ledger_of(db, chosen, api_key) as ledger:
         row = ledger_engine(ledger, chosen, api_key)
         window = read_or_explain(ledger, row, from_ms, to_ms)
-        _print(row, window, price_book(settings), as_json)
+        _print(ledger, row, window, price_book(settings), as_json)
 
 
 def record_now(
@@ -100,11 +102,20 @@ def read_or_explain(ledger: Ledger, row: EngineRow, from_ms: int, to_ms: int) ->
     )
 
 
-def _print(row: EngineRow, window: Window, prices: PriceBook, as_json: bool) -> None:
+def _print(
+    ledger: Ledger, row: EngineRow, window: Window, prices: PriceBook, as_json: bool
+) -> None:
+    from store.metrics.amounts import amounts
+    from store.metrics.cost import cost_of
     from store.metrics.formats import format_metric
-    from store.metrics.measure import METRICS, metrics, to_json
+    from store.metrics.measure import METRICS, bounds_json, measure, to_json
+    from store.metrics.reasons import reasons
+    from store.windows.doubts import doubts_of
 
-    values = metrics(window, prices)
+    sums = amounts(window, prices)
+    values = measure(sums, window.maxima, window.histograms)
+    doubts = doubts_of(ledger, window)
+    unknown = reasons(values, window, sums, cost_of(window, prices), doubts)
     if as_json:
         print_json(
             {
@@ -113,6 +124,9 @@ def _print(row: EngineRow, window: Window, prices: PriceBook, as_json: bool) -> 
                 "to": iso(window.to_ms),
                 "runs": window.runs,
                 **{name: to_json(value) for name, value in values.items()},
+                "bounds": bounds_json(values),
+                "reasons": unknown,
+                "doubts": doubts,
             }
         )
         return
@@ -123,8 +137,36 @@ def _print(row: EngineRow, window: Window, prices: PriceBook, as_json: bool) -> 
         title=f"{row.name}  {date_time(window.from_ms)} to {date_time(window.to_ms)} ({span})",
     )
     if window.runs > 1:
-        say(f"The engine restarted in this window: it spans {window.runs} runs")
+        say(_why_several_runs(ledger, window))
+    for reason in dict.fromkeys(doubts.values()):
+        say(f"In this window: {reason}")
+    for reason, names in _grouped(unknown).items():
+        say(f"{', '.join(names)} unknown: {reason}")
     for device in window.devices:
         price = prices.price_of(device.device)
         rate = "no price" if price is None else f"${price.usd_per_hour:g}/h, {price.source}"
         say(f"{device.device.name}: {rate}")
+
+
+def _grouped(unknown: Mapping[str, str]) -> dict[str, list[str]]:
+    """Labels of metrics by the reason that they share."""
+    from store.metrics.specs import SPECS
+
+    labels: dict[str, list[str]] = {}
+    for name, reason in unknown.items():
+        labels.setdefault(reason, []).append(SPECS[name].label)
+    return labels
+
+
+def _why_several_runs(ledger: Ledger, window: Window) -> str:
+    """What the window spans: lives of the engine, or one that was begun anew in the record."""
+    from store.tables.runs import read_run
+
+    runs = [read_run(ledger, run_id).info for run_id in window.run_ids]
+    lives = {(run.pid, run.started_ms) for run in runs}
+    if len(lives) > 1:
+        return f"The engine restarted in this window: it spans {window.runs} runs"
+    return (
+        f"The record begins anew in this window, the engine went on: it spans {window.runs} runs "
+        "(trimtab export --what events says why)"
+    )

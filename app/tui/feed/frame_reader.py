@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.offers.expectation import start_left
@@ -13,8 +13,10 @@ from store.knobs.specs import in_order
 from store.metrics.cost import cost_of
 from store.metrics.formats import three_digits
 from store.metrics.measure import metrics
+from store.metrics.reasons import DEVICES
 from store.reports.outcomes import RUNNING
 from store.tables import changes, engines, events, knobs, recorders, runs, swaps
+from store.windows.doubts import doubts_of
 from store.windows.window import read_window
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class FrameReader:
             else read_window(ledger, engine.id, until_ms - query.range.window_ms, until_ms)
         )
         values = {} if window is None else metrics(window, self._prices)
+        doubts = {} if window is None else doubts_of(ledger, window)
         listed = tuple(changes.list_changes(ledger, engine.id, limit=_CHANGES))
         ids = set() if run is None else changes.ids_in_run(ledger, run.id, _CHANGES)
         of_this_run = [change for change in listed if change.id in ids]
@@ -94,7 +97,7 @@ class FrameReader:
             runs=1 if window is None else window.runs,
             metrics=values,
             idle=window is not None and values["requests"] == 0 and not values["running_mean"],
-            prices="" if window is None else _prices(window, self._prices),
+            prices="" if window is None else _prices(window, self._prices, doubts),
             series=series,
             marks=tuple(Mark(c.ts_ms, letters[c.id], short(c)) for c in applied),
             letters=letters,
@@ -130,11 +133,11 @@ class FrameReader:
         return {change.id: self._letters[change.id] for change in applied}
 
 
-def _prices(window: Window, prices: PriceBook) -> str:
+def _prices(window: Window, prices: PriceBook, doubts: Mapping[str, str]) -> str:
     """What an hour of the engine costs and who says so, or why nobody knows."""
     cost = cost_of(window, prices)
     if cost.allocated_usd is None:
-        return cost.reason
+        return doubts.get(DEVICES, cost.reason)
     hours = max((line.hours for line in cost.devices), default=0.0)
     if hours <= 0:
         return ""

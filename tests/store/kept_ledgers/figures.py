@@ -8,7 +8,7 @@ from typing import Any
 
 from store.ledger.connection import Ledger
 from store.ledger.export import TABLES, columns, rows
-from store.metrics.measure import metrics, to_json
+from store.metrics.measure import bound_json, metrics, to_json
 from store.metrics.prices import PriceBook
 from store.tables.engines import list_engines
 from store.windows.series import read_steps
@@ -60,7 +60,8 @@ def _window(window: Window | None) -> dict[str, Any] | None:
 
 
 def _metrics(window: Window) -> dict[str, Any]:
-    return {name: to_json(value) for name, value in metrics(window, PRICES).items()}
+    values = metrics(window, PRICES)
+    return {name: bound_json(value) or to_json(value) for name, value in values.items()}
 
 
 def _exported(ledger: Ledger, table: str) -> dict[str, list[Any]]:

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from store.metrics.amounts import amounts
 from store.metrics.formats import format_difference, format_metric, format_ratio
-from store.metrics.measure import METRICS, SPECS, MetricSpec, MetricValue, metrics, to_json
+from store.metrics.measure import (
+    METRICS,
+    SPECS,
+    MetricSpec,
+    MetricValue,
+    bound_json,
+    bounds_json,
+    metrics,
+    to_json,
+)
 from store.metrics.prices import PriceBook
 from store.metrics.quantiles import LessThan, MoreThan
 from store.reading_columns import HISTOGRAMS, MAXIMA
@@ -156,9 +165,12 @@ def test_what_an_engine_does_not_tell_is_unknown() -> None:
     assert {name for name, value in found.items() if value is not None} == set()
 
 
-def test_json_has_bounds_as_objects() -> None:
-    assert to_json(LessThan(0.3)) == {"lt": 0.3}
-    assert to_json(MoreThan(7680.0)) == {"gt": 7680.0}
+def test_json_has_bounds_beside_its_numbers() -> None:
+    assert to_json(LessThan(0.3)) is None
+    assert bound_json(LessThan(0.3)) == {"lt": 0.3}
+    assert to_json(MoreThan(7680.0)) is None
+    assert bound_json(MoreThan(7680.0)) == {"gt": 7680.0}
+    assert bounds_json({"a": LessThan(0.3), "b": 1.0}) == {"a": {"lt": 0.3}}
     assert to_json(None) is None
 
 

@@ -103,10 +103,10 @@ def _state(frame: Frame, swap: SwapReport, elapsed: float) -> tuple[Line, Line]:
             Span(f"new connections wait {waiting:.0f} s", "warn"),
             Span("  in the queue; none is refused", "quiet"),
         )
+    wait = (*wait, Span(f"   {ago(int(1000 * elapsed))} in all", "quiet"))
     now: Line = (
         Span(phase(swap), "strong"),
         Span(f"   {_since_ago(step)}", "primary"),
-        Span(f"   {ago(int(1000 * elapsed))} in all", "quiet"),
         Span(f"   {doubt}", "warn" if silent is not None else "quiet"),
     )
     return now, wait

@@ -43,12 +43,15 @@ def test_show_has_every_metric_of_the_contract(cli: Cli) -> None:
     ran = seeded(cli, STEADY)("show", "--json")
     found = ran.json
     assert ran.code == 0, ran.err
-    assert {"from", "to", "engine", "runs", *SPECS} == set(found)
+    assert {"from", "to", "engine", "runs", "bounds", "reasons", "doubts", *SPECS} == set(found)
     assert (found["engine"], found["runs"]) == ("demo", 1)
     assert found["from"] < found["to"]
     assert found["cache_hit_rate"] == pytest.approx(BUSY.cached, abs=0.01)
     assert found["request_rate"] == pytest.approx(BUSY.requests, rel=0.1)
-    assert found["e2e_p50"] == {"lt": 0.3}
+    assert found["e2e_p50"] is None
+    assert found["bounds"]["e2e_p50"] == {"lt": 0.3}
+    unknown = {name for name in SPECS if found[name] is None} - found["bounds"].keys()
+    assert found["reasons"].keys() == unknown
     assert found["cost_per_request_usd"] > 0
 
 
@@ -184,7 +187,7 @@ def test_prometheus_text_is_what_prometheus_reads(cli: Cli) -> None:
     ran = seeded(cli, STEADY)("export", "--format", "prometheus")
     families = {family.name: family for family in text_string_to_metric_families(ran.out)}
     (sample,) = families["trimtab_request_rate"].samples
-    assert sample.labels == {"engine": "demo"}
+    assert sample.labels == {"engine": "demo", "url": STEADY.url}
     assert sample.value == pytest.approx(BUSY.requests, rel=0.1)
     assert "trimtab_e2e_p50" not in families, "a bound is no number"
 
