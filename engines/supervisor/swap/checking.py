@@ -65,10 +65,12 @@ def _finished(
 ) -> subprocess.CompletedProcess[bytes]:
     """What it says within `CHECK_S`; `go_on` raises where nobody wants to know any more."""
     until = time.monotonic() + CHECK_S
+    asked: bytes | None = question
     while True:
         try:
-            output, errors = process.communicate(question, timeout=_TURN_S)
+            output, errors = process.communicate(asked, timeout=_TURN_S)
         except subprocess.TimeoutExpired:
+            asked = None  # what is not written yet goes on being written
             go_on()
             if time.monotonic() >= until:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from engines.host import lifetime
 from engines.launch.launch import Launch
 from engines.serving.started import Started
-from engines.supervisor.swap.checking import differs
+from engines.supervisor.swap.checking import check_arguments, differs
 from engines.supervisor.swap.evidence import unchanged
 from store.errors import NotAchieved
 from store.reports.engine_evidence import EngineEvidence
@@ -83,3 +84,29 @@ def test_what_is_seen_decides_only_where_vllm_told_nothing() -> None:
 def test_no_layer_quantised_is_no_change_whatever_the_configuration() -> None:
     new = replace(SHOWN, asked_quantisation="int8", layers_quantised=0)
     assert "quantised 0 layers" in unchanged(SHOWN, new, differs=True)
+
+
+@pytest.fixture
+def slow(current: Launch, tmp_path: Path) -> Launch:
+    """A launch whose Python takes a while over any script, and answers nothing."""
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\nsleep 1\ncat > /dev/null\n")
+    python.chmod(0o755)
+    command = (str(python), *current.command[1:])
+    return replace(current, command=command, environ={"PATH": os.environ["PATH"]})
+
+
+def test_a_check_may_take_its_time(slow: Launch) -> None:
+    turns: list[int] = []
+    assert check_arguments(slow, slow, lambda: turns.append(1)) == {}
+    assert len(turns) > 1
+
+
+def test_a_check_that_nobody_waits_for_ends(slow: Launch) -> None:
+    def call_off() -> None:
+        raise NotAchieved("it was called off")
+
+    began = time.monotonic()
+    with pytest.raises(NotAchieved, match="called off"):
+        check_arguments(slow, slow, call_off)
+    assert time.monotonic() - began < 0.9
