@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,19 +14,24 @@ from store.foreign_text import printable
 if TYPE_CHECKING:
     from engines.web.http import Fetcher
 
-_METRIC_PREFIX = b"vllm:"
+_METRIC_PREFIXES = (b"vllm:", b"ray_vllm")
+_MODEL = re.compile(
+    rb'^(?:ray_)?vllm[:_]\w+\{[^}]*\bmodel(?:_name)?="([^"\\]{1,200})"', re.MULTILINE
+)
+"""The label is `model_name`, on Triton's pages `model`."""
 
 
 @dataclass(slots=True)
 class Answer:
     """What an address said. `problem` tells why it is `silent`, or what it would not tell; one that
-    is `unasked` may not be, as it is a stranger's."""
+    is `unasked` may not be, as it is a stranger's. `wants_key`: it answers nobody without one."""
 
     url: str
     kind: Literal["vllm", "other", "silent", "unasked"] = "silent"
     version: str | None = None
     model: str | None = None
     problem: str = ""
+    wants_key: bool = False
 
 
 async def ask(url: str, *, api_key: str | None, deadline_s: float, want_model: bool) -> Answer:
@@ -39,7 +45,7 @@ async def ask(url: str, *, api_key: str | None, deadline_s: float, want_model: b
             Fetcher(url, api_key=api_key, deadline_s=deadline_s) as fetcher,
         ):
             await _identify(fetcher, answer)
-            if want_model and answer.kind == "vllm":
+            if want_model and answer.kind == "vllm" and answer.model is None:
                 await _read_model(fetcher, answer)
     except TimeoutError:
         if answer.kind == "silent":
@@ -54,6 +60,7 @@ async def _identify(fetcher: Fetcher, answer: Answer) -> None:
         answer.version = _text_at(await fetcher.get("/version"), "version")
     except ReadFailed as failure:
         answer.problem = failure.what
+        answer.wants_key = failure.status in (401, 403)
         if failure.status is None:
             return
     answer.kind = "vllm" if answer.version else "other"
@@ -63,8 +70,10 @@ async def _identify(fetcher: Fetcher, answer: Answer) -> None:
             page = await fetcher.get("/metrics")
         except ReadFailed:
             return
-        if _METRIC_PREFIX in page:
+        if any(prefix in page for prefix in _METRIC_PREFIXES):
             answer.kind, answer.problem = "vllm", ""
+            model = _MODEL.search(page)
+            answer.model = None if model is None else printable(model[1].decode("utf-8", "replace"))
 
 
 async def _read_model(fetcher: Fetcher, answer: Answer) -> None:

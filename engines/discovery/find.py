@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
+from engines.command_line.flags import cut
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.devices import gpus
 from engines.discovery import naming
@@ -34,6 +35,7 @@ from engines.web.address import host_and_port, normalise, own_addresses
 from store.errors import EngineUnreachable
 from store.foreign_text import printable
 
+_NO_STATS = "disable-log-stats"
 SILENT = "does not answer"
 """How the reason of an engine begins that runs and gives no answer over HTTP."""
 _AT_ONCE = 32
@@ -71,6 +73,12 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
     answer = ask_all([([base], True)], api_key=api_key, deadline_s=deadline_s)[0]
     if answer.kind == "silent":
         raise EngineUnreachable(f"No engine answers at {shown(base)}: {answer.problem}", "", _SERVE)
+    if answer.kind == "other" and answer.wants_key:
+        raise EngineUnreachable(
+            f"{shown(base)} answers nobody without an API key",
+            "That is all it tells" if api_key is None else "The key that was given is not its own",
+            "Give it one: --api-key, or the variable TRIMTAB_API_KEY",
+        )
     if answer.kind == "other":
         problem = f" ({answer.problem})" if answer.problem else ""
         raise EngineUnreachable(
@@ -173,6 +181,8 @@ def _describe(location: Location, answer: Answer, inside: _Inside) -> EngineInfo
         reason = f"{SILENT}: {answer.problem}; {reason}"
     elif answer.kind == "other":
         reason = f"answers, but not as vLLM does; {reason}"
+    if any(flag.name == _NO_STATS for flag in cut(location.tree.launch or ())):
+        reason = f"tells no metrics, as it was started with --{_NO_STATS}; {reason}"
     return EngineInfo(
         url=answer.url,
         name=inside.given_name or naming.default_name(model, answer.url),

@@ -24,7 +24,7 @@ Indices = tuple[int, ...]
 class Layout:
     """Indices into the values of a page by our names; `scale` turns a count of blocks into tokens
     (None where it cannot). `twins` are the series that stand twice: the place that is read, and
-    another one. The rest as in `Sample`."""
+    another one; `awake` tell which engines do not sleep. The rest as in `Sample`."""
 
     counters: Mapping[str, Indices]
     seconds: Mapping[str, Indices]
@@ -39,6 +39,7 @@ class Layout:
     parts: Mapping[str, int]
     ranks: frozenset[str]
     twins: tuple[tuple[int, int], ...]
+    awake: Indices
 
 
 def lay_out(series: Sequence[Series], text: str) -> Layout:
@@ -48,6 +49,7 @@ def lay_out(series: Sequence[Series], text: str) -> Layout:
     for index, sample in enumerate(series):
         by_name.setdefault(sample.name, []).append(index)
     _require(by_name, text)
+    _check_one_replica(series)
     counters = _pick(names.COUNTERS, by_name)
     counters |= _finished(series, by_name)
     counters |= _lazy(series, by_name, text)
@@ -75,6 +77,11 @@ def lay_out(series: Sequence[Series], text: str) -> Layout:
         | {name: len(layout.ladders) for name, layout in histograms.items()},
         ranks=_ranks(series, counters),
         twins=twins,
+        awake=tuple(
+            index
+            for index in by_name.get(names.SLEEP_STATE, ())
+            if series[index].label("sleep_state") == "awake"
+        ),
     )
 
 
@@ -106,11 +113,26 @@ def _ranks(series: Sequence[Series], counters: Mapping[str, Indices]) -> frozens
 def _require(by_name: Mapping[str, list[int]], text: str) -> None:
     for name in names.REQUIRED:
         if not _first(names.COUNTERS[name], by_name):
+            if any(mark in text for mark in names.ROUTER_MARKS):
+                raise NotMetrics("a router's page: give the address of an engine behind it")
             if "\nvllm:" not in text and not text.startswith("vllm:"):
-                raise NotMetrics("a page of metrics, but not of vLLM's")
+                raise NotMetrics(
+                    "a page of metrics, but without vLLM's: an engine that was started with "
+                    "--disable-log-stats tells none"
+                )
             raise NotMetrics(f"the page is not whole: no {names.COUNTERS[name][0]}")
     if not _first([f"{name}_count" for name in names.REQUIRED_HISTOGRAM], by_name):
         raise NotMetrics(f"the page is not whole: no {names.REQUIRED_HISTOGRAM[0]}")
+
+
+def _check_one_replica(series: Sequence[Series]) -> None:
+    """Ray's exporter may tell of several engines on one page; added up they would be none."""
+    for label in names.REPLICA_LABELS:
+        replicas = {value for each in series if (value := each.label(label)) is not None}
+        if len(replicas) > 1:
+            raise NotMetrics(
+                f"Ray's exporter tells of {len(replicas)} engines here, and one is read an address"
+            )
 
 
 def _first(candidates: Sequence[str], by_name: Mapping[str, list[int]]) -> Indices:
@@ -208,7 +230,8 @@ def _scale(
 
 
 def _model(series: Sequence[Series]) -> str | None:
-    models = {label for sample in series if (label := sample.label("model_name"))}
+    labels = (sample.label("model_name") or sample.label("model") for sample in series)
+    models = {label for label in labels if label}
     return printable(", ".join(sorted(models))) if models else None
 
 

@@ -13,9 +13,11 @@ from engines.metrics_page import vllm_names as names
 from engines.metrics_page.layout import Indices, Layout, lay_out
 from engines.metrics_page.numbers import Doubtful, microseconds, present, scaled, share, whole
 from engines.metrics_page.parse import Parser, Series
-from engines.metrics_page.sample import Sample, sum_of
+from engines.metrics_page.sample import ASLEEP, Sample, sum_of
 from store.reading_columns import COUNTERS, GAUGES, HISTOGRAMS, TOTALS, Histogram
 
+RAY_MARK = b"ray_vllm"
+"""What the names of vLLM's metrics begin with on a page of Ray's exporter."""
 _YEAR_3000_S = 32_503_680_000
 
 
@@ -29,11 +31,19 @@ class PageReader:
 
     def read(self, body: bytes) -> Sample:
         """The sample of one page; raises `NotMetrics`."""
+        body = under_own_names(body)
         samples = self._parser.parse(body)
         if self._layout is None or samples.series != self._series:
             self._layout = lay_out(samples.series, body.decode())
             self._series = samples.series
         return _sample(self._layout, samples.values)
+
+
+def under_own_names(body: bytes) -> bytes:
+    """A page with vLLM's own names, which Ray's exporter has changed."""
+    if RAY_MARK not in body:
+        return body
+    return body.replace(b"ray_vllm:", b"vllm:").replace(b"ray_vllm_", b"vllm:")
 
 
 def read(body: bytes) -> Sample:
@@ -98,6 +108,8 @@ class _Judged:
 
 def _sample(layout: Layout, values: Sequence[float]) -> Sample:
     judged = _Judged(layout, values)
+    if layout.awake and not any(values[index] for index in layout.awake):
+        judged.doubts[ASLEEP] = "the engine sleeps: it answers no request until it is woken"
     return Sample(
         counters={
             **{name: judged.count(name) for name in (*COUNTERS, *TOTALS)},

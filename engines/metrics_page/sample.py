@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from store.reading_columns import Bounds, Histogram
 
+ASLEEP = "asleep"
+"""The doubt of an engine in vLLM's sleep mode."""
+
 
 def sum_of(histogram: str) -> str:
     """The name under which the sum of a histogram is doubted."""

@@ -66,6 +66,12 @@ PROMPT_BY_SOURCE = "vllm:prompt_tokens_by_source_total"
 LOCAL_HIT = "local_cache_hit"
 """The source of the prompt tokens that the engine's own prefix cache had."""
 
+SLEEP_STATE = "vllm:engine_sleep_state"
+REPLICA_LABELS = ("ReplicaId", "WorkerId")
+"""By what Ray's exporter tells engines apart."""
+ROUTER_MARKS = ("vllm_router", "vllm:healthy_pods_total", "vllm:current_qps")
+"""What pages of routers in front of engines hold (vllm-router, the production stack's)."""
+
 PROCESS_START = "process_start_time_seconds"
 CACHE_CONFIG = "vllm:cache_config_info"
 RANK = "engine"
@@ -83,7 +89,15 @@ PREFIX_COUNTERS = ("prefix_queries", "prefix_hits")
 def wanted() -> frozenset[str]:
     """Every sample name that a reading needs."""
     plain_names = (names for table in (COUNTERS, SECONDS, GAUGES) for names in table.values())
-    single = (FINISHED, PROMPT_BY_SOURCE, REJECTIONS, HTTP_REQUESTS, PROCESS_START, CACHE_CONFIG)
+    single = (
+        FINISHED,
+        PROMPT_BY_SOURCE,
+        SLEEP_STATE,
+        REJECTIONS,
+        HTTP_REQUESTS,
+        PROCESS_START,
+        CACHE_CONFIG,
+    )
     parts = (
         f"{name}_{suffix}"
         for names in HISTOGRAMS.values()

@@ -10,6 +10,7 @@ from engines.recording.sampler import Run
 from engines.recording.wall_clock import JUMP_S
 from store.errors import NotCumulative, TrimtabError
 from store.ledger.connection import Ledger
+from store.metrics.reasons import DEVICES
 from store.reading_columns import DeviceReading, Reading
 from store.records import Change, Event, RunInfo, RunRow, format_value
 from store.tables import changes, doubts, engines, events, readings, recorders, runs
@@ -74,9 +75,10 @@ def keep_doubts(
     ledger: Ledger, engine_id: int, reading: Reading, reasons: Mapping[str, str]
 ) -> None:
     """From this reading on these parts of it are unknown; a line in the event log for each new
-    reason."""
+    reason, unless it only says that no devices are known, as of any distant engine."""
     held = doubts.keep(ledger, reading.run_id, reasons, reading.ts_ms)
-    for reason in sorted(set(reasons.values()) - set(held.values())):
+    told = {reason for what, reason in reasons.items() if what != DEVICES}
+    for reason in sorted(told - set(held.values())):
         events.add(ledger, engine_id, Event(reading.ts_ms, "doubt", reason))
 
 

@@ -17,7 +17,7 @@ from typing import Protocol
 from engines.metrics_page import NotMetrics, PageReader, Sample
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
-from engines.recording.judging.continuity import lost, restarted
+from engines.recording.judging.continuity import MORE_RANKS, lost, restarted
 from engines.recording.judging.judgement import Judgement
 from engines.recording.judging.lineage import Lineage, SeveralEngines
 from engines.recording.read_deadline import ReadDeadline
@@ -133,7 +133,7 @@ class Sampler:
             return
         life = self._life if why is None and not jump_s else None
         if life is None:
-            anew = bool(jump_s) or why == ALONE_AGAIN
+            anew = bool(jump_s) or why in (ALONE_AGAIN, MORE_RANKS)
             why = why or (jump_text(jump_s) if jump_s else "")
             life = await self._begin(scrape, why, anew=anew)
         await self._keep(life, scrape)

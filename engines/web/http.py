@@ -3,9 +3,10 @@
     Fetcher     keeps a connection to one server; `await fetcher.get("/metrics")`
     get(url)    one read, for code without an event loop; `post(url, body)` asks with JSON
 
-The deadline covers everything from resolving the name to the last byte. Redirects are not followed,
-so an API key goes to the given server only; proxies of the environment are not used, as they would
-misroute local traffic. A compressed answer is refused, not unpacked.
+The deadline covers everything from resolving the name to the last byte. One redirect is followed,
+and only to the same scheme, host and port, so an API key goes to the given server only; proxies of
+the environment are not used, as they would misroute local traffic. A compressed answer is refused,
+not unpacked.
 """
 
 from __future__ import annotations
@@ -107,8 +108,12 @@ class Fetcher:
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ssl.SSLError, OSError) as error:
             raise ReadFailed(_reason(error)) from None
 
-    async def _read(self, method: str, url: str, body: object) -> bytes:
+    async def _read(self, method: str, url: str, body: object, *, follows: bool = True) -> bytes:
         async with self._client.stream(method, url, json=body) as reply:
+            place = _elsewhere(url, reply) if follows and method == "GET" else None
+            if place is not None:
+                await reply.aclose()
+                return await self._read(method, place, body, follows=False)
             if reply.status_code != httpx.codes.OK:
                 raise ReadFailed(_bad_status(reply.status_code), status=reply.status_code)
             if reply.headers.get("content-encoding", "identity").lower() != "identity":
@@ -210,9 +215,28 @@ def shown(url: str) -> str:
     return printable(f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}")
 
 
+def _elsewhere(url: str, reply: httpx.Response) -> str | None:
+    """Where a reply sends on to, if that is the same server: a key must go nowhere else."""
+    location = reply.headers.get("location")
+    if location is None or not reply.is_redirect:
+        return None
+    try:
+        here, there = httpx.URL(url), httpx.URL(url).join(location)
+    except httpx.InvalidURL:
+        return None
+    same = (here.scheme, here.host, _port(here)) == (there.scheme, there.host, _port(there))
+    return str(there) if same else None
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
 def _bad_status(status: int) -> str:
     if 300 <= status < 400:
-        return f"HTTP {status}: it redirects, which is not followed"
+        return (
+            f"HTTP {status}: it redirects to another server or without end, which is not followed"
+        )
     if status in (401, 403):
         return f"HTTP {status}: it asks for an API key"
     return f"HTTP {status}"

@@ -95,9 +95,13 @@ def read_or_explain(ledger: Ledger, row: EngineRow, from_ms: int, to_ms: int) ->
         return window
     run = latest_run(ledger, row.id)
     newest = None if run is None else run.last_ms
+    remarks = [
+        f"It is {row.state}: {row.state_reason}" if row.state != "ok" else "",
+        "" if newest is None else f"The last reading is of {date_time(newest)}",
+    ]
     raise NotAchieved(
         f"Nothing was recorded of {row.name} in that window",
-        "" if newest is None else f"The last reading is of {date_time(newest)}",
+        ". ".join(filter(None, remarks)),
         "trimtab record records in the background; --for 10s records right now",
     )
 

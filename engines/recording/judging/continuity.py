@@ -14,6 +14,8 @@ from store.reading_columns import COUNTERS, TOTALS, Bounds, Histogram, Reading
 
 START_TOLERANCE_S = 2.0
 """How far the start of one process may differ between two ways of telling it (the page, /proc)."""
+MORE_RANKS = "it has more data-parallel engines"
+"""What they counted before nobody had read: it is no growth of the run before."""
 _PROOF = (*REQUIRED, "iterations")
 """Counters that any work moves. They fall together where the process is another one, and only
 there; one number that falls alone is wrong itself. Sums of seconds are no proof at all."""
@@ -27,7 +29,7 @@ def restarted(before: Sample, after: Sample) -> str | None:
     if _rebucketed(before.bounds, after.bounds):
         return "the buckets of a histogram changed"
     if after.ranks > before.ranks > frozenset():
-        return "it has more data-parallel engines"
+        return MORE_RANKS
     if (started is None or starts is None) and fell_together(before, after):
         return "its counters began anew"
     return None

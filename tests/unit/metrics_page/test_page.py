@@ -216,7 +216,7 @@ def test_the_second_page_is_read_like_the_first() -> None:
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
-        (b"go_goroutines 12\n", "not of vLLM"),
+        (b"go_goroutines 12\n", "without vLLM's"),
         (b"vllm:num_requests_running 12\n", "no vllm:prompt_tokens_total"),
         (small().partition(b"vllm:e2e")[0], "no vllm:e2e"),
     ],
