@@ -13,6 +13,7 @@ import click
 
 from app.cli.commands import trimtab
 from app.settings import paths
+from app.text.encoding import take_what_can_be_written
 from app.text.interrupted import INTERRUPTED, Interrupted
 from app.text.output import error_json, print_json, say
 from store.errors import BadInput, NotAchieved, TrimtabError
@@ -66,6 +67,7 @@ def _open_standard_streams() -> None:
                 os.close(descriptor)
             stream = os.fdopen(number, "r" if number == 0 else "w", closefd=False)
             setattr(sys, name, stream)
+    take_what_can_be_written(sys.stdout, sys.stderr)
 
 
 def _known(error: Exception) -> TrimtabError:

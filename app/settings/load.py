@@ -19,7 +19,12 @@ def load_settings() -> Settings:
 
     Raises BadInput with the file, the line and what is allowed when the file cannot be used.
     """
-    where = paths.settings_path()
+    from engines.provision.places import NoHome
+
+    try:
+        where = paths.settings_path()
+    except NoHome:  # no place for settings is no settings
+        return Settings()
     if not where.exists() and not any(os.environ.get(name) for name in _variables()):
         return Settings()
     from app.settings.file import read_settings
@@ -39,7 +44,7 @@ def price_book(settings: Settings) -> PriceBook:
     return PriceBook(
         prices=settings.prices,
         host_usd_per_hour=settings.host_usd_per_hour,
-        source=f"your prices ({paths.settings_path().name})",
+        source=f"your prices ({paths.SETTINGS})",
     )
 
 

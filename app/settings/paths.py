@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 NAME = "trimtab"
+SETTINGS = "settings.toml"
 
 
 def data_dir() -> Path:
@@ -25,12 +26,14 @@ def config_dir() -> Path:
         return Path(directory).expanduser()
     import platformdirs
 
-    return platformdirs.user_config_path(NAME)
+    from engines.provision.places import below_home
+
+    return below_home(lambda: platformdirs.user_config_path(NAME))
 
 
 def settings_path() -> Path:
     """The settings file, which need not exist."""
-    return config_dir() / "settings.toml"
+    return config_dir() / SETTINGS
 
 
 def default_db_path() -> Path:

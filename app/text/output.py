@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from app.text.encoding import is_utf8
 from store.errors import TrimtabError
 from store.foreign_text import printable
 
@@ -20,7 +21,7 @@ LONGEST_LINE = 10_000
 
 def print_json(value: object) -> None:
     """One JSON document on stdout. NaN is refused: an unknown value is null."""
-    document = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    document = json.dumps(value, indent=2, ensure_ascii=not is_utf8(sys.stdout), allow_nan=False)
     # A file's name that is no UTF-8 holds halves of surrogate pairs, which nothing can write.
     text = document.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     sys.stdout.write(text + "\n")

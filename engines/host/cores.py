@@ -10,6 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from engines.host.procfs import read_text
+
 BIND = "VLLM_CPU_OMP_THREADS_BIND"
 CHOSEN = "TRIMTAB_CHOSE_CORES"
 """The cores that we have chosen, in the environment of an engine that is bound to them: where
@@ -62,3 +64,13 @@ def why_not_beside(
     if used.isdisjoint(choose_cores(available, used)):
         return ""
     return f"there are no cores but those of the running engine ({bound})"
+
+
+def lacks_avx512() -> bool:
+    """Whether this is an x86 CPU without AVX-512; False where the kernel does not tell its flags
+    so, as on ARM."""
+    for line in (read_text("/proc/cpuinfo") or "").splitlines():
+        name, _, flags = line.partition(":")
+        if name.strip() == "flags":
+            return "avx512f" not in flags.split()
+    return False

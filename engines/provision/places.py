@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +38,29 @@ def data_dir() -> Path:
         return path
     import platformdirs
 
-    return platformdirs.user_data_path("trimtab")
+    return below_home(lambda: platformdirs.user_data_path("trimtab"))
+
+
+class NoHome(BadInput):
+    """This user has no home directory, and nothing says where else things go."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no home directory to keep anything in",
+            "HOME is not set, and the system knows none of this user",
+            "Give --db PATH for the ledger, or set TRIMTAB_DATA_DIR for everything",
+        )
+
+
+def below_home(path: Callable[[], Path]) -> Path:
+    """A path as platformdirs gives it; raises `NoHome` where there is no home for it to lie in."""
+    try:
+        found = path()
+    except RuntimeError:
+        raise NoHome from None
+    if not found.is_absolute():  # before platformdirs 4.4 the ~ stays as it is
+        raise NoHome
+    return found
 
 
 def engine_kind() -> Kind:

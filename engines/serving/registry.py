@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engines.host import lifetime
 from engines.host.procfs import user_id
-from engines.provision.places import data_dir
+from engines.provision.places import NoHome, data_dir
 from engines.provision.state import write_atomically
 from engines.serving.name_lock import is_held
 from engines.serving.names import base_name, check_name, is_in_swap
@@ -123,7 +123,7 @@ def list_serving() -> list[Serving]:
     """Every engine we started that lives, by name; none where the list may not be read."""
     try:
         paths = sorted(_directory().glob("*.json"))
-    except OSError:
+    except (OSError, NoHome):
         return []
     entries = (_read(path) for path in paths)
     return [serving for serving in entries if serving is not None and _is_alive(serving)]

@@ -9,7 +9,7 @@ from typing import Literal
 from engines.command_line.arguments import read_arguments
 from engines.command_line.flags import last_value
 from engines.engine_info import EngineInfo
-from engines.host.cores import BIND, CHOSEN, available_cores, why_not_beside
+from engines.host.cores import BIND, CHOSEN, available_cores, lacks_avx512, why_not_beside
 from engines.host.processes import serve_arguments
 from engines.host.procfs import environment, working_directory
 from engines.variants.checkpoint.files import model_place
@@ -79,6 +79,7 @@ def estimate(
     estimates = [_on_device(required, room, on_host) for room in rooms[: required.devices]]
     if on_host:
         estimates = [_with_cores(estimated, variant, running.pid) for estimated in estimates]
+        estimates = [_with_kernels(estimated, weights) for estimated in estimates]
     return max(
         estimates,
         key=lambda on_device: (_ORDER.index(on_device.verdict), -(on_device.free_bytes or 0)),
@@ -106,6 +107,15 @@ def _with_cores(estimated: Estimate, variant: Variant, pid: int) -> Estimate:
     if not why:
         return estimated
     return replace(estimated, verdict="fits after stop", reason=f"{estimated.reason}, but {why}")
+
+
+def _with_kernels(estimated: Estimate, weights: Weights) -> Estimate:
+    """Memory is not all: vLLM 0.32 has its 4-bit kernels for x86 in its AVX-512 build only
+    (`cpu_gemm_wna16`). Without, the engine starts, and fails at its first request."""
+    if "int4" not in (weights.quantisation or "") or not lacks_avx512():
+        return estimated
+    why = "vLLM multiplies 4-bit weights by AVX-512, which this CPU has not"
+    return replace(estimated, verdict="does not fit", reason=why)
 
 
 _ORDER: tuple[Verdict, ...] = ("fits beside", "fits after stop", "unknown", "does not fit")

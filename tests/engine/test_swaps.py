@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from engines.control.knobs import read_knobs, set_knob
+from engines.host.cores import lacks_avx512
 from engines.provision.places import models_dir
 from engines.serving import names, registry
 from store.records import VARIANT
@@ -27,6 +28,7 @@ from tests.bench.pty_screen import PtyScreen
 from tests.engine.clients import traffic
 from tests.engine.command import Trimtab
 from tests.engine.conftest import MODEL, LiveEngine
+from tests.engine.other_weights import other_weights
 from tests.supervisors import answering, state_of
 from tests.waiting import wait_until
 
@@ -37,6 +39,7 @@ LOOSE = {"max_loglik_drop": 0.5, "min_top1_agreement": 0.3, "max_kl": 1.0}
 """The demo's weights are random: 4 bits change their order of preference more than a trained
 model's. The limits that ship with the program refuse it."""
 
+OTHER = "other weights"
 AGAIN = "tiny-again"
 """A link to the demo's model: the same weights under another name."""
 
@@ -97,9 +100,9 @@ CASES = {
         model=AGAIN,
     ),
     "it is worse": Case(
-        "its quality fails: log-likelihood changed by +",
+        "its quality fails: ",
         "verify",
-        model="tiny-int4",
+        model=OTHER,
         strategy="stop-start",
         limits={},
     ),
@@ -133,7 +136,7 @@ def _toml(table: dict[str, Any]) -> str:
 def test_a_round_of_swaps_under_load(trimtab: Trimtab, tmp_path: Path) -> None:
     engine, pids = trimtab.engine, [trimtab.engine.pid]
     fp8 = {"arguments": ["--kv-cache-dtype", "fp8"]}
-    configure(tmp_path, LOOSE, int4={"model": "tiny-int4"}, fp8=fp8)
+    configure(tmp_path, LOOSE, int4={"model": other_weights(tmp_path)}, fp8=fp8)
     set_knob(engine.sockets, "max_num_seqs", 16, who="tests")
     told = []
     recorder = trimtab("record", "--detach")["pid"]
@@ -169,8 +172,10 @@ def test_a_round_of_swaps_under_load(trimtab: Trimtab, tmp_path: Path) -> None:
 
     to_int4, from_int4, to_fp8, from_fp8 = (json.loads(row[3])["evidence"] for row in swaps)
     sizes = [found["new"]["weight_bytes"] for found in (to_int4, from_int4, to_fp8, from_fp8)]
-    assert sizes[0] < sizes[1] == sizes[2] == sizes[3] == to_int4["old"]["weight_bytes"]
-    assert any("WNA16" in kernel for kernel in to_int4["new"]["kernels"])
+    assert sizes[1] == sizes[2] == sizes[3] == to_int4["old"]["weight_bytes"]
+    if not lacks_avx512():
+        assert sizes[0] < sizes[1]
+        assert any("WNA16" in kernel for kernel in to_int4["new"]["kernels"])
     assert ["kv-cache-dtype", "fp8"] in to_fp8["new"]["limits"]
     for found in (to_int4, to_fp8):
         assert found["quality"]["loglik_new"] != found["quality"]["loglik_old"]
@@ -189,6 +194,8 @@ def test_what_does_not_hold_is_rolled_back_under_load(
     case, before = CASES[name], trimtab.engine.pid
     (tmp_path / AGAIN).symlink_to(models_dir() / MODEL)
     model = str(tmp_path / AGAIN) if case.model == AGAIN else case.model
+    if model == OTHER:
+        model = other_weights(tmp_path)
     table = {"model": model, "arguments": case.arguments, "environment": case.environment}
     configure(tmp_path, case.limits, other=table)
     with traffic(trimtab.engine.url, MODEL, clients=2) as seen:
@@ -212,7 +219,7 @@ def test_a_supervisor_killed_in_the_midst_is_followed_by_one_that_goes_back(
     trimtab: Trimtab, tmp_path: Path, strategy: str
 ) -> None:
     engine, before = trimtab.engine, trimtab.engine.pid
-    configure(tmp_path, LOOSE, int4={"model": "tiny-int4"})
+    configure(tmp_path, LOOSE, int4={"model": other_weights(tmp_path)})
     with traffic(engine.url, MODEL, clients=4) as seen:
         swapping = trimtab.begin("swap", "int4", "--strategy", strategy)
         until_starting(engine)
@@ -236,7 +243,7 @@ def test_a_screen_killed_in_the_midst_stops_no_swap_and_another_one_shows_it(
     trimtab: Trimtab, tmp_path: Path
 ) -> None:
     engine, before = trimtab.engine, trimtab.engine.pid
-    configure(tmp_path, {}, int4={"model": "tiny-int4"})
+    configure(tmp_path, {}, int4={"model": other_weights(tmp_path)})
     words, environ = [engine.url, "--db", str(trimtab.db)], dict(trimtab.environ)
     with traffic(engine.url, MODEL, clients=2) as seen:
         with PtyScreen(words, columns=120, rows=40, environ=environ) as screen:
@@ -263,7 +270,7 @@ def test_a_screen_killed_in_the_midst_stops_no_swap_and_another_one_shows_it(
 
 def test_a_terminal_hung_up_in_the_midst_stops_no_swap(trimtab: Trimtab, tmp_path: Path) -> None:
     engine, before = trimtab.engine, trimtab.engine.pid
-    configure(tmp_path, {}, int4={"model": "tiny-int4"})
+    configure(tmp_path, {}, int4={"model": other_weights(tmp_path)})
     with traffic(engine.url, MODEL, clients=2) as seen:
         child, terminal = pty.fork()
         if child == 0:

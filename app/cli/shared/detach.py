@@ -14,7 +14,7 @@ from app.cli.shared.recording import FIRST_READING_S, last_reading_ms, wait_unti
 from app.settings import paths
 from app.text.output import LONGEST_LINE
 from store.clock import now_ms
-from store.errors import NotAchieved
+from store.errors import BadInput, NotAchieved
 from store.foreign_text import printable
 from store.private_files import open_log
 from store.tables.engines import find_engine
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class DetachedRecorder:
     """A recorder in the background. `unread` are those of its engines of which there is no reading
-    yet, with the reason."""
+    yet, with the reason; `log` is None where there is no place for one."""
 
     pid: int
     engines: tuple[str, ...]
     unread: Mapping[str, str]
     db: str
-    log: str
+    log: str | None
 
 
 def spawn_detached(
@@ -66,13 +66,13 @@ def record_detached(
     """
     from store.ledger.connection import Ledger
 
-    log_path = paths.log_path("record")
     arguments = ["record", *chosen, "--db", str(db.absolute()), "--every", f"{every_s}s"]
     if seconds is not None:
         arguments += ["--for", f"{seconds}s"]
     since_ms = now_ms()
-    with open_log(log_path) as log:
-        start = log.tell()
+    log_path, log = _log("record")
+    with log:
+        start = log.tell() if log_path is not None else 0
         # The key travels in the environment: arguments can be read by everybody on the host.
         child = spawn_detached(arguments, log, {"TRIMTAB_API_KEY": api_key} if api_key else None)
 
@@ -97,11 +97,21 @@ def record_detached(
         reasons = "; ".join(f"{name}: {reason or 'no answer'}" for name, reason in unread.items())
         raise NotAchieved("No reading could be stored", reasons)
     if child.poll() is not None:
-        raise NotAchieved(
-            "The recorder ended at once", last_line(log_path, start), f"Its log is {log_path}"
-        )
+        said = "" if log_path is None else last_line(log_path, start)
+        remedy = "" if log_path is None else f"Its log is {log_path}"
+        raise NotAchieved("The recorder ended at once", said, remedy)
     names = tuple(engine.name for engine in engines)
-    return DetachedRecorder(child.pid, names, unread, str(db), str(log_path))
+    log_name = None if log_path is None else str(log_path)
+    return DetachedRecorder(child.pid, names, unread, str(db), log_name)
+
+
+def _log(name: str) -> tuple[Path | None, IO[bytes]]:
+    """A log and its place; None, and one that keeps nothing, where there is no place for logs."""
+    try:
+        path = paths.log_path(name)
+        return path, open_log(path)
+    except (OSError, BadInput):
+        return None, Path(os.devnull).open("wb")
 
 
 def _has_reading(ledger: Ledger, engine: EngineInfo, since_ms: int) -> bool:

@@ -78,7 +78,8 @@ def command_(
         if as_json:
             print_json(asdict(recorder))
         else:
-            say(f"Recording as process {recorder.pid}; its log is {recorder.log}")
+            log = f"its log is {recorder.log}" if recorder.log else "there is no place for a log"
+            say(f"Recording as process {recorder.pid}; {log}")
             for name, reason in recorder.unread.items():
                 say(f"{name} cannot be read yet: {reason or 'no answer'}")
         return

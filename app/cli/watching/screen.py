@@ -16,6 +16,7 @@ import click
 
 from app.cli.commands import SCREEN, looks_like_address
 from app.cli.shared.options import api_key_option, command, common, engine_option, open_ledger
+from app.text.encoding import is_utf8
 from store.errors import BadInput, EngineUnreachable
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def command_(
             "The screen has no JSON", remedy="trimtab show --json, trimtab engines --json"
         )
     require_terminal()
+    require_utf8()
     gc.disable()  # what imports make stays: looking through it again and again delays the start
     settings = load_settings()
     prepare(slow_link=slow_link or settings.slow_link)
@@ -158,6 +160,15 @@ def require_terminal() -> None:
         raise BadInput(
             "The screen needs a terminal",
             remedy="trimtab show prints a window, trimtab record records without a screen",
+        )
+
+
+def require_utf8() -> None:
+    """Refuse to draw with letters in the place of lines: columns would run into each other."""
+    if not is_utf8(sys.stdout):
+        raise BadInput(
+            f"The screen needs UTF-8, and this terminal's locale has {sys.stdout.encoding}",
+            remedy="export LC_ALL=C.UTF-8 if the terminal can show it; commands work as it is",
         )
 
 
