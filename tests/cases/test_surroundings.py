@@ -37,6 +37,11 @@ def test_plain_letters_stand_in_where_others_cannot_be_written(encoding: str, wr
 
 
 @pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
 def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without HOME whom the system does not know."""
 
