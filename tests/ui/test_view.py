@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.command import CommandPalette
+from textual.pilot import Pilot
 
 from app.tui.canvases.canvas import Canvas
 from app.tui.dialogs.help import HelpDialog
@@ -133,16 +134,53 @@ def test_no_key_is_bound_twice() -> None:
     assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("size", [(79, 24), (80, 23), (40, 10), (10, 3), (1, 1)])
+@pytest.mark.parametrize("size", [(59, 24), (80, 15), (40, 10), (10, 3), (1, 1)])
 async def test_a_smaller_terminal_says_so_and_recovers(
     size: tuple[int, int], db: Path, open_app: Open
 ) -> None:
     async with open_app(db).run_test(size=size) as pilot:
         await loaded(pilot)
         if size[0] >= 40:
-            assert "needs 80x24" in shown(pilot, "#notice")
+            assert "needs 60x16" in shown(pilot, "#notice")
         await pilot.resize_terminal(200, 50)
         await until(pilot, lambda: "Output tokens" in shown(pilot, ".chart-title"), "it is whole")
+
+
+@pytest.mark.parametrize("size", [(80, 23), (80, 22), (60, 22), (120, 23), (200, 22)])
+async def test_a_low_terminal_has_less_of_the_charts(
+    size: tuple[int, int], db: Path, open_app: Open
+) -> None:
+    """tmux's own line takes a row of an 80x24 terminal."""
+    async with open_app(db).run_test(size=size) as pilot:
+        await loaded(pilot)
+        everything = shown(pilot)
+        for text in ("demo", "cost/request", "Output tokens", "long prefill", "Impact"):
+            assert text in everything
+        check_within(pilot, size)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 21), (120, 17), (200, 16)])
+async def test_a_lower_one_has_the_charts_in_the_place_of_the_knobs(
+    size: tuple[int, int], db: Path, open_app: Open
+) -> None:
+    async with open_app(db).run_test(size=size) as pilot:
+        await loaded(pilot)
+        assert "long prefill" in shown(pilot)
+        assert "Output tokens" not in shown(pilot)
+        check_within(pilot, size)
+        await pilot.press("v")
+        await until(pilot, lambda: "Output tokens" in shown(pilot), "the charts are there")
+        check_within(pilot, size)
+        await pilot.press("v")
+        await until(pilot, lambda: "Output tokens" not in shown(pilot), "the log is there")
+        check_within(pilot, size)
+
+
+def check_within(pilot: Pilot[None], size: tuple[int, int]) -> None:
+    """Nothing is drawn beyond the terminal."""
+    for canvas in engine_screen(pilot.app).query(Canvas):  # type: ignore[arg-type]
+        if canvas.display and canvas.size:
+            assert canvas.region.bottom <= size[1] and canvas.region.right <= size[0]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (80, 60), (112, 24), (120, 40), (200, 24), (300, 80)])
@@ -152,9 +190,7 @@ async def test_nothing_is_squeezed_out(size: tuple[int, int], db: Path, open_app
         everything = shown(pilot)
         for text in ("demo", "cost/request", "Output tokens", "long prefill", "Impact", "q quit"):
             assert text in everything
-        for canvas in engine_screen(pilot.app).query(Canvas):  # type: ignore[arg-type]
-            if canvas.display and canvas.size:
-                assert canvas.region.bottom <= size[1] and canvas.region.right <= size[0]
+        check_within(pilot, size)
 
 
 async def test_the_screen_says_what_is_wrong_with_the_ledger(

@@ -9,8 +9,8 @@ from app.tui.drawing.figures import figure
 from app.tui.drawing.lines import Line, Span, outside
 from app.tui.feed.frame import Frame
 
-LEAST_WIDTH = 80
-LEAST_HEIGHT = 24
+LEAST_WIDTH = 60
+LEAST_HEIGHT = 16
 
 
 class Notice(FrameCanvas):

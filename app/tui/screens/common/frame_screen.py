@@ -13,8 +13,8 @@ from app.tui.acting.messages import Acted
 from app.tui.feed.frame import Frame
 from store.errors import TrimtabError
 
-WIDTHS = [(0, "-tiny"), (80, "-small"), (112, "-medium"), (168, "-large")]
-HEIGHTS = [(0, "-flat"), (24, "-short"), (36, "-tall")]
+WIDTHS = [(0, "-tiny"), (60, "-narrow"), (80, "-small"), (112, "-medium"), (168, "-large")]
+HEIGHTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall")]
 
 
 class FrameScreen(Screen[None]):

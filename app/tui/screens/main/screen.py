@@ -282,7 +282,8 @@ class MainScreen(FrameScreen):
 
     def action_view(self) -> None:
         """The first charts, the others where they do not all fit, the event log."""
-        steps = [0, 1, 2] if self.has_class("-short") and not self.has_class("-large") else [0, 2]
+        short = self.has_class("-short") and not self.has_class("-large")
+        steps = [0, 1, 2] if short or self.has_class("-low") else [0, 2]
         at = steps.index(self._view) if self._view in steps else 0
         self.remove_class(f"-view-{self._view}")
         self._view = steps[(at + 1) % len(steps)]
