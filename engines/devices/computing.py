@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
+import re
+
 from engines.engine_info import EngineInfo
+from engines.host import procfs
 
 NVML_DEADLINE_S = 0.5
+_ACCELERATORS = re.compile(
+    rb"/lib(cuda|cudart|nvidia-ml|amdhip64|hsa-runtime64|tpu|ze_loader|sycl|ascendcl)[.\-]"
+)
+_EXTENSION = re.compile(rb"/vllm/_C[\w.]*\.so")
+"""vLLM's compiled part, which every build loads."""
 
 
 def on_cpu(engine: EngineInfo) -> bool:
-    """Whether a local engine is known to compute on the CPU: vLLM's CPU build says so.
+    """Whether a local engine is known to compute on the CPU: its version says that it is vLLM's CPU
+    build, or its processes have vLLM's compiled part loaded and no accelerator's library.
 
     That no GPU answers is no proof: a driver that does not start, or that cannot be reached from
     here, would turn the most expensive engine into the cheapest.
     """
-    return "cpu" in (engine.vllm_version or "")
+    if "cpu" in (engine.vllm_version or ""):
+        return True
+    return engine.pid is not None and _is_cpu_build(engine.pid, engine.started_ms)
+
+
+_known: dict[tuple[int, int | None], bool] = {}
+"""What was found, by PID and start. One that loads its libraries still is looked at again."""
+
+
+def _is_cpu_build(pid: int, started_ms: int | None) -> bool:
+    key = (pid, started_ms)
+    if key not in _known:
+        found = _build_of(pid)
+        if found is None:
+            return False
+        _known[key] = found
+    return _known[key]
+
+
+def _build_of(pid: int) -> bool | None:
+    """Whether the processes of an engine are of vLLM's CPU build; None where it is not seen yet."""
+    table = procfs.processes()
+    pids = [pid, *(process.pid for process in procfs.descendants(pid, table))]
+    has_extension = False
+    for each in pids:
+        for line in procfs.read_lines(f"/proc/{each}/maps"):
+            if _ACCELERATORS.search(line):
+                return False
+            has_extension = has_extension or _EXTENSION.search(line) is not None
+    return True if has_extension else None

@@ -15,12 +15,12 @@ INT4 = "tiny-int4"
 
 def other_weights(directory: Path) -> str:
     """The demo's 4-bit model where this CPU can multiply such weights, else a copy of the demo's
-    model with a layer of zeros."""
+    model of which a part of one matrix is zero."""
     return str(zeroed(directory)) if lacks_avx512() else INT4
 
 
 def zeroed(directory: Path) -> Path:
-    """A copy of the demo's model in `directory` of which one matrix is zero."""
+    """A copy of the demo's model in `directory`: worse, though not beyond all bounds."""
     copy = directory / "zeroed"
     shutil.copytree(models_dir() / MODEL, copy)
     with (copy / "model.safetensors").open("r+b") as file:
@@ -29,5 +29,5 @@ def zeroed(directory: Path) -> Path:
         name = next(name for name in header if name.endswith("layers.0.mlp.down_proj.weight"))
         start, end = header[name]["data_offsets"]
         file.seek(8 + size + start)
-        file.write(bytes(end - start))
+        file.write(bytes((end - start) // 16 * 2))
     return copy

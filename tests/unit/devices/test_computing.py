@@ -1,0 +1,53 @@
+"""What proves that an engine computes on the host's CPU, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from engines.devices import computing
+from engines.devices.computing import on_cpu
+from engines.engine_info import EngineInfo
+from engines.host import procfs
+
+PID = 2**22 + 40
+EXTENSION = b"7f00-7f01 r-xp 0 08:01 7 /env/lib/python3.11/site-packages/vllm/_C_AVX2.abi3.so\n"
+CUDA = b"7f00-7f01 r-xp 0 08:01 8 /env/lib/python3.11/site-packages/nvidia/libcudart.so.12\n"
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(computing, "_known", {})
+    monkeypatch.setattr(procfs, "processes", dict)
+
+
+def engine(version: str | None = "0.32.0") -> EngineInfo:
+    return EngineInfo("http://e", "e", pid=PID, started_ms=1, vllm_version=version)
+
+
+@pytest.mark.parametrize(
+    ("maps", "version", "proved"),
+    [
+        ([EXTENSION], "0.32.0", True),
+        ([EXTENSION], None, True),
+        ([CUDA, EXTENSION], "0.32.0", False),
+        ([], "0.32.0", False),  # it loads still, or may not be looked into
+        ([], None, False),
+        ([], "0.32.0+cpu", True),
+    ],
+)
+def test_only_a_cpu_build_is_the_host_s(
+    monkeypatch: pytest.MonkeyPatch, maps: list[bytes], version: str | None, proved: bool
+) -> None:
+    monkeypatch.setattr(procfs, "read_lines", lambda _: iter(maps))
+    assert on_cpu(engine(version)) is proved
+
+
+def test_one_that_loads_still_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procfs, "read_lines", lambda _: iter([]))
+    assert not on_cpu(engine())
+    monkeypatch.setattr(procfs, "read_lines", lambda _: iter([EXTENSION]))
+    assert on_cpu(engine())
+
+
+def test_a_distant_engine_is_not_known_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not on_cpu(EngineInfo("http://e", "e", vllm_version="0.32.0"))
