@@ -17,6 +17,7 @@ class EngineInfo:
     `reason` says what limits `control`. `arguments` is the whole command line without secrets,
     `sockets` the plugin's, one per EngineCore, `supervisor` the name by which a supervisor of
     trimtab's has it, so that it can be swapped, `user` whom it runs as where that is not ourselves.
+    `certificate` is the file of the one that it shows over TLS.
     Fields that cannot be known are None or empty.
     """
 
@@ -33,6 +34,7 @@ class EngineInfo:
     sockets: tuple[Path, ...] = ()
     supervisor: str | None = None
     user: str = ""
+    certificate: Path | None = None
 
     def run_info(self) -> RunInfo:
         """What the ledger keeps of this life of the engine."""

@@ -18,7 +18,7 @@ class LaunchArguments:
 
     `model` is None where it is not on the command line (a `--config` file, or the default model);
     `served_name` is what clients call it. `root_path` is empty where what was given is no plain
-    path: put after an address, it could make another host of it.
+    path: put after an address, it could make another host of it. `certificate` is a file's name.
     """
 
     model: str | None
@@ -28,6 +28,7 @@ class LaunchArguments:
     unix_socket: str | None
     tls: bool
     headless: bool
+    certificate: str | None = None
 
     @property
     def shown_model(self) -> str | None:
@@ -51,6 +52,7 @@ def read_arguments(launch: Sequence[str]) -> LaunchArguments:
         unix_socket=last_value(launch, "uds"),
         tls=any(last_value(launch, flag) for flag in ("ssl-keyfile", "ssl-certfile")),
         headless="headless" in names_of(launch),
+        certificate=last_value(launch, "ssl-certfile"),
     )
 
 

@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from store.foreign_text import printable
 
@@ -34,7 +35,23 @@ class Answer:
     wants_key: bool = False
 
 
-async def ask(url: str, *, api_key: str | None, deadline_s: float, want_model: bool) -> Answer:
+class Question(NamedTuple):
+    """The addresses of one engine, whether its model is wanted, and the certificate that it shows
+    over TLS, where its command line tells."""
+
+    urls: Sequence[str]
+    want_model: bool
+    certificate: Path | None = None
+
+
+async def ask(
+    url: str,
+    *,
+    api_key: str | None,
+    deadline_s: float,
+    want_model: bool,
+    certificate: Path | None = None,
+) -> Answer:
     """Ask one address; never raises. `/v1/models` is read only where the model is wanted."""
     from engines.web.http import Fetcher  # httpx is slow to import, and many hosts have no engine
 
@@ -42,7 +59,9 @@ async def ask(url: str, *, api_key: str | None, deadline_s: float, want_model: b
     try:
         async with (
             asyncio.timeout(deadline_s),
-            Fetcher(url, api_key=api_key, deadline_s=deadline_s) as fetcher,
+            Fetcher(
+                url, api_key=api_key, deadline_s=deadline_s, certificate=certificate
+            ) as fetcher,
         ):
             await _identify(fetcher, answer)
             if want_model and answer.kind == "vllm" and answer.model is None:
@@ -96,23 +115,30 @@ def _text_at(body: bytes, *path: str | int) -> str | None:
     return printable(value) if isinstance(value, str) and value else None
 
 
-async def _first_vllm(
-    urls: Sequence[str], *, api_key: str | None, deadline_s: float, want_model: bool
-) -> Answer:
+async def _first_vllm(question: Question, *, api_key: str | None, deadline_s: float) -> Answer:
     """The first of several addresses of one process that is vLLM, else what the first one said."""
     answers = await asyncio.gather(
-        *(ask(url, api_key=api_key, deadline_s=deadline_s, want_model=want_model) for url in urls)
+        *(
+            ask(
+                url,
+                api_key=api_key,
+                deadline_s=deadline_s,
+                want_model=question.want_model,
+                certificate=question.certificate,
+            )
+            for url in question.urls
+        )
     )
     return next((answer for answer in answers if answer.kind == "vllm"), answers[0])
 
 
 def ask_all(
-    questions: Sequence[tuple[Sequence[str], bool]],
+    questions: Sequence[Question],
     *,
     api_key: str | None = None,
     deadline_s: float,
 ) -> list[Answer]:
-    """Ask many engines at once: for each its addresses and whether its model is wanted.
+    """Ask many engines at once.
 
     For a thread without a running event loop. Takes `deadline_s` at most.
     """
@@ -120,8 +146,8 @@ def ask_all(
     async def gather_answers() -> list[Answer]:
         return await asyncio.gather(
             *(
-                _first_vllm(urls, api_key=api_key, deadline_s=deadline_s, want_model=want_model)
-                for urls, want_model in questions
+                _first_vllm(question, api_key=api_key, deadline_s=deadline_s)
+                for question in questions
             )
         )
 

@@ -16,7 +16,7 @@ from engines.command_line.flags import cut
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.devices import gpus
 from engines.discovery import naming
-from engines.discovery.answers import Answer, ask_all
+from engines.discovery.answers import Answer, Question, ask_all
 from engines.discovery.local import (
     arguments_of,
     known_url,
@@ -70,7 +70,9 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
 
     base = normalise(url)
     until = time.monotonic() + deadline_s
-    answer = ask_all([([base], True)], api_key=api_key, deadline_s=deadline_s)[0]
+    place = located_at(base) if base.startswith("https:") else None
+    question = Question([base], True, None if place is None else place.certificate)
+    answer = ask_all([question], api_key=api_key, deadline_s=deadline_s)[0]
     if answer.kind == "silent":
         raise EngineUnreachable(f"No engine answers at {shown(base)}: {answer.problem}", "", _SERVE)
     if answer.kind == "other" and answer.wants_key:
@@ -107,7 +109,8 @@ def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[Engi
         if location.reachable and not other_user(location.tree.root.pid)
     ]
     questions = [
-        (location.urls, location.launch.shown_model is None) for location in asked_locations
+        Question(location.urls, location.launch.shown_model is None, location.certificate)
+        for location in asked_locations
     ]
     asked_pids = {location.tree.root.pid for location in asked_locations}
     unasked_pids = {location.tree.root.pid for location in locations} - asked_pids
@@ -197,6 +200,7 @@ def _describe(location: Location, answer: Answer, inside: _Inside) -> EngineInfo
         sockets=sockets,
         supervisor=inside.supervisor,
         user=user,
+        certificate=location.certificate,
     )
 
 

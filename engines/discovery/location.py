@@ -35,6 +35,12 @@ class Location:
     listeners: tuple[TcpListener, ...] = ()
 
     @property
+    def certificate(self) -> Path | None:
+        """The file of the certificate that the engine shows over TLS."""
+        name = self.launch.certificate
+        return None if name is None else Path(_absolute(name, self.tree.root.pid))
+
+    @property
     def reachable(self) -> bool:
         """Whether it makes sense to ask over HTTP."""
         return not self.problem

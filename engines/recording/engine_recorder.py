@@ -172,7 +172,10 @@ class EngineRecorder:
         return waited
 
     async def _record(self) -> None:
-        self._sampler = Sampler(self.engine.url, self, every_s=self._every_s, api_key=self._key())
+        engine, key = self.engine, self._key()
+        self._sampler = Sampler(
+            engine.url, self, every_s=self._every_s, api_key=key, certificate=engine.certificate
+        )
         async with self._beside(self._watch_knobs()):
             await self._sampler.run()
 
@@ -288,14 +291,11 @@ class EngineRecorder:
             self._hosted_urls.discard(engine.url)
         with contextlib.suppress(LedgerUnusable):
             self._run_id = await self._write(write)
-        pause_s = min(max(REDISCOVER_EVERY_S, self._silent_s() / 20), REDISCOVER_AT_LAST_S)
+        silent_s = time.monotonic() - self._stored_at
+        pause_s = min(max(REDISCOVER_EVERY_S, silent_s / 20), REDISCOVER_AT_LAST_S)
         due = time.monotonic() - self._searched_at >= pause_s
         if due and (self._search is None or self._search.done()):
             self._search = asyncio.create_task(self._find_again())
-
-    def _silent_s(self) -> float:
-        """For how long no page could be read."""
-        return time.monotonic() - self._stored_at
 
     def _say(self, ledger: Ledger, state: EngineState, reason: str, at_ms: int) -> None:
         """In the writer's thread: set the engine's state unless it was the last said."""

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from engines.metrics_page import NotMetrics, PageReader, Sample
@@ -76,13 +77,20 @@ class Sampler:
     """Reads one engine. `tick` is one scrape, `run` goes on until cancelled."""
 
     def __init__(
-        self, url: str, sink: Sink, *, every_s: float = 1.0, api_key: str | None = None
+        self,
+        url: str,
+        sink: Sink,
+        *,
+        every_s: float = 1.0,
+        api_key: str | None = None,
+        certificate: Path | None = None,
     ) -> None:
         self._sink = sink
         self._every_s = every_s
         self._url = url
         self._api_key = api_key
-        self._fetcher = Fetcher(url, api_key=api_key)
+        self._certificate = certificate
+        self._fetcher = Fetcher(url, api_key=api_key, certificate=certificate)
         self._reader = PageReader()
         self._life: _Life | None = None
         self._clock = WallClock()
@@ -100,8 +108,8 @@ class Sampler:
         self._life = None
         self._lineage = Lineage()
         if api_key != self._api_key:
-            before, self._fetcher = self._fetcher, Fetcher(self._url, api_key=api_key)
-            self._api_key = api_key
+            before, self._api_key = self._fetcher, api_key
+            self._fetcher = Fetcher(self._url, api_key=api_key, certificate=self._certificate)
             await before.aclose()
 
     async def run(self) -> None:

@@ -45,6 +45,19 @@ class TooSlow(ReadFailed):
     """The server took the connection and gave no whole answer within the deadline."""
 
 
+def _trust(certificate: Path | None) -> ssl.SSLContext:
+    """What is trusted over TLS; a file that cannot be read leaves it at what the system trusts."""
+    context = ssl.create_default_context()
+    if certificate is None:
+        return context
+    try:
+        own = ssl.create_default_context(cafile=str(certificate))
+    except (OSError, ssl.SSLError):
+        return context
+    own.check_hostname = False
+    return own
+
+
 def no_cookies() -> CookieJar:
     """A jar that takes none: a server may send any number, and would get them all back."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
@@ -54,7 +67,9 @@ class Fetcher:
     """Reads from one server over a connection that is kept open. Belongs to one event loop.
 
     `base_url` may have a path, which every read starts with. `api_key` is sent as a bearer token.
-    With `unix_socket` the server is reached there, and `base_url` only names it.
+    With `unix_socket` the server is reached there, and `base_url` only names it. With `certificate`
+    that one is trusted and no other, whatever name it is for: an engine of this machine, met over
+    its loopback, shows the very file that its command line names.
     """
 
     def __init__(
@@ -65,6 +80,7 @@ class Fetcher:
         deadline_s: float = DEADLINE_S,
         max_bytes: int = MAX_BYTES,
         unix_socket: Path | None = None,
+        certificate: Path | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._deadline_s = deadline_s
@@ -77,7 +93,7 @@ class Fetcher:
             cookies=no_cookies(),
             transport=httpx.AsyncHTTPTransport(
                 # Certificates take 20 ms to load, so only where they are needed.
-                verify=ssl.create_default_context() if base_url.startswith("https:") else False,
+                verify=_trust(certificate) if base_url.startswith("https:") else False,
                 trust_env=False,
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=60),
                 uds=None if unix_socket is None else str(unix_socket),
@@ -247,6 +263,8 @@ def _reason(error: Exception) -> str:
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return "the name of the host is not known"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "its certificate is not trusted here: SSL_CERT_FILE can name the file of another"
         if isinstance(cause, ssl.SSLError):
             return "TLS failed"
         if isinstance(cause, OSError) and cause.errno:
