@@ -12,7 +12,6 @@ import pytest
 
 from engines.web.http import Fetcher, ReadFailed
 
-
 CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "certificate" / "cert.pem"
 """For another name than the address by which it is met; good for a hundred years."""
 
