@@ -16,6 +16,7 @@ from app.tui.widgets.knob_list import KnobList
 from store.knobs.specs import KNOBS
 from store.ledger.connection import Ledger
 from store.records import EngineRow
+from store.tables import doubts
 from store.tables.engines import set_status
 from store.tables.readings import append, last
 from tests.ui.conftest import Open
@@ -144,6 +145,23 @@ async def test_a_smaller_terminal_says_so_and_recovers(
             assert "needs 60x16" in shown(pilot, "#notice")
         await pilot.resize_terminal(200, 50)
         await until(pilot, lambda: "Output tokens" in shown(pilot, ".chart-title"), "it is whole")
+
+
+async def test_the_help_says_why_a_figure_is_unknown(tmp_path: Path, open_app: Open) -> None:
+    path = tmp_path / "ledger.db"
+    seed(path, Scenario(seconds=60, change_at=None))
+    with Ledger.open(path) as ledger:
+        ledger.conn.execute("UPDATE reading_rows SET kv_usage_us = NULL, kv_usage_max_ppm = NULL")
+        ledger.conn.execute("DELETE FROM peaks")
+        reasons = {"kv_usage": "vllm:kv_cache_usage_perc lies outside 0 to 1: left out"}
+        doubts.keep(ledger, 1, reasons, 0)
+    async with open_app(path).run_test(size=(100, 40)) as pilot:
+        await loaded(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpDialog), "the help opened")
+        told = shown(pilot, ".table")
+        assert "Unknown now" in told
+        assert "vllm:kv_cache_usage_perc lies outside 0 to 1: left out" in told
 
 
 @pytest.mark.parametrize("size", [(80, 23), (80, 22), (60, 22), (120, 23), (200, 22)])

@@ -70,9 +70,9 @@ class Frame:
     """Everything on the screen at `now_ms`.
 
     `metrics` are those of the `range` that ends at `until_ms`, the last reading; empty before there
-    are two readings. `prices` says at what price and who states it. `letters` names changes by id.
-    `swaps` are the engine's last ones, newest first; `start_left` what earlier starts tell of the
-    one in a swap that runs.
+    are two readings; `unknown` says why some are None. `prices` says at what price and who states
+    it. `letters` names changes by id. `swaps` are the engine's last ones, newest first;
+    `start_left` what earlier starts tell of the one in a swap that runs.
     """
 
     now_ms: int
@@ -85,6 +85,7 @@ class Frame:
     until_ms: int | None = None
     runs: int = 1
     metrics: Mapping[str, MetricValue] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
     idle: bool = False
     prices: str = ""
     series: Series | None = None

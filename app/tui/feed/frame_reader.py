@@ -10,10 +10,11 @@ from app.tui.drawing.changes import short
 from app.tui.feed.frame import Frame, Mark, Query
 from app.tui.feed.series import SeriesCache
 from store.knobs.specs import in_order
+from store.metrics.amounts import amounts
 from store.metrics.cost import cost_of
 from store.metrics.formats import three_digits
-from store.metrics.measure import metrics
-from store.metrics.reasons import DEVICES
+from store.metrics.measure import MetricValue, measure
+from store.metrics.reasons import DEVICES, reasons
 from store.reports.outcomes import RUNNING
 from store.tables import changes, engines, events, knobs, recorders, runs, swaps
 from store.windows.doubts import doubts_of
@@ -70,8 +71,14 @@ class FrameReader:
             if until_ms is None
             else read_window(ledger, engine.id, until_ms - query.range.window_ms, until_ms)
         )
-        values = {} if window is None else metrics(window, self._prices)
-        doubts = {} if window is None else doubts_of(ledger, window)
+        values: dict[str, MetricValue] = {}
+        unknown: dict[str, str] = {}
+        doubts: dict[str, str] = {}
+        if window is not None:
+            sums = amounts(window, self._prices)
+            values = measure(sums, window.maxima, window.histograms)
+            doubts = doubts_of(ledger, window)
+            unknown = reasons(values, window, sums, cost_of(window, self._prices), doubts)
         listed = tuple(changes.list_changes(ledger, engine.id, limit=_CHANGES))
         ids = set() if run is None else changes.ids_in_run(ledger, run.id, _CHANGES)
         of_this_run = [change for change in listed if change.id in ids]
@@ -96,6 +103,7 @@ class FrameReader:
             until_ms=until_ms,
             runs=1 if window is None else window.runs,
             metrics=values,
+            unknown=unknown,
             idle=window is not None and values["requests"] == 0 and not values["running_mean"],
             prices="" if window is None else _prices(window, self._prices, doubts),
             series=series,

@@ -314,7 +314,8 @@ class MainScreen(FrameScreen):
         """Explain the keys and the figures."""
         from app.tui.dialogs.help import HelpDialog
 
-        self.app.push_screen(HelpDialog())
+        frame = self._frozen or self._frame
+        self.app.push_screen(HelpDialog({} if frame is None else frame.unknown))
 
 
 def _engine_id(frame: Frame | None) -> int | None:

@@ -342,4 +342,4 @@ class SwapScreen(FrameScreen):
         """Explain the keys and the figures."""
         from app.tui.dialogs.help import HelpDialog
 
-        self.app.push_screen(HelpDialog())
+        self.app.push_screen(HelpDialog(self._frame.unknown))
