@@ -79,7 +79,7 @@ def estimate(
     estimates = [_on_device(required, room, on_host) for room in rooms[: required.devices]]
     if on_host:
         estimates = [_with_cores(estimated, variant, running.pid) for estimated in estimates]
-        estimates = [_with_kernels(estimated, weights) for estimated in estimates]
+        estimates = [_with_kernels(estimated, weights, arguments) for estimated in estimates]
     return max(
         estimates,
         key=lambda on_device: (_ORDER.index(on_device.verdict), -(on_device.free_bytes or 0)),
@@ -109,12 +109,21 @@ def _with_cores(estimated: Estimate, variant: Variant, pid: int) -> Estimate:
     return replace(estimated, verdict="fits after stop", reason=f"{estimated.reason}, but {why}")
 
 
-def _with_kernels(estimated: Estimate, weights: Weights) -> Estimate:
-    """Memory is not all: vLLM 0.32 has its 4-bit kernels for x86 in its AVX-512 build only
-    (`cpu_gemm_wna16`). Without, the engine starts, and fails at its first request."""
-    if "int4" not in (weights.quantisation or "") or not lacks_avx512():
+def _with_kernels(estimated: Estimate, weights: Weights, arguments: Sequence[str]) -> Estimate:
+    """Memory is not all: vLLM 0.32 has some kernels for x86 in its AVX-512 build only.
+
+    Without `cpu_gemm_wna16` an engine with 4-bit weights starts, and fails at its first request;
+    with a KV cache in 8 bits it does not start.
+    """
+    if not lacks_avx512():
         return estimated
-    why = "vLLM multiplies 4-bit weights by AVX-512, which this CPU has not"
+    if "int4" in (weights.quantisation or ""):
+        what = "multiplies 4-bit weights by"
+    elif (last_value(arguments, "kv-cache-dtype") or "").startswith("fp8"):
+        what = "keeps a KV cache in 8 bits by"
+    else:
+        return estimated
+    why = f"vLLM {what} AVX-512, which this CPU has not"
     return replace(estimated, verdict="does not fit", reason=why)
 
 
