@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 LARGEST = 2**63 - 1
 """SQLite's largest integer."""
@@ -21,12 +21,7 @@ class Doubtful(Exception):
 def whole(values: Sequence[float], indices: Iterable[int]) -> int:
     """The sum of some values that must be whole numbers from 0 up; raises `Doubtful`."""
     total = 0
-    for index in indices:
-        value = values[index]
-        if not math.isfinite(value):
-            raise Doubtful("is no number")
-        if value < 0:
-            raise Doubtful("is negative")
+    for value in _from_zero(values, indices):
         if not value.is_integer():
             raise Doubtful("is no whole number")
         total += int(value)
@@ -48,14 +43,7 @@ def scaled(number: int, factor: int) -> int:
 
 def microseconds(values: Sequence[float], indices: Iterable[int]) -> int:
     """The sum of some values in seconds, in microseconds; raises `Doubtful`."""
-    total = 0.0
-    for index in indices:
-        value = values[index]
-        if not math.isfinite(value):
-            raise Doubtful("is no number")
-        if value < 0:
-            raise Doubtful("is negative")
-        total += value
+    total = sum(_from_zero(values, indices))
     if total > LARGEST / 1_000_000:
         raise Doubtful("is too large")
     return _in_range(round(total * 1_000_000))
@@ -67,6 +55,16 @@ def share(values: Sequence[float], indices: Sequence[int]) -> int:
     if not all(0 <= values[index] <= 1 for index in indices):
         raise Doubtful("lies outside 0 to 1")
     return round(sum(values[index] for index in indices) / len(indices) * 1_000_000)
+
+
+def _from_zero(values: Sequence[float], indices: Iterable[int]) -> Iterator[float]:
+    for index in indices:
+        value = values[index]
+        if not math.isfinite(value):
+            raise Doubtful("is no number")
+        if value < 0:
+            raise Doubtful("is negative")
+        yield value
 
 
 def _in_range(number: int) -> int:

@@ -356,16 +356,28 @@ async def test_a_swap_that_is_silent_for_long_does_not_hold_the_screen(
         await until(pilot, lambda: "runs now" in shown(pilot, "#variants"), "the variants")
 
 
-@pytest.mark.parametrize("size", [(79, 24), (40, 10), (1, 1)])
+@pytest.mark.parametrize("size", [(59, 24), (40, 10), (1, 1)])
 async def test_a_smaller_terminal_says_so_and_recovers(
     size: tuple[int, int], db: Path, open_app: Open
 ) -> None:
     async with open_app(db).run_test(size=size) as pilot:
         await opened(pilot)
         if size[0] >= 40:
-            assert "needs 80x24" in shown(pilot, "#notice")
+            assert "needs 60x16" in shown(pilot, "#notice")
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: "runs now" in shown(pilot, "#variants"), "it is whole")
+
+
+@pytest.mark.parametrize("size", [(80, 23), (60, 16)])
+async def test_a_low_terminal_has_the_variants_and_the_plan(
+    size: tuple[int, int], db: Path, open_app: Open
+) -> None:
+    async with open_app(db).run_test(size=size) as pilot:
+        await opened(pilot)
+        await listed(pilot)
+        for text in ("runs now", "llama-70b-awq", "fits beside"):
+            assert text in shown(pilot, "#variants")
+        assert shown(pilot, "#plan").strip()
 
 
 def test_an_offer_knows_what_was_learned_for_each_strategy() -> None:

@@ -19,6 +19,7 @@ from store.metrics.formats import MISSING
 
 VERDICT_ROLES = {"fits beside": "good", "fits after stop": "warn", "does not fit": "bad"}
 _HEADINGS = ("on disk", "weights", "needs", "free", "")
+_NARROWEST = (0, 0, 9, 9, 17)
 _NARROW = (9, 15, 9, 9, 17)
 _WIDE = (11, 28, 11, 11, 17)
 _LEAST_NAME, _MOST_NAME = 18, 36
@@ -65,8 +66,8 @@ class VariantList(Canvas, can_focus=True):
     def draw(self) -> Sequence[Line]:
         """A heading, what runs now, then a row per variant around the cursor."""
         width, height = self.size
-        wide = width >= _LEAST_NAME + sum(_WIDE)
-        sizes = _WIDE if wide else _NARROW
+        fitting = (each for each in (_WIDE, _NARROW) if width >= _LEAST_NAME + sum(each))
+        sizes = next(fitting, _NARROWEST)
         name = min(_MOST_NAME, width - sum(sizes))
         heading: Line = (
             Span(pad("Variants", name), "strong"),
@@ -85,7 +86,13 @@ class VariantList(Canvas, can_focus=True):
 
     def _now(self, files: Files, name: int, sizes: Sequence[int]) -> Line:
         words = outside(files.model, 300).rstrip("/").rsplit("/", 1)[-1]
-        texts = (size_text(files.on_disk), weights_text(files, sizes[1] - _GAP), "", "", "runs now")
+        texts = (
+            size_text(files.on_disk),
+            weights_text(files, max(0, sizes[1] - _GAP)),
+            "",
+            "",
+            "runs now",
+        )
         cells = [Span(_cell(text, sizes[n], n), "quiet") for n, text in enumerate(texts[:-1])]
         return (
             Span(pad(words, name - 1) + " "),
@@ -102,7 +109,7 @@ class VariantList(Canvas, can_focus=True):
         room = offer.room
         texts = (
             size_text(offer.files.on_disk),
-            weights_text(offer.files, sizes[1] - _GAP),
+            weights_text(offer.files, max(0, sizes[1] - _GAP)),
             size_text(room.needed),
             size_text(room.free),
         )
@@ -162,7 +169,9 @@ def weights_text(files: Files, width: int) -> str:
 
 
 def _cell(text: str, size: int, column: int) -> str:
-    """Sizes to the right, words to the left after a gap."""
+    """Sizes to the right, words to the left after a gap; nothing where there is no room."""
+    if size == 0:
+        return ""
     if column in (0, 2, 3):
         return pad(text, size, right=True)
     return " " * _GAP + pad(text, size - _GAP)
