@@ -14,6 +14,7 @@ from store.metrics.quantiles import LessThan, MoreThan
 from store.metrics.specs import MetricSpec
 
 MISSING = "\N{EN DASH}"
+_ROUNDS_TO_1 = 0.9995
 _MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 _SI_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BINARY_STEPS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -76,7 +77,7 @@ def _magnitude(spec: MetricSpec, value: float) -> str:
     if spec.style == "share":
         return f"{three_digits(100 * value)} %"
     if spec.style == "seconds":
-        if 0 < value < 1:
+        if 0 < value < _ROUNDS_TO_1:
             return f"{three_digits(1000 * value)} ms"
         return f"{three_digits(value)} s"
     if spec.style == "bytes":

@@ -183,6 +183,7 @@ def test_json_has_bounds_beside_its_numbers() -> None:
         ("generation_rate", 0.004, "0.004 tok/s"),
         ("ttft_p95", 0.25, "250 ms"),
         ("ttft_p95", 0.00042, "0.42 ms"),
+        ("ttft_p95", 0.9996, "1 s"),
         ("ttft_p95", 2.5, "2.5 s"),
         ("ttft_p95", 0.0, "0 s"),
         ("ttft_p95", LessThan(0.3), "<0.3 s"),
