@@ -16,6 +16,8 @@ from app.tui.feed.frame import Frame
 if TYPE_CHECKING:
     from store.reports.swap import SwapReport
 
+_NOTE = "NOTE"
+"""What is no trouble: the figures below are of now, but for the one that is named."""
 _WIDE = 100
 """From this width on there is room for what a swap's time left rests on."""
 
@@ -40,7 +42,7 @@ class Banner(FrameCanvas):
         width = self.size.width
         room = width - len(word) - len(remedy) - 5
         text = f" {word}  {clip(what, max(20, room))}  {remedy}"
-        return [(Span(pad(text, width), "alarm"),)]
+        return [(Span(pad(text, width), "warn" if word == _NOTE else "alarm"),)]
 
 
 def swap_line(frame: Frame, swap: SwapReport, width: int) -> Line:
@@ -84,4 +86,4 @@ def trouble_of(frame: Frame) -> tuple[str, str, str] | None:
         return "GONE", f"the engine stopped{since}", reason or "waiting for it to come back"
     if frame.recorder is None and frame.stale:
         return "NOT RECORDING", "nothing reads this engine now", "start: trimtab record"
-    return ("NOTE", reason, "") if reason else None
+    return (_NOTE, reason, "") if reason else None
