@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import sub
 
 from store.reading_columns import Histogram
 from store.windows.sums import add_known, minus_known
@@ -24,11 +25,14 @@ def difference(
 
     None where either row lacks the histogram or the run's bounds are not known.
     """
-    count, sum_us, *differences = map(minus_known, upper, lower)
-    buckets = tuple(each for each in differences[: len(bounds)] if each is not None)
-    if not bounds or count is None or len(buckets) < len(bounds):
+    slots = slice(2, 2 + len(bounds))
+    if not bounds or lower[0] is None or upper[0] is None or None in (*lower[slots], *upper[slots]):
         return None
-    return HistogramWindow(bounds, Histogram(count, sum_us, buckets))
+    buckets = tuple(map(sub, upper[slots], lower[slots]))
+    if len(buckets) < len(bounds):
+        return None
+    sum_us = minus_known(upper[1], lower[1])
+    return HistogramWindow(bounds, Histogram(upper[0] - lower[0], sum_us, buckets))
 
 
 def merge(a: HistogramWindow | None, b: HistogramWindow | None) -> HistogramWindow | None:
