@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,9 +22,8 @@ import httpx
 import pytest
 
 from engines.adoption.begin import begin
-from engines.adoption.plan import AdoptionPlan, plan_adoption
-from engines.engine_info import EngineInfo
-from engines.host import lifetime, procfs
+from engines.adoption.plan import AdoptionPlan
+from engines.host import lifetime
 from engines.serving import name_lock
 from engines.supervisor.takeover import restart
 from engines.supervisor.takeover.connections import look_at
@@ -38,29 +35,13 @@ from engines.supervisor.takeover.sockets import (
     why_not_beside,
 )
 from engines.supervisor_client import client
-from engines.supervisor_client.adoption_report import GIVEN_BACK, LOST
 from store.errors import NotAchieved
-from tests.addresses import held_port
+from tests.fault.adoption.by_hand import ODD, ByHand, ask
 from tests.names import own
 from tests.supervisors import answering, state_of
 from tests.waiting import PATIENCE_S, wait_until
 
-PROGRAM = Path(__file__).with_name("adoption_program.py")
-PAGE = Path(__file__).parents[1] / "fixtures" / "metrics" / "vllm-0.32.0.txt"
 NOT_ANSWERED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
-ODD = b"caf\xe9"
-
-
-@dataclass
-class ByHand:
-    """A program that somebody started without trimtab."""
-
-    pid: int
-    url: str
-    home: Path
-
-    def plan(self, name: str) -> AdoptionPlan:
-        return plan_adoption(EngineInfo(self.url, "stub", model="m", pid=self.pid), name, None)
 
 
 @dataclass
@@ -72,56 +53,6 @@ class Traffic:
     pids: list[int] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     crossed: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ByHand]]:
-    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
-    home = tmp_path / "environment"
-    (home / "bin").mkdir(parents=True)
-    shutil.copy(PROGRAM, home / "bin" / "vllm")
-    begun: list[subprocess.Popen[bytes]] = []
-    urls: list[str] = []
-
-    def start(**told: object) -> ByHand:
-        told |= {"page": str(PAGE)}
-        environ = os.environb | {b"STUB": json.dumps(told).encode(), b"ODD": ODD}
-        command = [sys.executable, "bin/vllm", "serve", "m", "--port"]
-        with held_port() as port:
-            begun.append(
-                subprocess.Popen(
-                    [*command, str(port)], cwd=home, env=environ, stdout=subprocess.DEVNULL
-                )
-            )
-            found = ByHand(begun[-1].pid, f"http://127.0.0.1:{port}", home)
-            urls.append(found.url)
-            wait_until(lambda: answers(found.url))
-        return found
-
-    yield start
-    for path in (tmp_path / "data" / "serving").glob("*.json"):
-        if client.status(path.stem) is not None:
-            client.stop(path.stem, drain_s=0)
-    for process in begun:
-        process.kill()
-        process.wait()
-    for url in urls:
-        if answers(url):  # what a supervisor gave its address back to
-            os.kill(ask(url)["pid"], signal.SIGKILL)
-
-
-def answers(url: str) -> bool:
-    try:
-        ask(url)
-    except OSError:
-        return False
-    return True
-
-
-def ask(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=PATIENCE_S) as reply:
-        told: dict[str, Any] = json.load(reply)
-        return told
 
 
 def requests_running(url: str) -> int:
@@ -194,7 +125,11 @@ def test_no_client_notices_but_by_waiting(by_hand: Callable[..., ByHand]) -> Non
 def test_it_goes_on_when_whoever_asked_is_killed(by_hand: Callable[..., ByHand]) -> None:
     stub = by_hand(load_s=1)
     program = f"""
-from tests.fault.test_adoption import ByHand, Path, begin
+from pathlib import Path
+
+from engines.adoption.begin import begin
+from tests.fault.adoption.by_hand import ByHand
+
 plan = ByHand({stub.pid}, {stub.url!r}, Path({str(stub.home)!r})).plan({own("ad-b")!r})
 begin(plan, drain_s=60, start_s=60, on_step=lambda *_: print("step", flush=True))
 """
@@ -358,51 +293,3 @@ def test_an_engine_that_is_being_adopted_is_not_adopted_under_another_name(
     ):
         begin(plan, drain_s=60, start_s=60, on_step=lambda *_: None)
     assert lifetime.start_ticks(stub.pid) == plan.origin.start_ticks
-
-
-def test_a_supervisor_killed_on_the_way_back_starts_no_second_engine(
-    by_hand: Callable[..., ByHand],
-) -> None:
-    name = own("ad-back")
-    stub = by_hand(load_s=3)
-
-    def kill_once_it_runs(step: str, text: str) -> None:
-        if step == "go back" and text.startswith("process "):
-            os.kill(answering(name).supervisor, signal.SIGKILL)
-
-    report = begin(stub.plan(name), drain_s=5, start_s=1, on_step=kill_once_it_runs)
-    assert report.outcome == GIVEN_BACK or report.pid is not None
-    wait_until(lambda: client.status(name) is None and answers(stub.url))
-    commands = [
-        pid
-        for pid in procfs.process_ids()
-        if (seen := procfs.read_process(pid)) is not None
-        and "bin/vllm" in seen.arguments
-        and procfs.working_directory(pid) == stub.home
-    ]
-    assert commands == [ask(stub.url)["pid"]]
-
-
-def test_a_stop_in_the_midst_of_an_adoption_is_heeded(by_hand: Callable[..., ByHand]) -> None:
-    name = own("ad-stop")
-    stub = by_hand(load_s=60)
-    started = threading.Event()
-    outcomes: list[str] = []
-
-    def tell(step: str, _: str) -> None:
-        if step == "start":
-            started.set()
-
-    def run() -> None:
-        report = begin(stub.plan(name), drain_s=5, start_s=PATIENCE_S, on_step=tell)
-        outcomes.append(report.outcome)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(PATIENCE_S)
-    began = time.monotonic()
-    client.stop(name, drain_s=0)
-    assert time.monotonic() - began < 20
-    thread.join()
-    assert outcomes == [LOST]
-    assert not answers(stub.url)
