@@ -41,9 +41,7 @@ def open_private(path: Path, flags: int) -> int:
     without_waiting = flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     descriptor = os.open(path, without_waiting & ~os.O_TRUNC, FILE_MODE)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-            raise OSError(errno.EPERM, "it is not a file of ours", str(path))
+        status = _status_of_own(descriptor, path)
         if status.st_mode & ~FILE_MODE & 0o777:
             os.fchmod(descriptor, FILE_MODE)
         if flags & os.O_TRUNC:
@@ -63,13 +61,18 @@ def read_own(path: Path, longest: int) -> bytes:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     descriptor = os.open(path, flags)
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-            raise OSError(errno.EPERM, "it is not a file of ours", str(path))
+        _status_of_own(descriptor, path)
         content = file.read(longest + 1)
     if len(content) > longest:
         raise OSError(errno.EFBIG, "it is larger than any of ours", str(path))
     return content
+
+
+def _status_of_own(descriptor: int, path: Path) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, "it is not a file of ours", str(path))
+    return status
 
 
 def open_log(path: Path, *, afresh: bool = False) -> IO[bytes]:

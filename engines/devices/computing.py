@@ -22,23 +22,15 @@ def on_cpu(engine: EngineInfo) -> bool:
     That no GPU answers is no proof: a driver that does not start, or that cannot be reached from
     here, would turn the most expensive engine into the cheapest.
     """
+    return bool(seen_on_cpu(engine))
+
+
+def seen_on_cpu(engine: EngineInfo) -> bool | None:
+    """The same; None where it is not seen: the engine loads its libraries still, or we may not look
+    into its processes. Looks through /proc: for a thread, and not each second."""
     if "cpu" in (engine.vllm_version or ""):
         return True
-    return engine.pid is not None and _is_cpu_build(engine.pid, engine.started_ms)
-
-
-_known: dict[tuple[int, int | None], bool] = {}
-"""What was found, by PID and start. One that loads its libraries still is looked at again."""
-
-
-def _is_cpu_build(pid: int, started_ms: int | None) -> bool:
-    key = (pid, started_ms)
-    if key not in _known:
-        found = _build_of(pid)
-        if found is None:
-            return False
-        _known[key] = found
-    return _known[key]
+    return None if engine.pid is None else _build_of(engine.pid)
 
 
 def _build_of(pid: int) -> bool | None:

@@ -88,7 +88,7 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
             "",
             "Give the address that `vllm serve` prints when it starts",
         )
-    location = located_at(base)
+    location = place or located_at(base)
     if location is None:
         return EngineInfo(
             url=base,

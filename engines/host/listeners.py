@@ -48,10 +48,10 @@ def tcp_listeners(pid: int | None = None) -> list[TcpListener]:
         for line in procfs.read_lines(f"/proc/{pid or 'self'}/net/{table}"):
             if _LISTEN not in line:
                 continue
-            fields = line.decode("ascii", "replace").split()
-            if len(fields) < 10 or fields[3] != _LISTEN.decode().strip():
+            fields = line.split()
+            if len(fields) < 10 or fields[3] != _LISTEN.strip():
                 continue
-            address, _, port = fields[1].partition(":")
+            address, _, port = fields[1].decode("ascii", "replace").partition(":")
             listeners.append(
                 TcpListener(_decode_address(address), int(port, 16), int(fields[7]), int(fields[9]))
             )

@@ -31,7 +31,7 @@ class PageReader:
 
     def read(self, body: bytes) -> Sample:
         """The sample of one page; raises `NotMetrics`."""
-        body = under_own_names(body)
+        body = _under_own_names(body)
         samples = self._parser.parse(body)
         if self._layout is None or samples.series != self._series:
             self._layout = lay_out(samples.series, body.decode())
@@ -39,7 +39,7 @@ class PageReader:
         return _sample(self._layout, samples.values)
 
 
-def under_own_names(body: bytes) -> bytes:
+def _under_own_names(body: bytes) -> bytes:
     """A page with vLLM's own names, which Ray's exporter has changed."""
     if RAY_MARK not in body:
         return body

@@ -1,7 +1,7 @@
 """The devices one engine holds, sampled: its GPUs, or the host where it computes on the CPU.
 
-Asking NVML is done in a thread and has a deadline: a sick driver costs device readings, never
-readings of the engine. Who holds what changes rarely and is asked for every `HOLDS_EVERY_S`.
+NVML and /proc are asked in a thread, NVML with a deadline: a sick driver costs device readings,
+never readings of the engine. Who holds what changes rarely and is asked for every `HOLDS_EVERY_S`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from concurrent.futures import Executor
 
 from engines.devices import gpus
-from engines.devices.computing import NVML_DEADLINE_S, on_cpu
+from engines.devices.computing import NVML_DEADLINE_S, seen_on_cpu
 from engines.devices.host_device import host_device
 from engines.devices.nvml import GpuSample
 from engines.engine_info import EngineInfo
@@ -19,6 +19,7 @@ from engines.recording.device_time import WHOLE, DeviceSample
 from store.records import Device
 
 HOLDS_EVERY_S = 5.0
+_NOT_SEEN = "its process is not seen from here, so it is not known which devices it holds"
 
 
 class HeldDevices:
@@ -32,6 +33,9 @@ class HeldDevices:
         self._threads = threads
         self._hosted_urls = hosted_urls
         self._host = host_device()
+        self._process: tuple[int | None, int | None, str | None] | None = None
+        self._on_cpu: bool | None = None
+        self._looked_at = 0.0
         self._holds: list[gpus.GpuHold] = []
         self._asked_at = -HOLDS_EVERY_S
         self._pid: int | None = None
@@ -39,10 +43,11 @@ class HeldDevices:
 
     async def sample(self, engine: EngineInfo) -> list[tuple[Device, DeviceSample]]:
         """Each device with its sample, whose `device_id` is still 0; [] for a distant engine."""
-        self.why_unknown = _why_unknown(engine)
+        self.why_unknown = ""
         if engine.pid is None:
+            self.why_unknown = _NOT_SEEN
             return []
-        if not on_cpu(engine):
+        if not await self._is_on_cpu(engine):
             self._hosted_urls.discard(engine.url)
             loop = asyncio.get_running_loop()
             samples = await loop.run_in_executor(self._threads, self._sample_gpus, engine.pid)
@@ -51,6 +56,18 @@ class HeldDevices:
             return samples
         self._hosted_urls.add(engine.url)
         return [(self._host, DeviceSample(0, share_ppm=WHOLE // len(self._hosted_urls)))]
+
+    async def _is_on_cpu(self, engine: EngineInfo) -> bool:
+        """Whether the engine is known to compute on the CPU; asked until it is seen."""
+        process, now = (engine.pid, engine.started_ms, engine.vllm_version), time.monotonic()
+        is_another = process != self._process
+        if is_another:
+            self._process, self._on_cpu = process, None
+        if is_another or (self._on_cpu is None and now - self._looked_at >= HOLDS_EVERY_S):
+            self._looked_at = now
+            loop = asyncio.get_running_loop()
+            self._on_cpu = await loop.run_in_executor(self._threads, seen_on_cpu, engine)
+        return bool(self._on_cpu)
 
     def _sample_gpus(self, pid: int) -> list[tuple[Device, DeviceSample]]:
         now = time.monotonic()
@@ -66,12 +83,6 @@ class HeldDevices:
             (hold.device, _sample(hold, sample))
             for hold, sample in zip(self._holds, samples, strict=False)
         ]
-
-
-def _why_unknown(engine: EngineInfo) -> str:
-    if engine.pid is not None:
-        return ""
-    return "its process is not seen from here, so it is not known which devices it holds"
 
 
 def _why_no_gpu() -> str:

@@ -20,9 +20,9 @@ _MAX_READ = 1 << 20
 
 def has_served(log: Path) -> bool:
     """Whether the engine that writes this log has got so far as to take requests."""
-    phases, index = LogPhases(log), -1
-    while (furthest := phases.advance()) < len(PHASES) and phases.offset > index:
-        index = phases.offset
+    phases, read = LogPhases(log), -1
+    while (furthest := phases.advance()) < len(PHASES) and phases.offset > read:
+        read = phases.offset
     return furthest == len(PHASES)
 
 

@@ -25,7 +25,7 @@ def check_given(name: str) -> str:
     """The name that a person gives; raises `BadInput` where it cannot be one."""
     if name.isdigit():
         raise BadInput(f"{name} cannot be a name", "a number is read as a port")
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise BadInput(
             f"{printable(name, 80)!r} cannot be a name",
             "a name has up to 64 letters, digits, dots, dashes and underscores",

@@ -77,24 +77,22 @@ class Client:
         content = await self._ask("GET", "/v1/models")
         try:
             room_by_model = {
-                model["id"]: a_count(model.get("max_model_len"))
+                model["id"]: _tokens(model.get("max_model_len"))
                 for model in content["data"]
                 if is_text(model["id"])
             }
             self._model = self._model or next(iter(room_by_model))
         except (KeyError, TypeError, AttributeError, StopIteration):
             raise EngineUnreachable("the server tells no model") from None
-        room = room_by_model.get(self._model)
-        return room if _is_credible(room) else None
+        return room_by_model.get(self._model)
 
     async def count_tokens(self, text: str) -> int | None:
         """How many tokens the engine makes of a text; None where it does not say."""
         try:
             content = await self._ask("POST", "/tokenize", {"model": self._model, "prompt": text})
-            count = a_count(content["count"])
+            return _tokens(content["count"])
         except (EngineUnreachable, KeyError, TypeError):
             return None
-        return count if _is_credible(count) else None
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
         try:
@@ -183,21 +181,22 @@ class Client:
         try:
             content = json.loads(text)
             reason = printable(str(content["choices"][0]["finish_reason"]), 20)
-            prompt = a_count(content["usage"]["prompt_tokens"])
-            output = a_count(content["usage"]["completion_tokens"])
+            prompt = _tokens(content["usage"]["prompt_tokens"])
+            output = _tokens(content["usage"]["completion_tokens"])
         except (ValueError, KeyError, IndexError, TypeError, RecursionError):
             return Answer("not a completion")
-        if not _is_credible(prompt) or not _is_credible(output):
+        if prompt is None or output is None:
             return Answer("not a completion")
-        assert prompt is not None and output is not None
         is_truncated = reason not in ("stop", "length") or (
             self._spec.ignore_eos and output < max_tokens
         )
         return Answer("truncated" if is_truncated else None, reason, prompt, output, ttft_s)
 
 
-def _is_credible(count: int | None) -> bool:
-    return count is not None and 0 <= count <= MAX_TOKENS
+def _tokens(value: object) -> int | None:
+    """A number of tokens that a server tells; None where it cannot be one."""
+    count = a_count(value)
+    return count if count is not None and 0 <= count <= MAX_TOKENS else None
 
 
 class _TooLarge(Exception):

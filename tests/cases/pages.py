@@ -13,15 +13,12 @@ from engines.recording import ledger_writes, sampler
 from engines.recording.device_time import DeviceSample
 from engines.recording.sampler import Run, Sampler
 from store.ledger.connection import Ledger
-from store.metrics.amounts import amounts
-from store.metrics.cost import cost_of
-from store.metrics.measure import MetricValue, measure
+from store.metrics.account import account_of
+from store.metrics.measure import MetricValue
 from store.metrics.prices import PriceBook
-from store.metrics.reasons import reasons
 from store.reading_columns import DeviceReading, Reading
 from store.records import RunInfo
 from store.tables.engines import upsert_engine
-from store.windows.doubts import doubts_of
 from store.windows.window import read_window
 
 START_MS = 1_790_000_000_000
@@ -154,9 +151,7 @@ async def record(
         end_ms = START_MS + round(clock[0] * 1000)
         window = read_window(ledger, engine_id, START_MS, end_ms)
         if window is not None:
-            sums = amounts(window, PRICES)
-            found.metrics = measure(sums, window.maxima, window.histograms)
-            found.doubts = doubts_of(ledger, window)
-            cost = cost_of(window, PRICES)
-            found.reasons = reasons(found.metrics, window, sums, cost, found.doubts)
+            account = account_of(ledger, window, PRICES)
+            found.metrics, found.doubts = account.values, account.doubts
+            found.reasons = account.unknown
     return found

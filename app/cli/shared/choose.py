@@ -112,8 +112,7 @@ def engine_to_turn(chosen: str | None, api_key: str | None) -> KnobHandle:
         handle = handle_of(chosen or None)
     if handle is not None and handle.sockets:
         return handle
-    (engine,) = live_engines([chosen], api_key) if chosen else [live_engine(None, api_key)]
-    return engine.handle()
+    return _only_one(live_engines([chosen] if chosen else (), api_key)).handle()
 
 
 def all_engines() -> list[EngineInfo]:

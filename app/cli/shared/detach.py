@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from app.cli.shared.recording import FIRST_READING_S, last_reading_ms, wait_until
+from app.cli.shared.recording import FIRST_READING_S, is_read, wait_until
 from app.settings import paths
 from app.text.output import LONGEST_LINE
 from store.clock import now_ms
@@ -81,7 +81,7 @@ def record_detached(
             return True
         with Ledger.open(db, readonly=True) as ledger:
             return all(
-                _has_reading(ledger, engine, since_ms) or _trouble(ledger, engine, since_ms)
+                is_read(ledger, engine.url, since_ms) or _trouble(ledger, engine, since_ms)
                 for engine in engines
             )
 
@@ -90,7 +90,7 @@ def record_detached(
         unread = {
             engine.name: _trouble(ledger, engine, since_ms)
             for engine in engines
-            if not _has_reading(ledger, engine, since_ms)
+            if not is_read(ledger, engine.url, since_ms)
         }
     if child.poll() is None and len(unread) == len(engines):
         child.terminate()
@@ -112,10 +112,6 @@ def _log(name: str) -> tuple[Path | None, IO[bytes]]:
         return path, open_log(path)
     except (OSError, BadInput):
         return None, Path(os.devnull).open("wb")
-
-
-def _has_reading(ledger: Ledger, engine: EngineInfo, since_ms: int) -> bool:
-    return (last_reading_ms(ledger, engine.url) or 0) >= since_ms
 
 
 def _trouble(ledger: Ledger, engine: EngineInfo, since_ms: int) -> str:

@@ -133,20 +133,21 @@ def last_reading_ms(ledger: Ledger, url: str) -> int | None:
     return None if run is None else run.last_ms
 
 
+def is_read(ledger: Ledger, url: str, since_ms: int) -> bool:
+    """Whether the engine at `url` was read into the ledger at that time or later."""
+    return (last_reading_ms(ledger, url) or 0) >= since_ms
+
+
 def _wait_for_first(db: Path, engines: Sequence[EngineInfo], since_ms: int) -> None:
     from store.ledger.connection import Ledger
     from store.tables.engines import find_engine
 
     with Ledger.open(db, readonly=True) as ledger:
         for engine in engines:
-            if wait_until(partial(_is_read, ledger, engine.url, since_ms), FIRST_READING_S):
+            if wait_until(partial(is_read, ledger, engine.url, since_ms), FIRST_READING_S):
                 continue
             row = find_engine(ledger, engine.url)
             raise NotAchieved(
                 f"No reading of {engine.name} within {FIRST_READING_S:g} s",
                 row.state_reason if row is not None else "",
             )
-
-
-def _is_read(ledger: Ledger, url: str, since_ms: int) -> bool:
-    return (last_reading_ms(ledger, url) or 0) >= since_ms

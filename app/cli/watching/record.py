@@ -20,6 +20,7 @@ from store.clock import now_ms
 from store.errors import NotAchieved, TrimtabError
 
 if TYPE_CHECKING:
+    from app.cli.shared.detach import DetachedRecorder
     from engines.discovery.api_keys import ApiKeys
     from engines.engine_info import EngineInfo
     from engines.recording.recorder import Recorder
@@ -75,13 +76,7 @@ def command_(
         recorder = record_detached(
             path, free, chosen, seconds=seconds, every_s=every_s, api_key=api_key
         )
-        if as_json:
-            print_json(asdict(recorder))
-        else:
-            log = f"its log is {recorder.log}" if recorder.log else "there is no place for a log"
-            say(f"Recording as process {recorder.pid}; {log}")
-            for name, reason in recorder.unread.items():
-                say(f"{name} cannot be read yet: {reason or 'no answer'}")
+        _tell_detached(recorder, as_json)
         return
     from_ms = now_ms()
     last_path = _record(
@@ -100,6 +95,16 @@ def command_(
         print_json({"db": str(last_path), "engines": names, "from": iso(from_ms), "to": iso(to_ms)})
 
 
+def _tell_detached(recorder: DetachedRecorder, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(recorder))
+        return
+    log = f"its log is {recorder.log}" if recorder.log else "there is no place for a log"
+    say(f"Recording as process {recorder.pid}; {log}")
+    for name, reason in recorder.unread.items():
+        say(f"{name} cannot be read yet: {reason or 'no answer'}")
+
+
 def checked_every(every_s: float) -> float:
     """Seconds between readings, where an engine can bear it."""
     from store.errors import BadInput
@@ -115,12 +120,12 @@ def checked_every(every_s: float) -> float:
 
 def require_a_reading(path: Path, engines: list[EngineInfo], since_ms: int) -> None:
     """Raise NotAchieved, with each engine's reason, if none of them was read since then."""
-    from app.cli.shared.recording import last_reading_ms
+    from app.cli.shared.recording import is_read
     from store.ledger.connection import Ledger
     from store.tables.engines import find_engine
 
     with Ledger.open(path, readonly=True) as ledger:
-        if any((last_reading_ms(ledger, engine.url) or 0) >= since_ms for engine in engines):
+        if any(is_read(ledger, engine.url, since_ms) for engine in engines):
             return
         rows = [find_engine(ledger, engine.url) for engine in engines]
     reasons = [f"{row.name}: {row.state_reason}" for row in rows if row and row.state_reason]

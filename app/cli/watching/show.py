@@ -109,17 +109,11 @@ def read_or_explain(ledger: Ledger, row: EngineRow, from_ms: int, to_ms: int) ->
 def _print(
     ledger: Ledger, row: EngineRow, window: Window, prices: PriceBook, as_json: bool
 ) -> None:
-    from store.metrics.amounts import amounts
-    from store.metrics.cost import cost_of
+    from store.metrics.account import account_of
     from store.metrics.formats import format_metric
-    from store.metrics.measure import METRICS, bounds_json, measure, to_json
-    from store.metrics.reasons import reasons
-    from store.windows.doubts import doubts_of
+    from store.metrics.measure import METRICS, bounds_json, to_json
 
-    sums = amounts(window, prices)
-    values = measure(sums, window.maxima, window.histograms)
-    doubts = doubts_of(ledger, window)
-    unknown = reasons(values, window, sums, cost_of(window, prices), doubts)
+    account = account_of(ledger, window, prices)
     if as_json:
         print_json(
             {
@@ -127,24 +121,24 @@ def _print(
                 "from": iso(window.from_ms),
                 "to": iso(window.to_ms),
                 "runs": window.runs,
-                **{name: to_json(value) for name, value in values.items()},
-                "bounds": bounds_json(values),
-                "reasons": unknown,
-                "doubts": doubts,
+                **{name: to_json(value) for name, value in account.values.items()},
+                "bounds": bounds_json(account.values),
+                "reasons": account.unknown,
+                "doubts": account.doubts,
             }
         )
         return
     span = format_duration((window.to_ms - window.from_ms) / 1000)
     print_table(
         [("metric", "left"), ("value", "right")],
-        [(spec.label, format_metric(spec, values[spec.name])) for spec in METRICS],
+        [(spec.label, format_metric(spec, account.values[spec.name])) for spec in METRICS],
         title=f"{row.name}  {date_time(window.from_ms)} to {date_time(window.to_ms)} ({span})",
     )
     if window.runs > 1:
         say(_why_several_runs(ledger, window))
-    for reason in dict.fromkeys(doubts.values()):
+    for reason in dict.fromkeys(account.doubts.values()):
         say(f"In this window: {reason}")
-    for reason, names in _grouped(unknown).items():
+    for reason, names in _grouped(account.unknown).items():
         say(f"{', '.join(names)} unknown: {reason}")
     for device in window.devices:
         price = prices.price_of(device.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.offers.expectation import start_left
@@ -10,14 +10,11 @@ from app.tui.drawing.changes import short
 from app.tui.feed.frame import Frame, Mark, Query
 from app.tui.feed.series import SeriesCache
 from store.knobs.specs import in_order
-from store.metrics.amounts import amounts
-from store.metrics.cost import cost_of
+from store.metrics.account import WindowAccount, account_of
 from store.metrics.formats import three_digits
-from store.metrics.measure import MetricValue, measure
-from store.metrics.reasons import DEVICES, reasons
+from store.metrics.reasons import DEVICES
 from store.reports.outcomes import RUNNING
 from store.tables import changes, engines, events, knobs, recorders, runs, swaps
-from store.windows.doubts import doubts_of
 from store.windows.window import read_window
 
 if TYPE_CHECKING:
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
     from store.records import Change, EngineRow, RunRow
-    from store.windows.window import Window
 
 _CHANGES = 60
 _EVENTS = 60
@@ -71,14 +67,8 @@ class FrameReader:
             if until_ms is None
             else read_window(ledger, engine.id, until_ms - query.range.window_ms, until_ms)
         )
-        values: dict[str, MetricValue] = {}
-        unknown: dict[str, str] = {}
-        doubts: dict[str, str] = {}
-        if window is not None:
-            sums = amounts(window, self._prices)
-            values = measure(sums, window.maxima, window.histograms)
-            doubts = doubts_of(ledger, window)
-            unknown = reasons(values, window, sums, cost_of(window, self._prices), doubts)
+        account = None if window is None else account_of(ledger, window, self._prices)
+        values = {} if account is None else account.values
         listed = tuple(changes.list_changes(ledger, engine.id, limit=_CHANGES))
         ids = set() if run is None else changes.ids_in_run(ledger, run.id, _CHANGES)
         of_this_run = [change for change in listed if change.id in ids]
@@ -103,9 +93,9 @@ class FrameReader:
             until_ms=until_ms,
             runs=1 if window is None else window.runs,
             metrics=values,
-            unknown=unknown,
-            idle=window is not None and values["requests"] == 0 and not values["running_mean"],
-            prices="" if window is None else _prices(window, self._prices, doubts),
+            unknown={} if account is None else account.unknown,
+            idle=account is not None and values["requests"] == 0 and not values["running_mean"],
+            prices="" if account is None else _prices(account),
             series=series,
             marks=tuple(Mark(c.ts_ms, letters[c.id], short(c)) for c in applied),
             letters=letters,
@@ -141,11 +131,11 @@ class FrameReader:
         return {change.id: self._letters[change.id] for change in applied}
 
 
-def _prices(window: Window, prices: PriceBook, doubts: Mapping[str, str]) -> str:
+def _prices(account: WindowAccount) -> str:
     """What an hour of the engine costs and who says so, or why nobody knows."""
-    cost = cost_of(window, prices)
+    cost = account.cost
     if cost.allocated_usd is None:
-        return doubts.get(DEVICES, cost.reason)
+        return account.doubts.get(DEVICES, cost.reason)
     hours = max((line.hours for line in cost.devices), default=0.0)
     if hours <= 0:
         return ""

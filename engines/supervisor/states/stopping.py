@@ -59,6 +59,7 @@ def write_down_again(context: Context) -> None:
 def stop(context: Context, state: Stopping) -> State:
     """End the engine, its requests first."""
     name = context.launch.name
+    pid = 0 if context.engine is None else context.engine.pid
     context.remember(replace(context.memory, stopping_s=state.drain_s))
     context.say("stopping: no new connections, what runs may finish")
     write_down_again(context)
@@ -66,12 +67,10 @@ def stop(context: Context, state: Stopping) -> State:
         stopped = stopping.stop(name, drain_s=state.drain_s, listener=context.listener)
     except stopping.WillNotGo as error:
         context.say(f"{error.what}: {error.meaning}")
-        pid = 0 if context.engine is None else context.engine.pid
         context.stopped = stopping.Stopped(name, pid, False, (), 0.0, error.pids)
         return NotStopped()
     except TrimtabError as error:
         context.say(f"it had ended already: {error.what}")
-        pid = 0 if context.engine is None else context.engine.pid
         stopped = stopping.Stopped(name, pid, drained=True, killed=(), took_s=0.0)
     else:
         context.say(f"stopped in {stopped.took_s:.1f} s")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from engines.devices import computing
 from engines.devices.computing import on_cpu
 from engines.engine_info import EngineInfo
 from engines.host import procfs
@@ -15,8 +14,7 @@ CUDA = b"7f00-7f01 r-xp 0 08:01 8 /env/lib/python3.11/site-packages/nvidia/libcu
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(computing, "_known", {})
+def no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(procfs, "processes", dict)
 
 

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from engines.discovery.find import probe
 from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics_page import Sample, read
-from engines.recording import wall_clock
+from engines.recording import held_devices, wall_clock
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.held_devices import HeldDevices
 from engines.recording.judging.judgement import Judgement
@@ -164,6 +165,24 @@ async def test_cpu_engines_share_the_host() -> None:
         assert device.name
         assert sample.share_ppm == 500_000
         assert await one.sample(replace(first, pid=None)) == []
+
+
+async def test_what_is_not_seen_is_looked_for_in_a_thread_and_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[threading.Thread] = []
+    monkeypatch.setattr(
+        held_devices, "seen_on_cpu", lambda _: looked.append(threading.current_thread())
+    )
+    engine = EngineInfo("http://a", "a", pid=2**22 + 41, vllm_version="0.32.0")
+    with ThreadPoolExecutor(1) as threads:
+        devices = HeldDevices(threads, set())
+        for _ in range(3):
+            assert await devices.sample(engine) == []
+        assert devices.why_unknown
+        assert await devices.sample(replace(engine, pid=2**22 + 42)) == []
+    assert len(looked) == 2
+    assert threading.main_thread() not in looked
 
 
 CHILD = """
