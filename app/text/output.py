@@ -41,9 +41,14 @@ def say(text: str) -> None:
 
 
 def print_table(
-    columns: Sequence[tuple[str, Justify]], rows: Iterable[Sequence[str]], *, title: str = ""
+    columns: Sequence[tuple[str, Justify]],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str = "",
+    dense: bool = False,
 ) -> None:
-    """A table on stdout, as wide as the terminal; whole, unwrapped lines where there is none."""
+    """A table on stdout, as wide as the terminal; whole, unwrapped lines where there is none. A
+    `dense` one has two spaces between columns and none at its edges."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -58,6 +63,8 @@ def print_table(
     terminal = sys.stdout.isatty()
     console = Quitting(file=sys.stdout, width=None if terminal else 400, highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    if dense:
+        table.show_edge, table.padding = False, (0, 1, 0, 0)
     for name, justify in columns:
         table.add_column(Text(name), justify=justify, overflow="fold" if terminal else "ignore")
     for row in rows:

@@ -10,8 +10,6 @@ from engines.quality.divergence import least_kl, same_top
 from engines.quality.scoring import TextScore
 from store.reports.quality import Interval
 
-_SEED = (20, 260, 101)
-
 Listed = Mapping[int, float]
 Pair = tuple[TextScore, TextScore]
 """A text as the old and as the new engine sees it, with the same tokens."""
@@ -78,23 +76,9 @@ def _by_register(pairs: Sequence[Pair]) -> dict[str, float]:
 def _figure(
     sums: Sequence[float], tokens: Sequence[int], limits: Interval = (-math.inf, math.inf)
 ) -> Figure:
-    """Σ sums ÷ Σ tokens, with an interval that stays in `limits`.
+    """Σ sums ÷ Σ tokens, with an interval that stays in `limits`."""
+    from engines.quality.bootstrap import ratio_interval  # numpy, only where one is made
 
-    Whole texts are drawn, as the tokens of one text are not independent. The deviations are
-    stretched by sqrt(n/(n-1)) and Student's t over the normal quantile, for the plain percentile
-    interval is too narrow with few texts.
-    """
-    import numpy as np
-
-    from store.compare.bootstrap import LEVEL, RESAMPLES, Resamples, ratios, student_975
-
-    n = len(tokens)
-    counts = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    resamples = Resamples(counts.astype(np.float64), run_length=1)
-    value = sum(sums) / sum(tokens)
-    spread = ratios(resamples, np.array(sums, dtype=np.float64), np.array(tokens, dtype=np.float64))
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    widening = resamples.stretch * student_975(n - 1) / student_975(float("inf"))
-    low, high = np.quantile(spread - value, tails) * widening
+    low, high = ratio_interval(sums, tokens)
     lowest, highest = limits
-    return Figure(value, (max(lowest, value + float(low)), min(highest, value + float(high))))
+    return Figure(sum(sums) / sum(tokens), (max(lowest, low), min(highest, high)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def circumstances(ledger: Ledger, a: Side, b: Side, prices: PriceBook) -> list[str]:
-    """Sentences on restarts, blocks left out, changes inside a window, overlap, and on engines,
+    """Sentences on restarts, time left out, changes inside a window, overlap, and on engines,
     models and devices that are not the same."""
     sentences: list[str] = []
     for side in (a, b):
@@ -38,8 +38,8 @@ def _inside(ledger: Ledger, side: Side, prices: PriceBook) -> list[str]:
     if side.window.runs > 1:
         sentences.append(f"{side.label} spans a restart ({side.window.runs} runs)")
     sentences += [
-        f"{count} of the blocks of {side.label} left out: {reason}"
-        for reason, count in side.blocks.left_out.items()
+        f"{three_digits(seconds)} s of {side.label} left out: {reason}"
+        for reason, seconds in side.blocks.left_out.items()
     ]
     changed = sorted(
         {

@@ -1,118 +1,155 @@
-"""What a change did: the time before it against the time after it, growing as blocks complete.
+"""What a change did: the time before it against the time after it, looked at while it grows.
 
-    before = up to SPAN_MS before the change began, not reaching into what an earlier change did
-    after  = from SETTLE_MS past the change until now, the beginning of the next, or SPAN_MS later
+    before = up to BEFORE_MS before the change began, not reaching into what an earlier change did
+    after  = from when what was in flight at the change is answered until now, the beginning of the
+             next change, or AFTER_MS later
 
 Changes within `SETTLE_MS` of each other (several knobs set at once) are one act: nothing can tell
-their effects apart.
+their effects apart. Its intervals hold at every look, so that the first verdict may be believed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from store.compare.blocks import BLOCK_MS, Span
-from store.metrics.prices import PriceBook
+from store.compare.blocks import Span
+from store.metrics.quantiles import quantile
 from store.records import Change
 from store.tables.changes import SETTLE_MS, carried_over, list_changes
+from store.windows.window import read_window
 
 if TYPE_CHECKING:
     from store.compare.comparison import Comparison
+    from store.compare.watch import GrowingComparison
     from store.ledger.connection import Ledger
+    from store.metrics.prices import PriceBook
 
-SPAN_MS = 120_000
+BEFORE_MS = 300_000
+AFTER_MS = 600_000
 LAG_MS = 1_500
 """How far the newest row of a ledger that is being recorded may lie behind the clock."""
+
+WASHED_OUT = 0.9
+"""The share of requests in flight at a change that is answered when its `after` begins, by how long
+requests took before it."""
+
+_SHORTEST_WASHOUT_MS, _LONGEST_WASHOUT_MS = 1_000, 30_000
+_LATENCY_SPAN_MS = 60_000
+
+_OFTEN_S = 20
+"""An `after` so long is looked at each second; twice as long, half as often, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """The effect of one change so far. `comparison` is None until each side holds a block, and for
-    a change that did not take effect; `blocks` counts whole blocks before and after; `together`
-    names other knobs changed in the same act."""
+    """The effect of one change so far. `comparison` is None until each side holds a second, and for
+    a change that did not take effect; `seconds` counts the time
+    measured before and after; `together` names other knobs changed in the same act."""
 
     change: Change
     before: Span
     after: Span
-    comparison: Comparison | None
-    blocks: tuple[int, int]
+    comparison: Comparison | None = None
+    seconds: tuple[float, float] = (0.0, 0.0)
     together: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Spans:
-    before: Span
-    after: Span
-    together: tuple[str, ...]
+class ImpactWatch:
+    """One change, watched."""
 
+    def __init__(
+        self,
+        ledger: Ledger,
+        engine_id: int,
+        prices: PriceBook,
+        metrics: Collection[str] = (),
+    ) -> None:
+        """With `metrics` those (and the one that decides) are compared, else all."""
+        self._ledger = ledger
+        self._engine_id = engine_id
+        self._prices = prices
+        self._metrics = metrics
+        self._washout_ms: int | None = None
+        self._comparison: GrowingComparison | None = None
+        self._last: Impact | None = None
 
-def impact(
-    ledger: Ledger,
-    engine_id: int,
-    change: Change,
-    prices: PriceBook,
-    now_ms: int,
-) -> Impact:
-    """The impact of a change as far as it can be seen at `now_ms`.
+    def look(self, change: Change, now_ms: int) -> Impact:
+        """The impact of the change, the same at each look, as far as it can be seen at `now_ms`.
 
-    It changes only when `impact_key` does, so a caller that keeps the last one computes it once per
-    block.
-    """
-    spans = _spans(ledger, engine_id, change, now_ms)
-    blocks = (_length(spans.before) // BLOCK_MS, _length(spans.after) // BLOCK_MS)
-    comparison = None
-    if min(blocks) > 0 and change.outcome == "applied":
-        from store.compare.comparison import compare  # numpy, only where one is made
+        It is measured anew only where its spans have grown by enough to matter.
+        """
+        spans = self._spans(change, now_ms)
+        last = self._last
+        seen = None if last is None else (last.change, last.before, last.after, last.together)
+        if last is None or seen != (change, *spans):
+            last = self._measured(change, *spans)
+        self._last = last
+        return last
 
-        comparison = compare(ledger, spans.before, spans.after, prices)
-        blocks = (comparison.windows[0].blocks, comparison.windows[1].blocks)
-    return Impact(change, spans.before, spans.after, comparison, blocks, spans.together)
+    def _measured(
+        self, change: Change, before: Span, after: Span, together: tuple[str, ...]
+    ) -> Impact:
+        is_empty = before.to_ms <= before.from_ms or after.to_ms <= after.from_ms
+        if is_empty or change.outcome != "applied":
+            return Impact(change, before, after, together=together)
+        if self._comparison is None:
+            from store.compare.watch import GrowingComparison  # numpy, only where one is made
 
+            self._comparison = GrowingComparison(self._ledger, self._prices, self._metrics)
+        comparison = self._comparison.look(before, after)
+        seconds = (comparison.windows[0].seconds, comparison.windows[1].seconds)
+        return Impact(change, before, after, comparison, seconds, together)
 
-def impact_key(
-    ledger: Ledger,
-    engine_id: int,
-    change: Change,
-    now_ms: int,
-) -> Hashable:
-    """What `impact` depends on: equal keys, equal impacts (at the same prices). One small query."""
-    spans = _spans(ledger, engine_id, change, now_ms)
-    return (change.id, change.outcome, spans.before, spans.after)
-
-
-def _spans(ledger: Ledger, engine_id: int, change: Change, now_ms: int) -> _Spans:
-    """Both spans in whole blocks, so that they move only when a block completes."""
-    reach_ms = SPAN_MS + 2 * SETTLE_MS + _took(change)
-    carried = carried_over(ledger, change)
-    other_changes = [
-        other
-        for other in list_changes(
-            ledger, engine_id, change.ts_ms - reach_ms, change.ts_ms + reach_ms
+    def _spans(self, change: Change, now_ms: int) -> tuple[Span, Span, tuple[str, ...]]:
+        reach_ms = BEFORE_MS + 2 * SETTLE_MS + _took(change)
+        carried = carried_over(self._ledger, change)
+        others = [
+            other
+            for other in list_changes(
+                self._ledger, self._engine_id, change.ts_ms - reach_ms, change.ts_ms + AFTER_MS
+            )
+            if other.took_effect and other.id != change.id and other.id not in carried
+        ]
+        first_ms, last_ms, together = _act(change, others)
+        earlier_ends = [other.ts_ms + SETTLE_MS for other in others if other.ts_ms < first_ms]
+        later_starts = [other.ts_ms - _took(other) for other in others if other.ts_ms > last_ms]
+        since_ms = min(first_ms, max([first_ms - BEFORE_MS, *earlier_ends]))
+        start_ms = last_ms + self._washout(first_ms)
+        end_ms = min([start_ms + AFTER_MS, *later_starts])
+        seen_ms = now_ms - LAG_MS
+        length_ms = end_ms - start_ms if seen_ms >= end_ms else _looked_at(seen_ms - start_ms)
+        return (
+            Span(self._engine_id, since_ms, first_ms, "before"),
+            Span(self._engine_id, start_ms, start_ms + length_ms, "after"),
+            together,
         )
-        if other.took_effect and other.id != change.id and other.id not in carried
-    ]
-    first_ms, last_ms, together = _act(change, other_changes)
-    earlier_ends = [other.ts_ms + SETTLE_MS for other in other_changes if other.ts_ms < first_ms]
-    later_starts = [other.ts_ms - _took(other) for other in other_changes if other.ts_ms > last_ms]
-    since_ms = max([first_ms - SPAN_MS, *earlier_ends])
-    start_ms = last_ms + SETTLE_MS
-    until_ms = min([now_ms - LAG_MS, start_ms + SPAN_MS, *later_starts])
-    before_ms = _whole_blocks(first_ms - since_ms)
-    after_ms = _whole_blocks(until_ms - start_ms)
-    return _Spans(
-        Span(engine_id, first_ms - before_ms, first_ms, "before"),
-        Span(engine_id, start_ms, start_ms + after_ms, "after"),
-        together,
-    )
+
+    def _washout(self, first_ms: int) -> int:
+        """How long what was in flight at the change keeps answering as before it, in ms."""
+        if self._washout_ms is None:
+            self._washout_ms = washout_ms(self._ledger, self._engine_id, first_ms)
+        return self._washout_ms
 
 
-def _act(change: Change, other_changes: list[Change]) -> tuple[int, int, tuple[str, ...]]:
+def washout_ms(ledger: Ledger, engine_id: int, at_ms: int) -> int:
+    """How long `WASHED_OUT` of the requests took that were answered in the minute before an
+    instant; `SETTLE_MS` where nobody tells."""
+    window = read_window(ledger, engine_id, at_ms - _LATENCY_SPAN_MS, at_ms)
+    histogram = None if window is None else window.histograms.get("e2e")
+    latency = None if histogram is None else quantile(histogram, WASHED_OUT)
+    if latency is None:
+        return SETTLE_MS
+    seconds = latency if isinstance(latency, float) else latency.seconds
+    return min(max(round(1000 * seconds), _SHORTEST_WASHOUT_MS), _LONGEST_WASHOUT_MS)
+
+
+def _act(change: Change, others: list[Change]) -> tuple[int, int, tuple[str, ...]]:
     """First and last instant of the act a change belongs to, and the other knobs in it."""
     first_ms, last_ms = change.ts_ms - _took(change), change.ts_ms
     knobs: list[str] = []
-    for other in sorted(other_changes, key=lambda other: abs(other.ts_ms - change.ts_ms)):
+    for other in sorted(others, key=lambda other: abs(other.ts_ms - change.ts_ms)):
         if first_ms - SETTLE_MS <= other.ts_ms <= last_ms + SETTLE_MS:
             first_ms, last_ms = min(first_ms, other.ts_ms - _took(other)), max(last_ms, other.ts_ms)
             knobs.append(other.knob)
@@ -124,9 +161,9 @@ def _took(change: Change) -> int:
     return 0 if change.took_ms is None else round(change.took_ms)
 
 
-def _whole_blocks(length_ms: int) -> int:
-    return max(0, length_ms // BLOCK_MS * BLOCK_MS)
-
-
-def _length(span: Span) -> int:
-    return span.to_ms - span.from_ms
+def _looked_at(length_ms: int) -> int:
+    """Whole seconds of a length, the more apart the longer it is: a look costs the same each time
+    and shows less and less that is new."""
+    seconds = max(0, length_ms // 1000)
+    step = 1 << max(0, (seconds // _OFTEN_S).bit_length() - 1)
+    return 1000 * (seconds // step * step)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from store.compare.effects import MIN_BLOCKS, Effect, Verdict
-from store.compare.workload import MIX, RATE, Shift, moved_mix, rate_confounds, saturated
+from store.compare.effects import Effect, Verdict
+from store.compare.intervals.long_run import FEWEST_BLOCKS
+from store.compare.workload import (
+    MIX,
+    RATE,
+    Shift,
+    is_rate_an_outcome,
+    moved_mix,
+    rate_confounds,
+    saturated,
+)
 from store.metrics.formats import format_metric, format_ratio
 from store.metrics.specs import SPECS
 
@@ -17,30 +26,46 @@ COST = "cost_per_request_usd"
 ACTIVE_COST = "active_cost_per_request_usd"
 
 
-def overall(
-    a: Side, b: Side, effects: Mapping[str, Effect], shifts: Mapping[str, Shift]
-) -> tuple[Verdict, list[str]]:
-    """The verdict by cost per request, and why it is that.
-
-    Where the request rate moved under an engine that was not saturated, active cost decides; where
-    no price is known, the request rate of the same devices, to which cost is inverse.
+def deciding_metric(a: Side, b: Side, shifts: Mapping[str, Shift]) -> str | None:
+    """The metric that the verdict is of, known before any is compared: cost per request. Where the
+    users, not the engine, moved the request rate, active cost per request; where no price is known,
+    the request rate of the same devices, to which cost is inverse. None where nothing can decide.
     """
+    if a.window is None or b.window is None:
+        return None
+    confounded = rate_confounds(shifts)
+    name = ACTIVE_COST if confounded else COST
+    if a.values.get(name) or b.values.get(name):
+        return name
+    same_devices = {part.device for part in a.window.devices} == {
+        part.device for part in b.window.devices
+    }
+    return RATE if same_devices and not confounded else None
+
+
+def overall(
+    a: Side,
+    b: Side,
+    effects: Mapping[str, Effect],
+    shifts: Mapping[str, Shift],
+    deciding: str | None,
+) -> tuple[Verdict, list[str]]:
+    """The verdict by the deciding metric, and why it is that."""
     reasons = _unreadable(a, b) or _other_requests(shifts)
     if reasons:
         return "not comparable", reasons
     reasons = _unknown_mix(shifts) + _moved_rate(shifts)
-    name = _deciding(effects, shifts, a, b)
-    if name is None:
+    if deciding is None:
         return "not comparable", [*reasons, "cost per request is not known"]
-    if name == RATE:
+    if deciding == RATE:
         reasons.append("no price applies: judged by requests/s, to which cost is inverse")
-    short_sides = [side for side in (a, b) if len(side.parts) < MIN_BLOCKS]
+    short_sides = [side for side in (a, b) if not side.is_enough]
     if short_sides:
         return "too few blocks", [_too_few(side) for side in short_sides] + reasons
-    verdict = effects[name].verdict
+    verdict = effects[deciding].verdict
     if verdict is None:
         return "no difference shown", [*reasons, "too few requests for an interval"]
-    return verdict, reasons + _hints(name, effects, shifts)
+    return verdict, reasons + _hints(deciding, effects, shifts)
 
 
 def _unreadable(a: Side, b: Side) -> list[str]:
@@ -76,43 +101,32 @@ def _moved_rate(shifts: Mapping[str, Shift]) -> list[str]:
     sentence = _shift_sentence(RATE, shifts)
     if saturated(shifts):
         return [f"{sentence} with the engine saturated in both windows: an outcome"]
+    if is_rate_an_outcome(shifts):
+        return [f"{sentence} with as many requests in flight in both windows: an outcome"]
     return [
         f"{sentence} and the engine was not saturated: allocated cost follows the rate, so active "
         "cost per request decides (it still depends on how many requests run together)"
     ]
 
 
-def _deciding(
-    effects: Mapping[str, Effect], shifts: Mapping[str, Shift], a: Side, b: Side
-) -> str | None:
-    confounded = rate_confounds(shifts)
-    name = ACTIVE_COST if confounded else COST
-    if effects[name].a or effects[name].b:
-        return name
-    assert a.window is not None and b.window is not None  # _unreadable came first
-    same_devices = {part.device for part in a.window.devices} == {
-        part.device for part in b.window.devices
-    }
-    return RATE if same_devices and not confounded else None
-
-
 def _too_few(side: Side) -> str:
-    return f"{side.label} holds {len(side.parts)} usable blocks; a verdict needs {MIN_BLOCKS}"
+    return f"{side.label} holds {len(side.parts)} usable blocks; a verdict needs {FEWEST_BLOCKS}"
 
 
 def _hints(name: str, effects: Mapping[str, Effect], shifts: Mapping[str, Shift]) -> list[str]:
     hints = []
-    if effects["failed_share"].verdict == "worse":
-        failed = effects["failed_share"]
+    failed = effects.get("failed_share")
+    if failed is not None and failed.verdict == "worse":
         spec = SPECS["failed_share"]
         hints.append(
             f"more requests fail: {format_metric(spec, failed.a)} → {format_metric(spec, failed.b)}"
         )
-    active = effects[ACTIVE_COST].verdict
-    if name == COST and active != effects[COST].verdict and not saturated(shifts):
+    active = effects.get(ACTIVE_COST)
+    differs = active is not None and name == COST and active.verdict != effects[COST].verdict
+    if active is not None and differs and not is_rate_an_outcome(shifts):
         hints.append(
-            f"the engine was not saturated, so allocated cost per request is the inverse of the "
-            f"request rate; active cost per request: {active or 'not known'}"
+            "the engine was not saturated, so allocated cost per request is the inverse of the "
+            f"request rate; active cost per request: {active.verdict or 'not known'}"
         )
     return hints
 

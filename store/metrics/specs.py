@@ -39,6 +39,12 @@ class MetricSpec:
     q: float = 0.0
     demand: bool = False
 
+    @property
+    def is_difference(self) -> bool:
+        """Whether it is compared by its difference: a share, or the mean of a gauge, which may be
+        zero. Other ratios are of positive things, and are compared by their quotient."""
+        return self.style == "share" or self.per.endswith("_watched_s")
+
 
 def _total(name: str, label: str, unit: str, style: Style, over: str) -> MetricSpec:
     return MetricSpec(name, label, unit, None, style, "total", over)

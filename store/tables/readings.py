@@ -79,6 +79,16 @@ def first_row(ledger: Ledger, run_id: int) -> Row | None:
     return row
 
 
+def times_between(ledger: Ledger, run_id: int, after_ms: int, to_ms: int) -> list[int]:
+    """The times of the run's rows in (after_ms, to_ms], in order."""
+    rows = ledger.conn.execute(
+        "SELECT ts_ms FROM reading_rows WHERE run_id = ? AND ts_ms > ? AND ts_ms <= ? "
+        "ORDER BY ts_ms",
+        (run_id, after_ms, to_ms),
+    )
+    return [row[0] for row in rows]
+
+
 def to_row(reading: Reading) -> Row:
     """A reading as a row."""
     row: list[int | None] = [reading.run_id, reading.ts_ms]

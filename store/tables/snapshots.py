@@ -13,6 +13,7 @@ from store.ledger.connection import Ledger
 from store.ledger.database import database
 
 NAME_LENGTH = 64
+BASELINE = "baseline"
 
 _COLUMNS = "name, engine_id, from_ms, to_ms, made_ms, configuration, note"
 
@@ -60,6 +61,18 @@ def list_all(ledger: Ledger) -> list[Snapshot]:
     """All snapshots, newest first."""
     rows = ledger.conn.execute(f"SELECT {_COLUMNS} FROM snapshots ORDER BY made_ms DESC, name")
     return [_snapshot(row) for row in rows]
+
+
+def newest_baseline(ledger: Ledger, engine_id: int) -> Snapshot | None:
+    """The engine's newest snapshot called a baseline: `baseline`, or `baseline-` and more."""
+    return next(
+        (
+            kept
+            for kept in list_all(ledger)
+            if kept.engine_id == engine_id and f"{kept.name}-".startswith(f"{BASELINE}-")
+        ),
+        None,
+    )
 
 
 def _snapshot(row: tuple[Any, ...]) -> Snapshot:

@@ -1,130 +1,127 @@
-"""How often the 95 % intervals of a comparison hold the truth: a simulation, printed.
+"""How often intervals hold the truth, looked at once and at every look: a simulation, printed.
 
-Requests arrive second by second as counts whose rate follows exp(AR(1) noise); seconds are summed
-into 10 s blocks and go through the very functions `compare` uses. Two quantities are watched: cost
-per request (a ratio of sums, with a true effect of 30 %) and a p95 out of merged buckets (no true
-effect). The correlation time of the noise runs from none to two blocks.
+Requests finish second by second (`noisy_load`) and go through the very functions that `compare`
+uses, as cost per request (seconds ÷ requests). Printed are: of 95 % intervals of two fixed windows
+the share that held the true effect (-23 %), and how wide they were; and of an hour's A/A watched at
+every look the share that ever showed an effect.
 
-    python -m tests.bench.bench_coverage [--runs 1000]
+    python -m tests.bench.bench_coverage [--runs 400] [--watched 100]
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import math
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
-from store.compare.bootstrap import (
-    Floats,
-    Resamples,
-    difference_interval,
-    quantiles,
-    ratio_interval,
-    ratios,
-    resample,
-)
+from store.compare.intervals.estimate import Certainty
+from store.compare.intervals.influence import Sums, on_logarithm
+from store.compare.intervals.long_run import Noise, error_of_difference, noise_of
+from store.compare.intervals.spectra import Floats
+from tests.bench.noisy_load import LOADS
 
-BLOCKS = (5, 6, 8, 10, 12, 20, 30)
-AR1 = (0.0, 0.5, 0.8, 0.9, 0.95)
-SECONDS = 10
-RATE, NOISE, EFFECT = 5.0, 0.5, 1.3
-BOUNDS = np.array([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5])
-
-Drawn = tuple[Resamples, Resamples]
+EFFECT = 1.3
+LENGTHS = (20, 50, 80, 120, 200, 300)
+FIXED = ("steady", "wanders, 1.4 s", "wanders, 4.5 s", "wanders, 9.5 s", "wanders, 19.5 s")
+BEFORE_S, WATCHED_S = 300, 3600
+MOST_BLOCKS = 256
 
 
-def noise(random: np.random.Generator, runs: int, blocks: int, phi: float) -> Floats:
-    """Stationary AR(1) of unit variance, (runs, blocks, seconds)."""
-    steps = random.normal(size=(runs, blocks * SECONDS))
-    found = np.empty_like(steps)
-    found[:, 0] = steps[:, 0]
-    for second in range(1, steps.shape[1]):
-        found[:, second] = phi * found[:, second - 1] + np.sqrt(1 - phi**2) * steps[:, second]
-    return found.reshape(runs, blocks, SECONDS)
+@dataclass(frozen=True)
+class Coverage:
+    """The share of intervals that held the truth, and their median half width."""
+
+    held: float
+    half_width: float
 
 
-def requests(
-    random: np.random.Generator, runs: int, blocks: int, phi: float, rate: float
-) -> Floats:
-    """Requests per block: Poisson counts a second at a log-normal rate."""
-    per_second = rate * np.exp(NOISE * noise(random, runs, blocks, phi))
-    return np.asarray(random.poisson(per_second).sum(axis=2), dtype=np.float64)
+def noise(counts: Floats) -> Noise:
+    """The noise of ln(seconds ÷ requests) in a window, in no more blocks than a comparison cuts."""
+    per_block = 1
+    while len(counts) / per_block > MOST_BLOCKS:
+        per_block *= 2
+    whole = len(counts) // per_block * per_block
+    blocks = counts[:whole].reshape(-1, per_block).sum(axis=1)
+    sums = Sums(np.full(len(blocks), float(per_block)), blocks)
+    return noise_of(on_logarithm(sums), float(whole))
 
 
-def latencies(random: np.random.Generator, runs: int, blocks: int, phi: float) -> Floats:
-    """Counts per bucket and block: 50 latencies a second around a median that wanders."""
-    median = np.exp(0.3 * noise(random, runs, blocks, phi))[..., None]
-    values = 0.1 * median * np.exp(0.6 * random.normal(size=(*median.shape[:3], 50)))
-    slots = np.searchsorted(BOUNDS, values.reshape(runs, blocks, -1))
-    return np.stack([(slots == slot).sum(axis=2) for slot in range(len(BOUNDS) + 1)], axis=2)
-
-
-def cost_coverage(phi: float, blocks: int, runs: int, drawn: Drawn) -> tuple[float, float, float]:
-    """Coverage of the difference and of the ratio; median width relative to the true difference."""
-    random = np.random.default_rng((1, blocks, int(100 * phi)))
-    before = requests(random, runs, blocks, phi, RATE)
-    after = requests(random, runs, blocks, phi, RATE * EFFECT)
-    mean = RATE * np.exp(NOISE**2 / 2)
-    truth = 1 / (EFFECT * mean) - 1 / mean
-    seconds = np.full(blocks, float(SECONDS))
-    held, held_ratio, widths = 0, 0, []
-    for a, b in zip(before, after, strict=True):
-        values = [seconds.sum() / side.sum() for side in (a, b)]
-        spreads = [ratios(one, seconds, side) for one, side in zip(drawn, (a, b), strict=True)]
-        interval = difference_interval(values[0], values[1], spreads[0], spreads[1], drawn)
-        by_ratio = ratio_interval(values[0], values[1], spreads[0], spreads[1], drawn)
-        if interval is not None and by_ratio is not None:
-            held += interval[0] <= truth <= interval[1]
-            held_ratio += by_ratio[0] <= 1 / EFFECT <= by_ratio[1]
-            widths.append((interval[1] - interval[0]) / -truth)
-    return held / runs, held_ratio / runs, float(np.median(widths))
-
-
-def p95_coverage(phi: float, blocks: int, runs: int, drawn: Drawn) -> float:
-    """Coverage of no difference between two p95 of the same process."""
-    random = np.random.default_rng((2, blocks, int(100 * phi)))
-    held = 0
-    whole = Resamples(np.ones((1, blocks)), 1)
+def coverage(load: str, seconds: int, runs: int) -> Coverage:
+    """Two windows of so many seconds; the second one's clock runs faster by the effect."""
+    random = np.random.default_rng((1, seconds, len(load), ord(load[-3])))
+    held, widths = 0, []
     for _ in range(runs):
-        sides = latencies(random, 2, blocks, phi)
-        values = [float(quantiles(whole, side, BOUNDS, 0.95)[0]) for side in sides]
-        spreads = [quantiles(one, s, BOUNDS, 0.95) for one, s in zip(drawn, sides, strict=True)]
-        interval = difference_interval(values[0], values[1], spreads[0], spreads[1], drawn)
-        held += interval is not None and interval[0] <= 0 <= interval[1]
-    return held / runs
+        before = LOADS[load](random, seconds)
+        after = random.poisson(EFFECT * np.maximum(LOADS[load](random, seconds), 0.0))
+        if min(before.sum(), after.sum()) == 0:
+            continue
+        error = error_of_difference(noise(before), noise(after.astype(np.float64)))
+        width = Certainty(0.05).half_width(error)
+        held += abs(math.log(before.mean() / after.mean()) + math.log(EFFECT)) <= width
+        widths.append(width)
+    return Coverage(held / runs, float(np.median(widths)))
 
 
-def table(title: str, cell: Callable[[float, int, Drawn], str]) -> None:
-    """Print a row per correlation time and a column per number of blocks."""
-    print(f"\n{title}")
-    print("correlation time " + "".join(f"{f'2 x {blocks}':>12}" for blocks in BLOCKS))
-    for phi in AR1:
-        time = "none" if phi == 0 else f"{-1 / np.log(phi):.1f} s"
-        drawn = {n: (resample(n, (0, 0)), resample(n, (0, 1))) for n in BLOCKS}
-        print(f"{time:<17}" + "".join(f"{cell(phi, n, drawn[n]):>12}" for n in BLOCKS), flush=True)
+def first_false_call(load: str, seed: int, before_s: int, watched_s: int) -> int | None:
+    """The second at which an A/A watched at every look first shows an effect; None if never."""
+    random = np.random.default_rng((2, seed, len(load), ord(load[-3])))
+    counts = LOADS[load](random, before_s + watched_s)
+    before, certainty = counts[:before_s], Certainty(0.05, at_every_look=True)
+    noise_before = noise(before)
+    for seconds in looks(watched_s):
+        after = counts[before_s : before_s + seconds]
+        if after.sum() == 0:
+            continue
+        width = certainty.half_width(error_of_difference(noise_before, noise(after)))
+        if abs(math.log(before.mean() / after.mean())) > width:
+            return seconds
+    return None
+
+
+def looks(watched_s: int) -> list[int]:
+    """Each second at first, then each twentieth part more: between those nothing much moves."""
+    times, seconds = [], 8
+    while seconds <= watched_s:
+        times.append(seconds)
+        seconds = max(seconds + 1, round(seconds * 1.05))
+    return times
+
+
+def print_coverage(runs: int, pool: ProcessPoolExecutor) -> None:
+    """A row a load, a column a length."""
+    print("fixed windows: % of 95 % intervals that hold the truth / half width of the logarithm")
+    print("load             " + "".join(f"{f'2 x {seconds} s':>12}" for seconds in LENGTHS))
+    cells = [(load, seconds) for load in FIXED for seconds in LENGTHS]
+    results = pool.map(coverage, *zip(*cells, strict=True), [runs] * len(cells))
+    by_cell = dict(zip(cells, results, strict=True))
+    for load in FIXED:
+        row = [by_cell[load, seconds] for seconds in LENGTHS]
+        texts = [f"{100 * cell.held:.0f} / {cell.half_width:.2f}" for cell in row]
+        print(f"{load:<17}" + "".join(f"{text:>12}" for text in texts), flush=True)
+
+
+def print_watched(runs: int, pool: ProcessPoolExecutor) -> None:
+    """A row a load: how often an effect was called that is not there."""
+    print(f"\nwatched for an hour, {BEFORE_S} s before: % of A/A that ever show an effect")
+    for load in LOADS:
+        arguments = ([load] * runs, range(runs), [BEFORE_S] * runs, [WATCHED_S] * runs)
+        calls = [call for call in pool.map(first_false_call, *arguments) if call is not None]
+        when = f", first after {sorted(calls)[0]} s" if calls else ""
+        print(f"{load:<17}{100 * len(calls) / runs:6.1f}{when}", flush=True)
 
 
 def main() -> None:
-    """Print all tables."""
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=1000)
-    runs = parser.parse_args().runs
-
-    def cost(phi: float, blocks: int, drawn: Drawn) -> str:
-        held, ratio, width = cost_coverage(phi, blocks, runs, drawn)
-        return f"{100 * held:.0f}/{100 * ratio:.0f}/{width:.1f}"
-
-    table(
-        "cost per request: coverage % of the difference / of the ratio / width over the effect",
-        cost,
-    )
-    table(
-        "p95 latency: coverage % of no difference",
-        lambda phi, blocks, drawn: (
-            f"{100 * p95_coverage(phi, blocks, max(1, runs // 4), drawn):.0f}"
-        ),
-    )
+    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--watched", type=int, default=100)
+    arguments = parser.parse_args()
+    with ProcessPoolExecutor(2) as pool:
+        print_coverage(arguments.runs, pool)
+        print_watched(arguments.watched, pool)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from app.tui.feed.comparing import Compared, compare_now, recent_span
 from store.errors import NotAchieved
 from store.knobs.specs import label
 from store.records import Change, KnobState, KnobValue, RunRow, format_value
+from store.tables.snapshots import BASELINE
 
 if TYPE_CHECKING:
     from app.offers.offer import Offers, Wanted
@@ -77,7 +78,7 @@ class ActMaker:
     def mark(self, frame: Frame) -> Act:
         """Keep the recent window of the frame as a snapshot named by the time."""
         from_ms, to_ms = recent_span(frame)
-        name = time.strftime("baseline-%m%d-%H%M%S", time.localtime(frame.now_ms / 1000))
+        name = time.strftime(f"{BASELINE}-%m%d-%H%M%S", time.localtime(frame.now_ms / 1000))
 
         def work() -> str:
             self._actions.mark(_url(frame), name, from_ms, to_ms)
@@ -86,7 +87,7 @@ class ActMaker:
         return f"{name} requested …", work
 
     def compare(self, frame: Frame) -> Compared:
-        """The newest snapshot against the frame's recent window; blocks."""
+        """The newest baseline against the frame's recent window; blocks."""
         return compare_now(self._db_path, frame, self._prices)
 
 

@@ -9,8 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
+from app.text.effects import change_text, interval_text
 from app.tui.dialogs.dialog import Dialog, table
-from app.tui.drawing.effects import VERDICT_ROLES, change_text, interval_text, role_of
+from app.tui.drawing.effects import VERDICT_ROLES, role_of
 from app.tui.drawing.figures import figure
 from app.tui.drawing.lines import Line, Span, outside, pad
 from app.tui.feed.comparing import Compared
@@ -89,7 +90,7 @@ def comparison_lines(compared: Compared) -> list[Line]:
                 Span(pad(SPECS[name].label, _WIDTHS[0]), "quiet"),
                 Span(pad(str(figure(name, effect.a)), _WIDTHS[1], right=True)),
                 Span(pad(str(figure(name, effect.b)), _WIDTHS[2], right=True), "strong"),
-                Span(pad(change_text(effect), _WIDTHS[3], right=True), role_of(effect)),
+                Span(pad(change_text(name, effect), _WIDTHS[3], right=True), role_of(effect)),
                 Span(pad("  " + interval_text(name, effect), _WIDTHS[4]), "quiet"),
             )
         )

@@ -49,7 +49,7 @@ def recent_span(frame: Frame) -> tuple[int, int]:
 
 
 def compare_now(db_path: Path, frame: Frame, prices: PriceBook) -> Compared:
-    """The newest snapshot of the frame's engine against its recent window."""
+    """The newest baseline of the frame's engine against its recent window."""
     from store.compare.comparison import Span, compare
     from store.ledger.connection import Ledger
     from store.tables import snapshots
@@ -59,10 +59,13 @@ def compare_now(db_path: Path, frame: Frame, prices: PriceBook) -> Compared:
     assert engine is not None  # recent_span has refused a frame without one
     ledger = Ledger.open(db_path, readonly=True)
     try:
-        ours = [kept for kept in snapshots.list_all(ledger) if kept.engine_id == engine.id]
-        if not ours:
-            raise NotAchieved("There is no baseline yet", remedy="Press m to mark one first")
-        baseline = max(ours, key=lambda kept: kept.made_ms)
+        baseline = snapshots.newest_baseline(ledger, engine.id)
+        if baseline is None:
+            raise NotAchieved(
+                "There is no baseline yet",
+                "A snapshot of another name is compared by trimtab compare",
+                "Press m to mark one first",
+            )
         before = Span(engine.id, baseline.from_ms, baseline.to_ms, baseline.name)
         after = Span(engine.id, from_ms, to_ms, "now")
         return Compared(

@@ -1,14 +1,13 @@
-"""The impact of the last change, measured again only when it can have changed.
+"""The impact of the last change, watched: each look goes on from the one before.
 
-A comparison resamples blocks and imports numpy: worth it once a block (10 s), not once a second.
+A comparison imports numpy, so none is made before there is a change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from store.compare.impact import impact, impact_key
+from store.compare.impact import ImpactWatch
 
 if TYPE_CHECKING:
     from store.compare.impact import Impact
@@ -17,18 +16,26 @@ if TYPE_CHECKING:
     from store.records import Change
 
 
+IMPACT_METRICS = ("cost_per_request_usd", "generation_rate", "cache_hit_rate", "ttft_p95")
+"""The metrics of the strip. The more there are, the more each must show."""
+
+_FOR_REASONS = ("active_cost_per_request_usd", "failed_share")
+"""Compared for what the reasons say of them."""
+
+
 class ImpactCache:
-    """The impact last measured, and the key it stands for."""
+    """The watch on the last change."""
 
     def __init__(self, prices: PriceBook) -> None:
         self._prices = prices
-        self._key: Hashable = None
-        self._impact: Impact | None = None
+        self._watched: tuple[Ledger, int, str] | None = None
+        self._watch: ImpactWatch | None = None
 
     def of(self, ledger: Ledger, engine_id: int, change: Change, now_ms: int) -> Impact:
         """The impact of `change` as far as it is known at `now_ms`."""
-        key = impact_key(ledger, engine_id, change, now_ms)
-        if self._impact is None or key != self._key:
-            self._impact = impact(ledger, engine_id, change, self._prices, now_ms)
-            self._key = key
-        return self._impact
+        watched = (ledger, engine_id, change.id)
+        if self._watch is None or watched != self._watched:
+            metrics = (*IMPACT_METRICS, *_FOR_REASONS)
+            self._watch = ImpactWatch(ledger, engine_id, self._prices, metrics)
+            self._watched = watched
+        return self._watch.look(change, now_ms)

@@ -1,4 +1,4 @@
-"""The impact strip: what the last change did, with its doubt, growing block by block.
+"""The impact strip: what the last change did, with its doubt, growing second by second.
 
 Also where an act is told while it is on its way: requested, then applied (with the time the engine
 took) or refused (with the reason).
@@ -6,32 +6,36 @@ took) or refused (with the reason).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from app.text.clock import clock_time
-from app.text.durations import format_took
+from app.text.durations import format_duration, format_took
+from app.text.effects import change_text, interval_text
+from app.text.outlook import outlook
 from app.tui.canvases.canvas import Canvas
 from app.tui.drawing.changes import moved
-from app.tui.drawing.effects import VERDICT_ROLES, brief_line, change_text, interval_text, role_of
+from app.tui.drawing.effects import VERDICT_ROLES, brief_line, role_of
 from app.tui.drawing.figures import MISSING, figure
 from app.tui.drawing.lines import Line, Span, fit, outside, pad, spread, width_of
 from app.tui.feed.frame import Frame
+from app.tui.feed.impacts import IMPACT_METRICS
 from store.knobs.specs import label
 
 if TYPE_CHECKING:
     from store.compare.comparison import Effect
     from store.compare.impact import Impact
 
-IMPACT_METRICS = (
-    ("cost_per_request_usd", "cost/request", "cost/req"),
-    ("generation_rate", "output", "tok/s"),
-    ("cache_hit_rate", "hit rate", "hit rate"),
-    ("ttft_p95", "TTFT p95", "TTFT p95"),
-)
-"""Metric, its label in the table, its label where there is no room for a table."""
+_LABELS = {
+    "cost_per_request_usd": ("cost/request", "cost/req"),
+    "generation_rate": ("output", "tok/s"),
+    "cache_hit_rate": ("hit rate", "hit rate"),
+    "ttft_p95": ("TTFT p95", "TTFT p95"),
+}
+"""A metric's label in the table, and where there is no room for a table."""
 
 _COLUMNS = (13, 13, 2, 13, 8, 13)
 _HEADINGS = ("", "before", "", "after", "change", "95 % interval")
@@ -94,20 +98,33 @@ def _title(frame: Frame, impact: Impact, width: int, *, wide: bool) -> Line:
         Span(name, "mark"),
         Span(f"{took}  at {clock_time(change.ts_ms)}", "quiet"),
     )
-    comparison = impact.comparison
-    waiting = "gathering" if impact.blocks[0] else "nothing before it"
-    verdict = waiting if comparison is None else comparison.verdict
-    before, after = impact.blocks
-    counts = "" if wide else f"{before}+{after} blocks  "
+    counts = "" if wide else _measured(impact)
+    verdict = _verdict(impact)
     right: Line = (Span(counts, "quiet"), Span(verdict, VERDICT_ROLES.get(verdict, "text")))
     return spread(left, right, width)
 
 
+def _verdict(impact: Impact) -> str:
+    """The verdict, or what is waited for and how long."""
+    comparison = impact.comparison
+    if comparison is None or not min(impact.seconds):
+        is_first = impact.before.to_ms <= impact.before.from_ms
+        return "nothing before it" if is_first else "gathering"
+    if comparison.verdict == "too few blocks" and comparison.expected_s:
+        return f"gathering, {format_duration(math.ceil(comparison.expected_s))} more"
+    return comparison.verdict
+
+
+def _measured(impact: Impact) -> str:
+    before, after = (format_duration(round(seconds)) for seconds in impact.seconds)
+    return f"{before}+{after}  "
+
+
 def _effects(impact: Impact) -> list[tuple[str, str, str, Effect | None]]:
-    """Each metric shown, with its effect where both sides hold a whole block of use."""
-    comparison = impact.comparison if min(impact.blocks) else None
+    """Each metric shown, with its effect where both sides hold something of use."""
+    comparison = impact.comparison if min(impact.seconds) else None
     metrics = {} if comparison is None else comparison.metrics
-    return [(name, words, brief, metrics.get(name)) for name, words, brief in IMPACT_METRICS]
+    return [(name, *_LABELS[name], metrics.get(name)) for name in IMPACT_METRICS]
 
 
 def _table(impact: Impact) -> list[Line]:
@@ -123,7 +140,7 @@ def _table(impact: Impact) -> list[Line]:
                 Span(pad(str(figure(name, effect.a)), _COLUMNS[1])),
                 Span(pad("→", _COLUMNS[2]), "quiet"),
                 Span(pad(str(figure(name, effect.b)), _COLUMNS[3]), "strong"),
-                Span(pad(change_text(effect), _COLUMNS[4]), role_of(effect)),
+                Span(pad(change_text(name, effect), _COLUMNS[4]), role_of(effect)),
                 Span(pad(interval_text(name, effect), _COLUMNS[5]), "quiet"),
             )
         )
@@ -131,18 +148,17 @@ def _table(impact: Impact) -> list[Line]:
 
 
 def _notes(impact: Impact, width: int) -> list[Line]:
-    """How much was measured, and what else there is to know."""
-    before, after = impact.blocks
-    counts = f"{_blocks(before)} of 10 s before, {after} after"
+    """How much was measured, what it could show, and what else there is to know."""
+    before, after = (format_duration(round(seconds)) for seconds in impact.seconds)
+    notes = f"{before} before, {after} after"
+    comparison = impact.comparison
+    if comparison is not None:
+        notes += "".join(f"; {note}" for note in outlook(comparison))
     if impact.together:
-        counts += f"; changed together with {', '.join(label(name) for name in impact.together)}"
-    reasons = [] if impact.comparison is None else impact.comparison.reasons
-    rows = [row for text in (counts, *reasons) for row in wrap(outside(text, 400), width)]
+        notes += f"; changed together with {', '.join(label(name) for name in impact.together)}"
+    reasons = [] if comparison is None else comparison.reasons
+    rows = [row for text in (notes, *reasons) for row in wrap(outside(text, 400), width)]
     return [(Span(row, "quiet"),) for row in rows]
-
-
-def _blocks(count: int) -> str:
-    return "1 block" if count == 1 else f"{count} blocks"
 
 
 def _pairs(impact: Impact, width: int) -> list[Line]:

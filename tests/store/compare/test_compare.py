@@ -57,7 +57,7 @@ def test_a_cheaper_request_is_better_with_an_interval_off_zero(tmp_path: Path) -
     assert cost.interval[0] < cost.difference < cost.interval[1] < 0  # type: ignore[operator]
     assert cost.ratio_interval is not None
     assert cost.ratio_interval[1] < 1
-    assert cost.blocks == (10, 10)
+    assert cost.blocks == (100, 100)
     assert found.metrics["tokens_per_usd"].verdict == "better"
 
 
@@ -80,20 +80,21 @@ def test_a_window_against_itself_shows_no_difference_anywhere(tmp_path: Path) ->
     assert any("overlap" in reason for reason in found.reasons)
 
 
-def test_under_five_blocks_there_is_no_verdict(tmp_path: Path) -> None:
-    found = compared(tmp_path, noisy(10), noisy(20), seconds=49)
+def test_under_eight_blocks_there_is_no_verdict(tmp_path: Path) -> None:
+    found = compared(tmp_path, noisy(10), noisy(20), seconds=7)
     assert found.verdict == "too few blocks"
     assert found.metrics["cost_per_request_usd"].verdict == "too few blocks"
     assert found.metrics["cost_per_request_usd"].interval is None
-    assert found.metrics["cost_per_request_usd"].blocks == (4, 4)
-    assert "4 usable blocks" in found.reasons[0]
-    assert compared(tmp_path / "5", noisy(10), noisy(20), seconds=50).verdict == "better"
+    assert found.metrics["cost_per_request_usd"].blocks == (7, 7)
+    assert "7 usable blocks" in found.reasons[0]
+    assert found.expected_s == 1.0
+    assert compared(tmp_path / "8", noisy(10), noisy(20), seconds=20).verdict == "better"
 
 
 def test_one_short_window_is_enough_to_refuse(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
     a, b = two_windows(engine, noisy(10), noisy(20))
-    short = replace(b, to_ms=b.from_ms + 30_000)
+    short = replace(b, to_ms=b.from_ms + 5_000)
     assert compare(engine.ledger, a, short, PRICES).verdict == "too few blocks"
 
 
@@ -247,7 +248,7 @@ def test_a_night_is_cut_into_longer_blocks(tmp_path: Path) -> None:
         engine.tick(Second(requests=200), step_ms=20_000)
     span = Span(engine.engine_id, start, engine.ms)
     note = compare(engine.ledger, span, span, PRICES).windows[0]
-    assert (note.blocks, note.block_ms) == (120, 100_000)
+    assert (note.blocks, note.block_ms) == (200, 64_000)
 
 
 def test_what_differs_between_the_windows_is_said(tmp_path: Path) -> None:
@@ -287,7 +288,7 @@ def test_more_failures_are_said_even_where_cost_is_better(tmp_path: Path) -> Non
 
 def test_json_has_what_the_contract_says(tmp_path: Path) -> None:
     found = compared(tmp_path, noisy(10), noisy(20, 1)).to_json()
-    assert set(found) == {"metrics", "workload", "verdict", "reasons", "windows"}
+    assert {"metrics", "workload", "verdict", "reasons", "windows"} <= set(found)
     metrics = found["metrics"]
     assert isinstance(metrics, dict)
     assert list(metrics) == [spec.name for spec in METRICS]
@@ -297,12 +298,10 @@ def test_json_has_what_the_contract_says(tmp_path: Path) -> None:
     assert '"lt": 0.1' in text
 
 
-def test_the_same_seed_gives_the_same_answer_to_the_digit(tmp_path: Path) -> None:
+def test_the_same_windows_give_the_same_answer_to_the_digit(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
     a, b = two_windows(engine, noisy(10), noisy(12, 1))
-    first = compare(engine.ledger, a, b, PRICES, seed=7)
-    assert first == compare(engine.ledger, a, b, PRICES, seed=7)
-    assert first != compare(engine.ledger, a, b, PRICES, seed=8)
+    assert compare(engine.ledger, a, b, PRICES) == compare(engine.ledger, a, b, PRICES)
 
 
 TURNED = {"better": "worse", "worse": "better"}
@@ -353,4 +352,4 @@ def test_a_span_before_the_first_reading_starts_with_it(tmp_path: Path) -> None:
     early = replace(a, from_ms=START_MS - 60_000)
     found = compare(engine.ledger, early, b, PRICES)
     assert found.windows[0].from_ms == START_MS
-    assert found.metrics["request_rate"].blocks == (10, 10)
+    assert found.metrics["request_rate"].blocks == (100, 100)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from store.compare.impact import LAG_MS, Impact, impact, impact_key
+from store.compare.impact import AFTER_MS, BEFORE_MS, LAG_MS, Impact, ImpactWatch
 from store.metrics.prices import PriceBook
 from store.records import VARIANT, Change
 from store.tables.changes import SETTLE_MS, carried_over, record
@@ -33,7 +33,11 @@ def change(
 
 def seen(engine: Engine, made: Change, now_ms: int | None = None) -> Impact:
     now = engine.ms + LAG_MS if now_ms is None else now_ms
-    return impact(engine.ledger, engine.engine_id, made, PRICES, now)
+    return ImpactWatch(engine.ledger, engine.engine_id, PRICES).look(made, now)
+
+
+WASHOUT_MS = 1_000
+"""Requests of the made-up engine take 0.28 s: the shortest time there is."""
 
 
 def busy(engine: Engine, seconds: int, rate: int) -> None:
@@ -41,16 +45,33 @@ def busy(engine: Engine, seconds: int, rate: int) -> None:
     engine.run(seconds, lambda _: Second(requests=source.randint(rate - 2, rate + 2)))
 
 
-def test_it_grows_block_by_block_and_then_stands(tmp_path: Path) -> None:
+def test_it_grows_with_each_second_and_then_stands(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
-    busy(engine, 200, 10)
+    busy(engine, 400, 10)
     made = change(engine)
-    counts = []
-    for _ in range(15):
-        busy(engine, 10, 20)
-        counts.append(seen(engine, made).blocks)
-    # three seconds to settle, so the first ten seconds hold no whole block; two minutes are enough
-    assert counts == [(12, min(12, n)) for n in range(15)]
+    watch = ImpactWatch(engine.ledger, engine.engine_id, PRICES)
+    lengths = []
+    for _ in range(12):
+        busy(engine, 1, 20)
+        lengths.append(watch.look(made, engine.ms + LAG_MS).seconds)
+    assert lengths == [(0.0, 0.0), *((BEFORE_MS / 1000, n) for n in range(1, 12))]
+    busy(engine, 700, 20)
+    assert watch.look(made, engine.ms + LAG_MS).seconds == (BEFORE_MS / 1000, AFTER_MS / 1000)
+
+
+def test_a_look_that_goes_on_says_what_a_first_look_says(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    made = change(engine)
+    watch = ImpactWatch(engine.ledger, engine.engine_id, PRICES)
+    for _ in range(9):
+        busy(engine, 31, 14)
+        went_on = watch.look(made, engine.ms + LAG_MS)
+        first_look = seen(engine, made)
+        assert went_on.comparison is not None
+        assert first_look.comparison is not None
+        assert went_on.comparison.metrics == first_look.comparison.metrics
+        assert went_on.seconds == first_look.seconds
 
 
 def test_it_shows_the_effect(tmp_path: Path) -> None:
@@ -61,16 +82,38 @@ def test_it_shows_the_effect(tmp_path: Path) -> None:
     found = seen(engine, made)
     assert found.comparison is not None
     assert found.comparison.verdict == "better"
-    assert found.blocks == (10, 10)
-    assert (found.before.to_ms, found.after.from_ms) == (made.ts_ms, made.ts_ms + SETTLE_MS)
+    assert found.seconds == (100, 100)
+    assert (found.before.to_ms, found.after.from_ms) == (made.ts_ms, made.ts_ms + WASHOUT_MS)
     assert found.comparison.windows[0].span.label == "before"
 
 
-def test_nothing_is_compared_before_a_block_is_whole(tmp_path: Path) -> None:
+def test_a_threefold_effect_is_shown_within_seconds(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 20, 5)
+    made = change(engine)
+    watch = ImpactWatch(engine.ledger, engine.engine_id, PRICES)
+    verdicts = []
+    for _ in range(15):
+        busy(engine, 1, 15)
+        comparison = watch.look(made, engine.ms + LAG_MS).comparison
+        verdicts.append(None if comparison is None else comparison.verdict)
+    assert verdicts[-1] == "better"
+    assert set(verdicts) <= {None, "too few blocks", "no difference shown", "better"}
+
+
+def test_requests_in_flight_at_the_change_are_waited_for(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    engine.run(60, Second(ttft=(0, 0, 0, 10, 0)))
+    made = change(engine)
+    busy(engine, 20, 20)
+    assert seen(engine, made).after.from_ms == made.ts_ms + 2_800
+
+
+def test_nothing_is_compared_before_there_is_anything(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
     busy(engine, 60, 10)
     made = change(engine)
-    busy(engine, 12, 20)
+    busy(engine, 1, 20)
     assert seen(engine, made).comparison is None
 
 
@@ -94,7 +137,7 @@ def test_the_neighbouring_changes_bound_it(tmp_path: Path) -> None:
     found = seen(engine, made)
     assert found.before.from_ms == first.ts_ms + SETTLE_MS
     assert found.after.to_ms == last.ts_ms
-    assert found.blocks == (6, 4)
+    assert found.seconds == (60, 42)
 
 
 def test_a_refused_neighbour_bounds_nothing(tmp_path: Path) -> None:
@@ -104,7 +147,7 @@ def test_a_refused_neighbour_bounds_nothing(tmp_path: Path) -> None:
     busy(engine, 30, 20)
     change(engine, "no", outcome="refused")
     busy(engine, 33, 20)
-    assert seen(engine, made).blocks == (6, 6)
+    assert seen(engine, made).seconds == (60, 62)
 
 
 def test_knobs_set_at_once_are_one_act(tmp_path: Path) -> None:
@@ -114,28 +157,26 @@ def test_knobs_set_at_once_are_one_act(tmp_path: Path) -> None:
     two = change(engine, "two", at_ms=engine.ms + 20)
     busy(engine, 64, 20)
     found = seen(engine, one), seen(engine, two)
-    assert [each.blocks for each in found] == [(6, 6), (6, 6)]
+    assert [each.seconds for each in found] == [(60, 62), (60, 62)]
     assert found[0].together == ("enable_prefix_caching",)
     assert found[1].together == ("max_num_seqs",)
     assert found[0].before == found[1].before
     assert found[0].after == found[1].after
 
 
-def test_the_key_changes_with_each_block_and_only_then(tmp_path: Path) -> None:
+def test_the_longer_it_is_watched_the_less_often_it_is_measured(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
     busy(engine, 60, 10)
     made = change(engine)
-    busy(engine, 60, 20)
-    start = made.ts_ms + SETTLE_MS + LAG_MS
-    keys = [
-        impact_key(engine.ledger, engine.engine_id, made, start + second * 1000)
-        for second in range(40)
-    ]
-    assert [index for index in range(1, 40) if keys[index] != keys[index - 1]] == [10, 20, 30]
-    hash(keys[0])
+    busy(engine, 300, 20)
+    watch = ImpactWatch(engine.ledger, engine.engine_id, PRICES)
+    looks = [watch.look(made, made.ts_ms + LAG_MS + 1000 * second) for second in range(300)]
+    measured = [index for index in range(1, 300) if looks[index] is not looks[index - 1]]
+    assert measured[:20] == list(range(2, 22))
+    assert 90 < len(measured) < 100
 
 
-def test_watching_for_the_next_block_needs_no_numpy() -> None:
+def test_watching_for_a_change_needs_no_numpy() -> None:
     """It takes 16 MiB and 0.1 s: only a comparison is worth that."""
     code = (
         "import sys, store.compare.impact, store.metrics.measure, store.metrics.cost;"
@@ -146,7 +187,7 @@ def test_watching_for_the_next_block_needs_no_numpy() -> None:
 
 def test_an_engine_just_found_has_a_short_before(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
-    busy(engine, 25, 10)
+    busy(engine, 5, 10)
     made = change(engine)
     busy(engine, 23, 20)
     found = seen(engine, made)
@@ -167,8 +208,8 @@ def test_what_comes_before_a_swap_ends_where_it_began(tmp_path: Path) -> None:
     busy(engine, 103, 20)
     found = seen(engine, made)
     assert found.before.to_ms == began
-    assert found.after.from_ms == made.ts_ms + SETTLE_MS
-    assert found.blocks == (10, 10)
+    assert found.after.from_ms > made.ts_ms
+    assert found.seconds[0] == 100
 
 
 def test_what_comes_after_a_change_ends_where_a_swap_begins(tmp_path: Path) -> None:
@@ -182,7 +223,7 @@ def test_what_comes_after_a_change_ends_where_a_swap_begins(tmp_path: Path) -> N
     record(engine.ledger, engine.run_id, swap)
     found = seen(engine, made)
     assert found.after.to_ms <= began
-    assert found.blocks == (6, 3)
+    assert found.seconds == (60, 34)
 
 
 def test_a_lease_that_is_renewed_begins_nothing_anew(tmp_path: Path) -> None:
@@ -195,7 +236,7 @@ def test_a_lease_that_is_renewed_begins_nothing_anew(tmp_path: Path) -> None:
     assert made.took_effect
     assert not renewed.took_effect
     busy(engine, 40, 20)
-    assert seen(engine, made).blocks == (10, 7)  # its time after goes on past the renewal
+    assert seen(engine, made).seconds == (100, 72)  # its time after goes on past the renewal
 
 
 def test_values_that_a_swap_carries_over_are_no_change_made_with_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.tui.drawing.effects import MINUS
+from app.text.effects import MINUS
 from app.tui.drawing.lines import Line, Span, clip, outside, pad
 from store.metrics.formats import MISSING, format_bytes, three_digits
 from store.reports.engine_evidence import EngineEvidence

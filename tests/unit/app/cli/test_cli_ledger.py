@@ -116,8 +116,15 @@ def test_no_snapshot_of_nothing(cli: Cli) -> None:
 def test_compare_says_what_a_change_did(cli: Cli) -> None:
     seeded(cli, CHANGED)
     _two_snapshots(cli)
-    found = cli("compare", "before", "after", "--block", "8s", "--json").json
-    assert set(found) >= {"metrics", "workload", "verdict", "reasons"}
+    found = cli("compare", "before", "after", "--json").json
+    assert set(found) >= {
+        "metrics",
+        "workload",
+        "verdict",
+        "reasons",
+        "configuration",
+        "conclusion",
+    }
     cost = found["metrics"]["cost_per_request_usd"]
     assert set(cost) >= {"a", "b", "difference", "ratio", "interval", "blocks", "verdict"}
     assert cost["interval"][0] > 0
@@ -134,6 +141,7 @@ def test_compare_for_people_always_prints_the_workload(cli: Cli) -> None:
     assert re.search(r"^ before +demo +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d .+$", ran.out, re.MULTILINE)
     assert "set otherwise: " in ran.out
     assert "95 % interval" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
 
 
 def test_what_was_set_otherwise_is_told() -> None:
@@ -146,11 +154,40 @@ def test_what_was_set_otherwise_is_told() -> None:
     ]
 
 
-def test_too_few_blocks_give_no_verdict(cli: Cli) -> None:
+def test_without_a_second_name_it_is_compared_with_what_came_after_the_change(cli: Cli) -> None:
     seeded(cli, CHANGED)
     _two_snapshots(cli)
-    found = cli("compare", "before", "after", "--block", "40s", "--json").json
-    assert found["verdict"] == "too few blocks"
+    found = cli("compare", "before", "--json").json
+    assert found["verdict"] == "worse"
+    assert found["windows"]["b"]["label"] == "now"
+    assert found["configuration"]["a"]["knobs"] != {}
+
+
+def test_a_script_may_fail_on_a_verdict(cli: Cli) -> None:
+    seeded(cli, CHANGED)
+    _two_snapshots(cli)
+    ran = cli("compare", "before", "after", "--fail-on", "worse", "--json")
+    assert ran.code == 1
+    assert ran.json["verdict"] == "worse"
+    assert "The verdict is: worse" in ran.err
+    assert cli("compare", "before", "after", "--fail-on", "better").code == 0
+
+
+def test_watching_ends_with_the_first_verdict(cli: Cli) -> None:
+    seeded(cli, CHANGED)
+    _two_snapshots(cli)
+    found = cli("compare", "before", "--until-decided", "--for", "5s", "--json").json
+    assert found["verdict"] == "worse"
+    assert found["at_every_look"]
+
+
+def test_watching_needs_a_recorder_and_a_window_that_grows(cli: Cli) -> None:
+    seeded(cli, CHANGED, ago_s=60)
+    cli("snapshot", "before", "--last", "120s")
+    unrecorded = cli("compare", "before", "--until-decided")
+    assert unrecorded.code == 1
+    assert "Nobody records" in unrecorded.err
+    assert cli("compare", "before", "after", "--until-decided").code == 2
 
 
 def test_compare_lists_the_snapshots_there_are(cli: Cli) -> None:
