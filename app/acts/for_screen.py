@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.acts.knobs import last_standing, set_one, take_back
 from app.acts.snapshots import take_snapshot
-from app.acts.swaps import order_for, supervised_at, supervised_name
+from app.acts.swaps import order_for, supervised_name
 from app.offers.offer import Offers, Wanted
 from app.offers.weigher import offers_of
 from app.settings.load import load_settings
@@ -17,8 +17,14 @@ from engines.discovery.find import probe
 from engines.discovery.local import handle_at
 from engines.engine_info import EngineInfo
 from engines.knob_handle import KnobHandle
-from engines.recording.current_run import is_life
-from engines.supervisor_client.client import begin_swap, call_off, status, supervised_as
+from engines.recording.judging.lives import is_same_life
+from engines.supervisor_client.client import (
+    begin_swap,
+    call_off,
+    status,
+    supervised_as,
+    supervised_at,
+)
 from store.errors import NotAchieved
 from store.ledger.connection import Ledger
 from store.records import VARIANT, Change, KnobValue, RunInfo, RunRow
@@ -99,7 +105,7 @@ def handle_shown(shown: RunInfo) -> KnobHandle:
     handle = handle_at(shown.url)
     if handle is None:
         raise NotAchieved(f"{shown.name} does not serve {shown.url} any more")
-    if not is_life(shown, handle.life):
+    if not is_same_life(shown, handle.life):
         raise NotAchieved(
             f"Another engine serves {shown.url} than the one shown",
             f"process {handle.life.pid} has taken over from {shown.pid}",

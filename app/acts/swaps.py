@@ -14,8 +14,6 @@ from app.offers.offer import Offer, Wanted, size_text
 from app.offers.weigher import Weigher
 from app.settings.values import Settings
 from engines.quality.texts import read_texts
-from engines.serving import names, registry
-from engines.supervisor_client.client import status
 from engines.supervisor_client.status import SupervisorStatus
 from engines.supervisor_client.swap_order import DRAIN_S, START_S, Order
 from engines.variants.strategy import Strategy
@@ -71,18 +69,6 @@ def supervised_name(engine: EngineInfo) -> str:
             "`trimtab adopt` puts it under one; `trimtab serve` starts engines that have one",
         )
     return engine.supervisor
-
-
-def supervised_at(url: str) -> str:
-    """The name of the engine whose supervisor owns this address, also in the midst of a swap.
-
-    Raises `NotAchieved` where there is none.
-    """
-    for serving in registry.list_serving():
-        name = names.base_name(serving.name)
-        if serving.url == url and status(name) is not None:
-            return name
-    raise NotAchieved(f"No supervisor of trimtab's owns {url}")
 
 
 def order_for(

@@ -24,8 +24,8 @@ from store.private_files import open_log
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
     from engines.provision import Environment
+    from engines.serving.start_watch import Phase
     from engines.serving.started import Started
-    from engines.serving.startup import Phase
 
 START_S = 600.0
 LAST_ANSWERS_S = 15.0

@@ -22,7 +22,7 @@ from engines.serving import registry
 from engines.serving.names import base_name
 from engines.serving.registry import Serving
 from engines.supervisor.takeover.sockets import Held, why_not_beside
-from engines.supervisor_client.client import status
+from engines.supervisor_client.client import supervised_as
 from engines.supervisor_client.orphaned import is_orphaned
 from store.errors import NotAchieved
 
@@ -127,13 +127,10 @@ def _as_it_runs(serving: Serving, name: str, held: Held, db: Path | None) -> Ado
 def _tree(engine: EngineInfo) -> EngineTree:
     if engine.pid is None:
         raise NotAchieved(f"{engine.name} cannot be adopted", engine.reason)
-    for serving in registry.list_serving():
-        if serving.pid == engine.pid and status(serving.name) is not None:
-            raise NotAchieved(
-                f"{serving.name} is under trimtab's supervisor already",
-                "",
-                "`trimtab swap` changes it",
-            )
+    if (supervised := supervised_as(engine.pid)) is not None:
+        raise NotAchieved(
+            f"{supervised} is under trimtab's supervisor already", "", "`trimtab swap` changes it"
+        )
     tree = next((tree for tree in engine_trees() if tree.root.pid == engine.pid), None)
     if tree is None:
         raise NotAchieved(f"{engine.name} has ended")

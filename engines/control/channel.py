@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import socket
-import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from engines.control.wire import ControlLost, ControlRefused, cleaned, record
+from engines.host.listeners import peer_of
 
 PROTOCOL = 1
 DEADLINE_S = 2.0
@@ -86,10 +86,7 @@ class Channel:
 
     def _check_peer(self, channel: socket.socket) -> None:
         """Speak to engines of the owner of the socket's directory only, not to an impostor's."""
-        size = struct.calcsize("3i")
-        uid = struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[
-            1
-        ]
+        uid = peer_of(channel).uid
         if uid not in (os.geteuid(), _owner(self.path.parent)):
             raise self._lost(f"its socket is served by uid {uid}")
 

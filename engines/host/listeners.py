@@ -7,6 +7,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from engines.host import procfs
 
@@ -89,10 +90,22 @@ def unix_listener(path: str) -> int | None:
             raise
         except OSError:
             return None
-        size = struct.calcsize("3i")
-        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        pid: int = struct.unpack("3i", credentials)[0]
-        return pid
+        return peer_of(probe).pid
+
+
+class Peer(NamedTuple):
+    """The process at the other end of a Unix socket, as it was when the two were connected."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """Who is at the other end, by the kernel's word; raises OSError."""
+    size = struct.calcsize("3i")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return Peer(*struct.unpack("3i", credentials))
 
 
 def socket_inodes(pid: int) -> set[int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.recording.judging.continuity import same_start
+from engines.recording.judging.lives import is_same_life
 from store.clock import now_ms
 from store.ledger.connection import Ledger
 from store.records import RunInfo
@@ -16,11 +16,6 @@ def run_of(ledger: Ledger, life: RunInfo) -> int:
         engine = find_engine(ledger, life.url)
         engine_id = engine.id if engine else upsert_engine(ledger, life.url, life.name)
         latest = latest_run(ledger, engine_id)
-        if latest is not None and is_life(latest.info, life):
+        if latest is not None and is_same_life(latest.info, life):
             return latest.id
         return open_run(ledger, engine_id, life, now_ms())
-
-
-def is_life(run: RunInfo, life: RunInfo) -> bool:
-    """Whether a run tells of the process of `life`, and of no other with its PID."""
-    return run.pid == life.pid and same_start(run.started_ms, life.started_ms)

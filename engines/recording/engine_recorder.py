@@ -21,7 +21,7 @@ from engines.recording import ledger_writes
 from engines.recording.current_run import run_of
 from engines.recording.device_time import DeviceSample
 from engines.recording.held_devices import HeldDevices
-from engines.recording.judging.continuity import same_start
+from engines.recording.judging.lives import is_same_life
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
 from engines.recording.sampler import Run, Sampler
@@ -315,10 +315,7 @@ class EngineRecorder:
             engine = await loop.run_in_executor(self._threads, lambda: probe(url, key))
         except TrimtabError:
             return
-        engine_before = self.engine
-        is_same = engine.pid == engine_before.pid and same_start(
-            engine.started_ms, engine_before.started_ms
-        )
+        is_same = is_same_life(engine.run_info(), self.engine.run_info())
         self.engine = replace(engine, url=url, name=self.engine.name)
         if self._sampler is not None and not is_same:
             await self._sampler.begin_again(self._key())
@@ -394,4 +391,5 @@ def _lives(engine: EngineInfo) -> bool:
     process = procfs.read_process(engine.pid) if engine.pid is not None else None
     if process is None:
         return False
-    return same_start(process.started_ms, engine.started_ms)
+    now = replace(engine.run_info(), pid=process.pid, started_ms=process.started_ms)
+    return is_same_life(now, engine.run_info())

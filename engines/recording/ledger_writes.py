@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engines.metrics_page import Sample
-from engines.recording.judging.continuity import continues, same_start
+from engines.recording.judging.continuity import continues
+from engines.recording.judging.lives import may_be_same_life
 from engines.recording.sampler import Run
 from engines.recording.wall_clock import JUMP_S
 from store.errors import NotCumulative, TrimtabError
 from store.ledger.connection import Ledger
 from store.metrics.reasons import DEVICES
 from store.reading_columns import DeviceReading, Reading
-from store.records import Change, Event, RunInfo, RunRow, format_value
+from store.records import Change, Event, RunInfo, format_value
 from store.tables import changes, doubts, engines, events, readings, recorders, runs
 from store.tables.engines import EngineState
 
@@ -42,7 +43,7 @@ def begin_run(
     It is a new one `anew`, and where the last reading of the one before lies in the future.
     """
     latest = runs.latest_run(ledger, engine_id)
-    if latest is not None and not anew and same_life(latest, info):
+    if latest is not None and not anew and may_be_same_life(latest.info, info):
         last = readings.last(ledger, latest.id)
         in_future = last is not None and last.ts_ms > at_ms + JUMP_S * 1000
         if not in_future and (last is None or continues(last, latest.info.bounds, sample)):
@@ -52,14 +53,6 @@ def begin_run(
     text = f"new run: {why}" if why else "new run"
     events.add(ledger, engine_id, Event(at_ms, "run", text))
     return Run(run_id)
-
-
-def same_life(run: RunRow, info: RunInfo) -> bool:
-    """Whether a stored run may be of the process that `info` tells of; the counters decide then."""
-    stored = run.info
-    if stored.pid is not None and info.pid is not None and stored.pid != info.pid:
-        return False
-    return same_start(stored.started_ms, info.started_ms)
 
 
 def store_reading(ledger: Ledger, reading: Reading, devices: Sequence[DeviceReading]) -> bool:

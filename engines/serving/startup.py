@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engines.host import lifetime
 from engines.serving.causes import exit_words, why_it_ended
-from engines.serving.health import HealthCheck
-from engines.serving.log_phases import PHASES, LogPhases
 from engines.serving.progress import Progress
 from engines.serving.registry import note_members
+from engines.serving.start_watch import Phase, StartTimes, StartWatch
 from engines.serving.started import Started
 from store.errors import NotAchieved
 from store.metrics.formats import format_bytes
 
 _POLL_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """How far a start is: phase `index` of `total`, from 1; 0 before the log says anything."""
-
-    index: int
-    total: int
-    text: str
-    elapsed_s: float
 
 
 class StartFailed(NotAchieved):
@@ -39,31 +27,27 @@ def wait_healthy(
     on_phase: Callable[[Phase], None] | None = None,
     *,
     stalled_s: float | None = None,
-) -> None:
+) -> StartTimes:
     """Return once the engine answers its health check; raises `StartFailed`, also where it makes
     no progress for `stalled_s` seconds.
 
     `on_phase` is called on every turn, also while nothing changes, so that it can show the time.
     An engine that is only slow is left running: whoever started it decides.
     """
-    began = time.monotonic()
-    log = LogPhases(started.log_path)
-    check = HealthCheck(started)
+    watch = StartWatch(started)
     progress = Progress(started.pid, started.start_ticks)
     while True:
-        index = log.advance()
-        elapsed = time.monotonic() - began
+        phase = watch.look()
         if on_phase is not None:
-            text = PHASES[index - 1][1] if index else "starting"
-            on_phase(Phase(index, len(PHASES), text, elapsed))
+            on_phase(phase)
         if not lifetime.is_alive(started.pid, started.start_ticks):
             raise _ended(started)
-        if check.passes(has_started=index == len(PHASES)):
+        if watch.serves():
             note_members(started.name)
-            return
-        if stalled_s is not None and progress.stalled_s(index) >= stalled_s:
+            return watch.times()
+        if stalled_s is not None and progress.stalled_s(phase.index) >= stalled_s:
             raise _stalled(started, progress, stalled_s)
-        if elapsed >= timeout_s:
+        if phase.elapsed_s >= timeout_s:
             raise StartFailed(
                 f"the engine does not answer after {timeout_s:.0f} s",
                 "it was still starting then",

@@ -43,30 +43,43 @@ def socket_name(name: str) -> str:
 
 
 def status(name: str) -> SupervisorStatus | None:
-    """What the supervisor of an engine says of itself; None where there is none."""
+    """What the supervisor of an engine says of itself; None where none says anything.
+
+    Raises `ControlRefused` where it is too busy to.
+    """
     try:
         return SupervisorStatus.from_json(Channel(socket_of(name)).ask({"op": "status"}))
     except ControlLost:
         return None
 
 
-def supervised_as(pid: int | None) -> str | None:
-    """What the supervisor of the engine with this topmost process calls it; None without one."""
-    name = next((serving.name for serving in registry.list_serving() if serving.pid == pid), None)
-    return name if name is not None and is_supervised(name) else None
-
-
 def is_supervised(name: str) -> bool:
-    """Whether the engine of this name has a supervisor; one that is too busy to answer is one."""
+    """Whether the engine of this name has a supervisor; one that is silent, too busy to answer or
+    just being followed by another is one: the lock on the name is held."""
     with contextlib.suppress(ControlRefused):
-        return status(name) is not None
+        return status(name) is not None or is_held(name)
     return True
 
 
-def is_gone(name: str) -> bool:
-    """Whether nobody supervises an engine of this name. One who is silent, or is just being
-    followed by another, is not gone: the lock on the name is held."""
-    return status(name) is None and not is_held(name)
+def supervised_as(pid: int | None) -> str | None:
+    """What the supervisor of the engine with this topmost process calls it; None without one."""
+    return _supervised_where(lambda serving: serving.pid == pid)
+
+
+def supervised_at(url: str) -> str:
+    """The name of the engine whose supervisor owns this address, also in the midst of a swap.
+
+    Raises `NotAchieved` where there is none.
+    """
+    name = _supervised_where(lambda serving: serving.url == url)
+    if name is None:
+        raise NotAchieved(f"No supervisor of trimtab's owns {url}")
+    return name
+
+
+def _supervised_where(is_meant: Callable[[registry.Serving], bool]) -> str | None:
+    meant = (serving.name for serving in registry.list_serving() if is_meant(serving))
+    return next((name for name in map(names.base_name, meant) if is_supervised(name)), None)
 
 
 def swap(name: str, order: Order, on_step: Callable[[str, str], None]) -> SwapReport:
@@ -153,14 +166,15 @@ def _silent(name: str) -> NotAchieved:
     )
 
 
-def _status_or_absence(name: str) -> SupervisorStatus | None:
-    """What the supervisor says; None once there is none, or it has been silent for a while."""
+def _status_awaited(name: str) -> SupervisorStatus | None:
+    """What the supervisor says; None where there is none. Raises `NotAchieved` for one that has
+    been silent for a while."""
     until = time.monotonic() + name_lock.LINGERS_S
-    while True:
-        supervisor = status(name)
-        if supervisor is not None or not is_held(name) or time.monotonic() >= until:
-            return supervisor
+    while (supervisor := status(name)) is None and is_held(name):
+        if time.monotonic() >= until:
+            raise _silent(name)
         time.sleep(_POLL_S)
+    return supervisor
 
 
 def _left_of(name: str) -> list[str]:
@@ -186,9 +200,7 @@ def stop(
     As `stopping.stop`, and with a supervisor no request is cut while `drain_s` lasts.
     """
     names.check_name(name)
-    supervisor = _status_or_absence(name)
-    if supervisor is None and is_held(name):
-        raise _silent(name)
+    supervisor = _status_awaited(name)
     left = [] if supervisor is not None else _left_of(name)
     if supervisor is None and not left:
         there = ", ".join(serving.name for serving in registry.list_serving())

@@ -22,8 +22,8 @@ from store.errors import NotAchieved, TrimtabError
 from store.foreign_text import printable
 
 if TYPE_CHECKING:
+    from engines.serving.start_watch import Phase
     from engines.serving.started import Started
-    from engines.serving.startup import Phase
 
 WAIT_LINES_EVERY_S = 5.0
 _END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -124,7 +124,7 @@ def _follow(started: Started, stop: threading.Event) -> None:
     from engines.supervisor_client import client
 
     lines = _growing(started.log_path)
-    while not stop.is_set() and not client.is_gone(started.name):
+    while not stop.is_set() and client.is_supervised(started.name):
         for line in lines():
             sys.stderr.write(redact_text(printable(line, LONGEST_LINE)) + "\n")
         stop.wait(0.2)
@@ -165,7 +165,7 @@ def _end(name: str) -> None:
     from engines.serving import registry
     from engines.supervisor_client import client
 
-    if client.status(name) is not None or registry.find_serving(name) is not None:
+    if client.is_supervised(name) or registry.find_serving(name) is not None:
         stopped = client.stop(name, on_wait=changing_lines())
         say(f"{name} stopped after {format_duration(round(stopped.took_s, 1))}")
 

@@ -13,8 +13,8 @@ from store.errors import TrimtabError
 from store.tables.starts import StartRow, alike, command_key, time_left
 
 if TYPE_CHECKING:
+    from engines.serving.start_watch import Phase
     from engines.serving.started import Started
-    from engines.serving.startup import Phase
 
 _AGAIN_S = 10.0
 
@@ -22,18 +22,15 @@ _AGAIN_S = 10.0
 def phase_lines(started: Started, db: Path | None) -> Callable[[Phase], None]:
     """What to call with each phase of this start: one line when it changes, and every 10 s."""
     earlier = _earlier(started.name, db)
-    seen: dict[str, float] = {}
     last = [("", 0.0)]
 
     def report(phase: Phase) -> None:
-        if phase.index:
-            seen.setdefault(phase.text, phase.elapsed_s)
         text, at = last[0]
         if phase.text != text or phase.elapsed_s - at >= _AGAIN_S:
             last[0] = (phase.text, phase.elapsed_s)
             left = ""
             if earlier and phase.index < phase.total:
-                left = f", {left_text(time_left(earlier, phase.elapsed_s, seen))}"
+                left = f", {left_text(time_left(earlier, phase.elapsed_s, phase.reached))}"
             say(f"{format_duration(round(phase.elapsed_s))}  {phase.text}{left}")
 
     return report

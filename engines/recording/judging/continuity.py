@@ -12,8 +12,6 @@ from engines.metrics_page.sample import Sample
 from engines.metrics_page.vllm_names import REQUIRED
 from store.reading_columns import COUNTERS, TOTALS, Bounds, Histogram, Reading
 
-START_TOLERANCE_S = 2.0
-"""How far the start of one process may differ between two ways of telling it (the page, /proc)."""
 MORE_RANKS = "it has more data-parallel engines"
 """What they counted before nobody had read: it is no growth of the run before."""
 _PROOF = (*REQUIRED, "iterations")
@@ -64,13 +62,6 @@ def continues(last: Reading, bounds: Bounds, sample: Sample) -> bool:
     if _rebucketed(bounds, sample.bounds):
         return False
     return not _fell_together(counters, last.histograms, sample)
-
-
-def same_start(one_ms: int | None, other_ms: int | None) -> bool:
-    """Whether two start times, in ms, may be of one process; unknown ones may."""
-    if one_ms is None or other_ms is None:
-        return True
-    return abs(one_ms - other_ms) <= START_TOLERANCE_S * 1000
 
 
 def _rebucketed(before: Bounds, after: Bounds) -> bool:

@@ -19,7 +19,8 @@ from collections import deque
 from typing import Literal
 
 from engines.metrics_page import NotMetrics, Sample
-from engines.recording.judging.continuity import START_TOLERANCE_S, fell_together
+from engines.recording.judging.continuity import fell_together
+from engines.recording.judging.lives import START_TOLERANCE_S
 from store.reading_columns import Histogram
 
 QUIET_US = 60_000_000

@@ -5,7 +5,7 @@ A ledger that cannot be written stops nothing, nor does a disk that hangs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from engines.discovery.find import probe
 from engines.discovery.local import handle_at
 from engines.launch.launch import BEFORE, Launch
 from engines.recording.current_run import run_of
+from engines.serving.start_watch import StartTimes
 from engines.supervisor.common.teller import Teller
 from engines.supervisor_client.swap_order import Order
 from store.clock import now_ms
@@ -34,11 +35,9 @@ def tell_event(db: Path | None, launch: Launch, kind: str, text: str) -> None:
     _write(db, launch, lambda ledger, engine: events.add(ledger, engine, _event(kind, text)))
 
 
-def tell_start(
-    db: Path | None, launch: Launch, *, beside: bool, took_s: float, phases: Mapping[str, float]
-) -> None:
+def tell_start(db: Path | None, launch: Launch, times: StartTimes, *, beside: bool) -> None:
     """Keep how long the engine took until it was healthy."""
-    row = StartRow(now_ms(), *start_key(launch), beside, took_s, phases)
+    row = StartRow(now_ms(), *start_key(launch), beside, times.took_s, times.phases)
     _write(db, launch, lambda ledger, engine: starts.record(ledger, engine, row))
 
 

@@ -30,13 +30,7 @@ def adopt(context: Context, _: Adopting) -> State:
         return NotAdopted()
     context.remember(context.memory)
     context.engine = engine
-    if context.adoption.start_took_s is not None:
-        tell_start(
-            context.db,
-            context.launch,
-            beside=False,
-            took_s=context.adoption.start_took_s,
-            phases=context.adoption.start_phases,
-        )
+    if context.adoption.start_times is not None:
+        tell_start(context.db, context.launch, context.adoption.start_times, beside=False)
     write_down_again(context)  # one that is not found would be started a second time
     return Recovering()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from engines.launch.launch import Launch
 from engines.serving.log_rotation import LogRotation
+from engines.serving.start_watch import StartWatch
 from engines.serving.started import Started
 from engines.serving.stopping import Stopped
 from engines.supervisor.common.backoff import Backoff
 from engines.supervisor.common.memory import Memory
-from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import interrupted, tell_event
 from engines.supervisor.takeover.restart import Adoption
 from engines.supervisor_client.swap_order import Order

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engines.serving import registry
+from engines.serving.start_watch import StartWatch
 from engines.serving.started import started_as
-from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_abandoned
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Loading, Recovering, Starting, State, Stopping

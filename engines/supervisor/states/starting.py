@@ -10,8 +10,8 @@ from engines.control.api_front import Front, front_path
 from engines.host import lifetime
 from engines.launch.spawn import spawn
 from engines.serving import registry
+from engines.serving.start_watch import StartWatch
 from engines.serving.started import Started
-from engines.supervisor.common.start_watch import StartWatch
 from engines.supervisor.common.telling import tell_start
 from engines.supervisor.states.context import TURN_S, Context
 from engines.supervisor.states.state import Loading, Pausing, Serving, Starting, State, Stopping
@@ -44,6 +44,7 @@ def load(context: Context, state: Loading) -> State:
         if not context.watch.from_beginning:
             # The supervisor before this one may have closed it, or was to open it once it stands.
             _open_front(engine)
+        context.watch.look()
         if context.watch.serves():
             _has_started(context, engine, context.watch)
             return Serving(engine)
@@ -65,9 +66,7 @@ def _has_started(context: Context, engine: Started, watch: StartWatch) -> None:
         tell_unfinished(context)
     elif watch.from_beginning:
         beside = len(registry.list_serving()) > 1
-        tell_start(
-            context.db, context.launch, beside=beside, took_s=watch.elapsed_s, phases=watch.phases
-        )
+        tell_start(context.db, context.launch, watch.times(), beside=beside)
 
 
 def pause(context: Context, state: Pausing) -> State:

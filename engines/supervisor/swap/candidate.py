@@ -16,8 +16,9 @@ from engines.host.processes import engine_trees
 from engines.launch.command import take_secrets
 from engines.launch.launch import Launch
 from engines.serving import names, stopping
+from engines.serving.start_watch import Phase, StartTimes
 from engines.serving.started import Started
-from engines.serving.startup import Phase, wait_healthy
+from engines.serving.startup import wait_healthy
 from engines.variants.merge import merged_arguments
 from engines.variants.variant import Variant
 from store.errors import NotAchieved
@@ -73,10 +74,11 @@ class Candidate:
         on_phase: Callable[[Phase], None],
         *,
         stalled_s: float | None = None,
-    ) -> None:
+    ) -> StartTimes:
         """Until it answers its health check over its own socket; raises `NotAchieved`."""
         # It may not be asked at the address, which is another engine's.
-        wait_healthy(replace(self.started, log_only=True), seconds, on_phase, stalled_s=stalled_s)
+        started = replace(self.started, log_only=True)
+        return wait_healthy(started, seconds, on_phase, stalled_s=stalled_s)
 
     def knob_sockets(self) -> Sequence[Path]:
         """Where its live knobs are set."""

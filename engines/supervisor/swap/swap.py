@@ -32,8 +32,8 @@ from engines.quality.scoring import Scores
 from engines.serving import names
 from engines.serving.causes import exception_in
 from engines.serving.progress import STALLED_S
+from engines.serving.start_watch import Phase
 from engines.serving.started import Started
-from engines.serving.startup import Phase
 from engines.serving.stopping import WillNotGo
 from engines.supervisor.common.telling import begun, start_key, tell_start
 from engines.supervisor.swap.candidate import (
@@ -231,7 +231,6 @@ class Swap:
 
     def _start(self, launch: Launch, *, beside: bool) -> Candidate:
         new = Candidate(spawn(launch, self._wiring.listener, held=True, swap_id=self.order.id))
-        began = time.monotonic()
         model, command = start_key(launch)
         start = StartReport(model, command, beside, self.elapsed_s)
         self._note(start=start)
@@ -240,19 +239,17 @@ class Swap:
         def report(phase: Phase) -> None:
             nonlocal start
             self._go_on()
-            if phase.index and phase.text not in start.phases:
-                new_phases = {phase.text: round(phase.elapsed_s, 1)}
-                start = replace(start, phases={**start.phases, **new_phases})
+            if phase.reached != start.phases:
+                start = replace(start, phases=phase.reached)
                 self._note(start=start)
                 self._say("start", phase.text)
 
         try:
-            new.wait_healthy(self.order.start_s, report, stalled_s=STALLED_S)
+            times = new.wait_healthy(self.order.start_s, report, stalled_s=STALLED_S)
         except TrimtabError:
             self._end(new, 0)
             raise
-        took_s = round(time.monotonic() - began, 1)
-        tell_start(self.order.db, launch, beside=beside, took_s=took_s, phases=start.phases)
+        tell_start(self.order.db, launch, times, beside=beside)
         return new
 
     def _verify(
@@ -312,16 +309,8 @@ class Swap:
             return
         self._say("roll back", "starting the old engine again")
         self._old = Candidate(spawn(self._launch, self._wiring.listener))
-        phases: dict[str, float] = {}
-
-        def report(phase: Phase) -> None:
-            self._leave_if_stopped()
-            phases.setdefault(phase.text, round(phase.elapsed_s, 1))
-
-        began = time.monotonic()
-        self._old.wait_healthy(self.order.start_s, report)
-        took_s = round(time.monotonic() - began, 1)
-        tell_start(self.order.db, self._launch, beside=False, took_s=took_s, phases=phases)
+        times = self._old.wait_healthy(self.order.start_s, lambda _: self._leave_if_stopped())
+        tell_start(self.order.db, self._launch, times, beside=False)
         self._opened()
 
     def _leave_if_stopped(self) -> None:

@@ -23,8 +23,9 @@ from engines.launch.launch import Launch
 from engines.launch.spawn import spawn
 from engines.provision.places import log_file
 from engines.serving import registry, stopping
+from engines.serving.start_watch import Phase, StartTimes
 from engines.serving.started import Started, started_as
-from engines.serving.startup import Phase, wait_healthy
+from engines.serving.startup import wait_healthy
 from engines.supervisor.takeover.conditions import Conditions, conditions_from_json
 from engines.supervisor.takeover.connections import Load, drain
 from engines.supervisor.takeover.sockets import Held, Taken, open_after, open_beside, prefer
@@ -76,8 +77,7 @@ class _ToStop(Exception):
 class Adoption:
     """The adoption of one engine, for `launch`; `report` tells of it, also while it runs.
 
-    `start_took_s` is how long the new engine took until it was healthy, None before, `start_phases`
-    the second of each phase."""
+    `start_times` are the new engine's, None before it is healthy."""
 
     def __init__(self, order: AdoptionOrder, taken: Taken, launch: Launch) -> None:
         self.order = order
@@ -87,8 +87,7 @@ class Adoption:
         self._say_to: Say | None = None
         self._remember: Remember | None = None
         self._to_stop: Callable[[], bool] = lambda: False
-        self.start_took_s: float | None = None
-        self.start_phases: dict[str, float] = {}
+        self.start_times: StartTimes | None = None
         self.report = AdoptionReport(launch.name, launch.url, taken.way)
 
     def run(
@@ -180,20 +179,20 @@ class Adoption:
 
     def _wait(self, started: Started) -> bool:
         """Until it is healthy; False where it is to stop before that."""
-        began = time.monotonic()
+        shown = ""
 
         def report(phase: Phase) -> None:
+            nonlocal shown
             if self._to_stop():
                 raise _ToStop
-            if phase.text not in self.start_phases:
-                self.start_phases[phase.text] = round(phase.elapsed_s, 1)
-                self._say("start", phase.text)
+            if phase.text != shown:
+                shown = phase.text
+                self._say("start", shown)
 
         try:
-            wait_healthy(started, self.order.start_s, report)
+            self.start_times = wait_healthy(started, self.order.start_s, report)
         except _ToStop:
             return False
-        self.start_took_s = round(time.monotonic() - began, 1)
         if self._closed_at is not None:
             self._tell(waited_s=round(time.monotonic() - self._closed_at, 1))
         return True

@@ -21,7 +21,8 @@ from engines.launch.launch import LaunchSpec
 from engines.launch.prepare import prepare
 from engines.serving import registry, stopping
 from engines.serving.causes import why_it_ended
-from engines.serving.startup import Phase, StartFailed, wait_healthy
+from engines.serving.start_watch import Phase
+from engines.serving.startup import StartFailed, wait_healthy
 from store.errors import BadInput, NotAchieved
 from tests.fakes.launched_engine import LINES, first_line, launch
 from tests.waiting import PATIENCE_S

@@ -14,7 +14,7 @@ from engines.metrics_page import Sample
 from engines.recording.accumulate import Accumulator, Scrape, longest_gap_us
 from engines.recording.busy_time import ActiveTime
 from engines.recording.device_time import DeviceAccumulator, DeviceSample
-from engines.recording.judging.continuity import continues, lost, restarted, same_start
+from engines.recording.judging.continuity import continues, lost, restarted
 from store.reading_columns import (
     COUNTERS,
     CUMULATIVE_VALUES,
@@ -236,11 +236,6 @@ class TestContinuity:
         assert lost(sample(), sample(e2e=None)) == "e2e"
         assert lost(sample(counters={"preemptions": 1}), sample()) == "preemptions"
         assert lost(sample(running=None), sample()) is None
-
-    def test_start_times_told_two_ways(self) -> None:
-        assert same_start(1_000_000, 1_001_500)
-        assert not same_start(1_000_000, 1_010_000)
-        assert same_start(None, 1_000_000)
 
 
 gauges = st.tuples(st.integers(0, 50), st.integers(0, 50), st.floats(0, 1))
