@@ -16,12 +16,11 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import replace
 from functools import partial
 
 from engines.serving.stopping import DRAIN_S
 from engines.supervisor.common.backoff import Backoff
-from engines.supervisor.common.memory import Memory, from_line, to_line
+from engines.supervisor.common.memory import GivenBack, Memory, from_line, to_line
 from engines.supervisor.process import supervise
 from engines.supervisor.states.context import Context
 from engines.supervisor.takeover.beginning import beginning_from_line
@@ -58,7 +57,9 @@ def main() -> int:
             for line in lines:
                 if line.endswith("\n"):
                     memory = from_line(line)
-                    if memory.given_back is None:  # else the next one looks what becomes of that
+                    if not isinstance(
+                        memory.under_way, GivenBack
+                    ):  # else the next one looks what becomes of that
                         adoption = None  # it has come to its end
         _, status = os.waitpid(child, 0)
         stop_asked.child_ended()
@@ -77,7 +78,7 @@ def main() -> int:
         sys.stderr.write(f"the supervisor {ending}; another one in {pause:g} s\n")
         sys.stderr.flush()
         if stop_asked.wait(pause):
-            memory = replace(memory, stopping_s=DRAIN_S)
+            memory = memory.stopping(DRAIN_S)
 
 
 def _supervise(context: Context) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engines.supervisor.common.memory import GivenBack
 from engines.supervisor.common.telling import tell_start
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Adopting, NotAdopted, Recovering, State
@@ -18,10 +19,11 @@ def adopt(context: Context, _: Adopting) -> State:
         context.say(f"adopt: {step}: {text}")
 
     def remember(pid: int, ticks: int) -> None:
-        context.remember(replace(context.memory, given_back=(pid, ticks)))
+        context.remember(replace(context.memory, under_way=GivenBack(pid, ticks)))
 
-    if context.memory.given_back is not None:
-        context.adoption.follow_old(context.launch, context.memory.given_back, say)
+    under_way = context.memory.under_way
+    if isinstance(under_way, GivenBack):
+        context.adoption.follow_old(context.launch, (under_way.pid, under_way.start_ticks), say)
         return NotAdopted()
     engine = context.adoption.run(
         context.launch, say, remember, lambda: context.requests.drain_s is not None

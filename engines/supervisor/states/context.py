@@ -57,8 +57,8 @@ class Context:
         self.engine: Started | None = None
         self.watch: StartWatch | None = None
         self.serving_since: float | None = None
-        unfinished = memory.swapping
-        self.swap: SwapReport | None = None if unfinished is None else interrupted(unfinished)
+        unfinished = memory.swap
+        self.swap: SwapReport | None = None if unfinished is None else interrupted(unfinished.order)
         self.stopped: Stopped | None = None
         self.end_told = threading.Event()
         """Set once somebody has heard of the end."""

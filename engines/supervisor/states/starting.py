@@ -62,7 +62,7 @@ def _has_started(context: Context, engine: Started, watch: StartWatch) -> None:
     context.serving_since = time.monotonic()
     registry.note_members(context.launch.name)
     context.say(f"process {engine.pid} serves at {engine.url}")
-    if context.memory.swapping is not None:
+    if context.memory.swap is not None:
         tell_unfinished(context)
     elif watch.from_beginning:
         beside = len(registry.list_serving()) > 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from dataclasses import replace
 
 from engines.host import lifetime
 from engines.serving import registry, stopping
@@ -60,7 +59,7 @@ def stop(context: Context, state: Stopping) -> State:
     """End the engine, its requests first."""
     name = context.launch.name
     pid = 0 if context.engine is None else context.engine.pid
-    context.remember(replace(context.memory, stopping_s=state.drain_s))
+    context.remember(context.memory.stopping(state.drain_s))
     context.say("stopping: no new connections, what runs may finish")
     write_down_again(context)
     try:

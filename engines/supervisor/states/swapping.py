@@ -9,6 +9,7 @@ from typing import Literal
 
 from engines.launch.launch import Launch
 from engines.serving.started import Started
+from engines.supervisor.common.memory import InSwap
 from engines.supervisor.common.telling import tell_change, tell_swap
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import Serving, State, Swapping
@@ -24,7 +25,7 @@ def run_swap(context: Context, state: Swapping, enter: Callable[[State], None]) 
     order = state.order
     write_down_again(context)
     context.requests.order = None  # only now, when a second one is refused for the state's sake
-    context.remember(replace(context.memory, swapping=order))
+    context.remember(replace(context.memory, under_way=InSwap(order)))
     before = context.memory.before[-1] if order.variant is None else None
 
     def tell(report: SwapReport, text: str) -> None:
@@ -44,7 +45,7 @@ def run_swap(context: Context, state: Swapping, enter: Callable[[State], None]) 
     swap = Swap(order, (context.launch, state.engine), wiring, before=before)
     context.swap = swap.report
     context.engine = running = swap.run()
-    context.remember(replace(context.memory, swapping=None, taken_over=False))
+    context.remember(context.memory.swap_finished())
     context.requests.call_off = False
     context.serving_since = time.monotonic()
     after = Serving(running)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from dataclasses import replace
 from functools import partial
 
 from engines.control.inside_path import LISTEN_FD
@@ -71,12 +70,12 @@ def _was_given(pid: int, listener: socket.socket) -> bool:
 
 def tell_unfinished(context: Context) -> None:
     """Say what became of the swap in which the supervisor before this one was killed."""
-    order = context.memory.swapping
-    if order is None:
+    swap = context.memory.swap
+    if swap is None:
         return
     outcome, reason = ROLLED_BACK, "its supervisor was killed in the midst"
-    if context.memory.taken_over:
+    if swap.taken_over:
         outcome, reason = DONE, ""
     # First: should the order be what broke that supervisor, it breaks one more at the most.
-    context.remember(replace(context.memory, swapping=None, taken_over=False))
-    context.swap = tell_interrupted(order, context.launch, outcome, reason)
+    context.remember(context.memory.swap_finished())
+    context.swap = tell_interrupted(swap.order, context.launch, outcome, reason)

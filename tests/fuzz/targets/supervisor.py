@@ -19,7 +19,7 @@ from engines.inside.trimtab_inside.private_socket.server import Server
 from engines.launch.launch import Launch
 from engines.serving.started import Started
 from engines.supervisor.answering import SupervisorDesk
-from engines.supervisor.common.memory import Memory, from_line, to_line
+from engines.supervisor.common.memory import InSwap, Memory, from_line, to_line
 from engines.supervisor.common.telling import begun
 from engines.supervisor.states.context import Context, Requests
 from engines.supervisor.states.lifecycle import Lifecycle
@@ -79,7 +79,7 @@ def _state(context: Context) -> dict[str, Any]:
 
 
 def _check_order(context: Context, order: Order) -> None:
-    memory = replace(context.memory, swapping=order)
+    memory = replace(context.memory, under_way=InSwap(order))
     assert from_line(to_line(memory)) == memory, "the keeper reads another order than was taken"
     json.dumps(begun(order, "").to_json(), allow_nan=False)
     assert 0 <= order.start_s <= LONGEST_WAIT_S, order.start_s
@@ -102,7 +102,7 @@ def _check_command(words: tuple[str, ...]) -> None:
 
 
 def _check_drain(context: Context, drain_s: float) -> None:
-    memory = replace(context.memory, stopping_s=drain_s)
+    memory = context.memory.stopping(drain_s)
     assert from_line(to_line(memory)) == memory
     assert 0 <= drain_s <= LONGEST_WAIT_S, drain_s
 

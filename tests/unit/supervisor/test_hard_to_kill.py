@@ -15,7 +15,7 @@ from engines.host import lifetime
 from engines.serving import name_lock, registry
 from engines.serving.started import Started
 from engines.supervisor.common import teller
-from engines.supervisor.common.memory import Memory, from_line, to_line
+from engines.supervisor.common.memory import InStop, InSwap, Memory, Settled, from_line, to_line
 from engines.supervisor.states import unfinished
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.recovering import recover
@@ -98,7 +98,7 @@ def test_a_stop_in_which_a_supervisor_was_killed_is_finished(stub: Path) -> None
     with socket.socket() as listener:
         context = Context(Memory(launch), listener, kept.append)
         stop(context, Stopping(7.0))
-        assert kept[0].stopping_s == 7.0
+        assert kept[0].under_way == InStop(7.0)
         again = Context(from_line(to_line(kept[0])), listener, kept.append)
         assert recover(again, Recovering()) == Stopping(7.0)
 
@@ -132,10 +132,10 @@ def test_an_order_that_broke_its_supervisor_is_not_replayed(
     monkeypatch.setattr(unfinished, "tell_interrupted", break_down)
     kept: list[Memory] = []
     with socket.socket() as listener:
-        memory = Memory(prepare_nothing(stub), (), Order("id", None))
+        memory = Memory(prepare_nothing(stub), (), InSwap(Order("id", None)))
         with pytest.raises(ZeroDivisionError):
             unfinished.tell_unfinished(Context(memory, listener, kept.append))
-    assert kept[-1].swapping is None
+    assert kept[-1].under_way == Settled()
 
 
 def test_a_disk_that_hangs_holds_nobody_but_the_teller(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.launch.launch import Launch
-from engines.supervisor.common.memory import Memory, from_line, to_line
+from engines.supervisor.common.memory import GivenBack, InStop, InSwap, Memory, from_line, to_line
 from engines.supervisor_client.swap_order import Order
 from engines.variants.variant import Variant
 from store.records import AS_STARTED
@@ -36,17 +36,32 @@ def order(name: str | None) -> Order:
 
 
 def after(memory: Memory, name: str | None, to: str) -> Memory:
-    done = Memory(memory.launch, memory.before, order(name)).swapped_to(launch(to))
+    done = Memory(memory.launch, memory.before, InSwap(order(name))).swapped_to(launch(to))
     return Memory(done.launch, done.before)
 
 
 def test_it_comes_back_from_a_line_as_it_was() -> None:
-    memory = Memory(launch("int4"), (launch(), launch("fp8")), order("awq"), taken_over=True)
+    memory = Memory(
+        launch("int4"), (launch(), launch("fp8")), InSwap(order("awq"), taken_over=True)
+    )
     line = to_line(memory)
     assert line.count("\n") == 1
     assert from_line(line) == memory
     assert from_line(to_line(Memory(launch()))) == Memory(launch())
-    assert from_line(to_line(Memory(launch(), (), order(None)))).swapping == order(None)
+    assert from_line(to_line(Memory(launch(), (), InSwap(order(None))))).swap == InSwap(order(None))
+
+    for under_way in (InStop(7.5), InStop(0.0, InSwap(order("awq"))), GivenBack(7, 8)):
+        memory = Memory(launch(), (), under_way)
+        assert from_line(to_line(memory)) == memory
+
+
+def test_a_stop_keeps_the_swap_that_is_not_finished_and_leaves_what_was_given_back() -> None:
+    swap = InSwap(order("awq"), taken_over=True)
+    stopping = Memory(launch(), (), swap).stopping(7.5)
+    assert stopping.swap == swap
+    assert stopping.swap_finished().under_way == InStop(7.5)
+    given_back = Memory(launch(), (), GivenBack(7, 8))
+    assert given_back.stopping(7.5) == given_back
 
 
 def test_swaps_are_taken_back_one_after_the_other() -> None:

@@ -20,7 +20,7 @@ from engines.launch.launch import Launch
 from engines.serving import registry, stopping
 from engines.serving.started import Started
 from engines.supervisor.common import telling
-from engines.supervisor.common.memory import Memory
+from engines.supervisor.common.memory import InStop, InSwap, Memory
 from engines.supervisor.common.telling import begun, tell_abandoned, tell_interrupted, tell_swap
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.recovering import recover
@@ -94,7 +94,7 @@ def test_the_new_engine_is_gone_before_the_old_one_starts_again(
     launch: Launch, listener: socket.socket, candidate: Started
 ) -> None:
     """It holds the memory that the old one needs."""
-    context = Context(Memory(launch, (), order_of(launch)), listener, lambda _: None)
+    context = Context(Memory(launch, (), InSwap(order_of(launch))), listener, lambda _: None)
     assert isinstance(recover(context, Recovering()), Starting)
     assert not lifetime.is_alive(candidate.pid, candidate.start_ticks)
 
@@ -102,7 +102,7 @@ def test_the_new_engine_is_gone_before_the_old_one_starts_again(
 def test_a_stop_that_is_finished_ends_the_new_engine_of_a_swap_as_well(
     launch: Launch, listener: socket.socket, candidate: Started
 ) -> None:
-    memory = Memory(launch, (), order_of(launch), stopping_s=0.0)
+    memory = Memory(launch, (), InStop(0.0, InSwap(order_of(launch))))
     recover(Context(memory, listener, lambda _: None), Recovering())
     assert not lifetime.is_alive(candidate.pid, candidate.start_ticks)
 
@@ -125,7 +125,7 @@ def test_an_engine_that_served_under_the_supervisor_before_is_started_again(stub
 def test_giving_up_closes_the_row_of_the_swap(launch: Launch, listener: socket.socket) -> None:
     order = order_of(launch)
     tell_swap(order.db, launch, begun(order, "other"), "start: process 1")
-    context = Context(Memory(launch, (), order), listener, lambda _: None)
+    context = Context(Memory(launch, (), InSwap(order)), listener, lambda _: None)
     give_up(context, "it ended 5 times in a row")
     assert [(swap.outcome, swap.reason) for swap in rows(launch)] == [(ROLLED_BACK, KILLED)]
 

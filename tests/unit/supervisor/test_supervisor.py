@@ -17,7 +17,7 @@ from engines.host import lifetime
 from engines.serving import registry
 from engines.supervisor.__main__ import write_memory
 from engines.supervisor.common.backoff import PAUSES_S, STABLE_S, Backoff
-from engines.supervisor.common.memory import Memory
+from engines.supervisor.common.memory import InSwap, Memory
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.recovering import recover
 from engines.supervisor.states.state import Recovering
@@ -142,7 +142,7 @@ def test_a_swap_that_had_taken_over_is_finished_by_the_next_supervisor(
         ticks = lifetime.start_ticks(process.pid) or 0
         registry.save(registry.Serving(name, process.pid, ticks, "http://127.0.0.1:1", "m", "/log"))
     launch = replace(prepare_nothing(stub), name="sup-h")
-    memory = Memory(launch, (), Order("id", None), taken_over=True)
+    memory = Memory(launch, (), InSwap(Order("id", None), taken_over=True))
     with socket.socket() as listener:
         recover(Context(memory, listener, lambda _: None), Recovering())
     found = {one.name: one.pid for one in registry.list_serving()}
