@@ -36,6 +36,20 @@ def data_dir() -> Path:
                 f"export TRIMTAB_DATA_DIR={printable(str(path.absolute()), 400)}",
             )
         return path
+    return _default_data_dir()
+
+
+def is_default_data_dir() -> bool:
+    """Whether `data_dir` is the user's own."""
+    if not os.environ.get("TRIMTAB_DATA_DIR"):
+        return True
+    try:
+        return data_dir().resolve() == _default_data_dir().resolve()
+    except NoHome:
+        return False
+
+
+def _default_data_dir() -> Path:
     import platformdirs
 
     return below_home(lambda: platformdirs.user_data_path("trimtab"))

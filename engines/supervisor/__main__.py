@@ -57,10 +57,10 @@ def main() -> int:
             for line in lines:
                 if line.endswith("\n"):
                     memory = from_line(line)
-                    if not isinstance(
-                        memory.under_way, GivenBack
-                    ):  # else the next one looks what becomes of that
-                        adoption = None  # it has come to its end
+                    # The adoption has come to its end, but for one that was given back: the next
+                    # supervisor looks what becomes of that.
+                    if not isinstance(memory.under_way, GivenBack):
+                        adoption = None
         _, status = os.waitpid(child, 0)
         stop_asked.child_ended()
         code = os.waitstatus_to_exitcode(status)

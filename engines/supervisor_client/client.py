@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 from engines.control.channel import Channel
 from engines.control.wire import ControlLost, ControlRefused
 from engines.inside.trimtab_inside.private_socket.sockets import place_of
-from engines.provision.places import supervisor_log
+from engines.provision.places import data_dir, is_default_data_dir, supervisor_log
 from engines.serving import name_lock, names, registry, stopping
 from engines.serving.name_lock import is_held
 from engines.supervisor_client.status import SupervisorStatus
@@ -30,6 +31,7 @@ NOT_NOW, STALE = "not now", "stale"
 """The words of a supervisor that refuses: it may later, or never for this plan."""
 _POLL_S = 0.1
 _SILENT = 50
+_DIGITS = 24
 
 
 def socket_of(name: str) -> Path:
@@ -38,8 +40,16 @@ def socket_of(name: str) -> Path:
 
 
 def socket_name(name: str) -> str:
-    """What the socket of that supervisor is called."""
-    return f"supervisor-{name}.sock"
+    """What the socket of that supervisor is called.
+
+    Sockets lie in one place for each user, and engines are written down in the data directory: one
+    that is not the user's own has sockets of its own, so that a name means one engine in each.
+    """
+    if is_default_data_dir():
+        return f"supervisor-{name}.sock"
+    # In full it would be too long for a socket's path. No engine's name has an @ in it.
+    place = f"{data_dir().resolve()}\0{name}"
+    return f"supervisor@{hashlib.sha256(os.fsencode(place)).hexdigest()[:_DIGITS]}.sock"
 
 
 def status(name: str) -> SupervisorStatus | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from engines.inside.trimtab_inside.private_socket import server as server_module
+from engines.inside.trimtab_inside.private_socket import sockets as sockets_module
 from engines.inside.trimtab_inside.private_socket.protocol import LONGEST_LINE
 from engines.inside.trimtab_inside.private_socket.server import MOST_CONNECTIONS, Server
 from tests.unit.inside.inside_standins import Request, Scheduler32, start_server
@@ -303,6 +304,42 @@ def test_a_socket_that_was_swept_away_is_there_again(
             assert json.loads(hear(channel))["protocol"]
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("squatted", ["a file", "an open directory", "a socket of the same name"])
+def test_a_place_that_was_swept_and_taken_is_left_for_the_next_one(
+    tmp_path: Path, scheduler: Scheduler32, monkeypatch: pytest.MonkeyPatch, squatted: str
+) -> None:
+    monkeypatch.setattr(server_module, "LOOK_S", 0.05)
+    monkeypatch.setattr(sockets_module, "ROOT", tmp_path)
+    monkeypatch.setattr(sockets_module, "RUN", tmp_path / "run")
+    usual, other = sockets_module.directories(os.geteuid())
+    other.parent.mkdir(parents=True)
+    usual.mkdir(mode=0o700)
+    server = start_server(usual / "1.sock", scheduler)
+    try:
+        usual.rename(tmp_path / "swept")
+        if squatted == "a file":
+            usual.write_text("mine")
+        else:
+            usual.mkdir()
+            usual.chmod(0o777)
+            if squatted != "an open directory":
+                (usual / "1.sock").write_text("mine")
+        wait_until(lambda: sockets_module.place_of("1.sock", os.geteuid()).parent == other)
+        assert json.loads(said_to(other / "1.sock", b'{"op": "hello"}\n'))["protocol"]
+    finally:
+        server.stop()
+    assert not (other / "1.sock").exists()
+    if squatted == "a socket of the same name":
+        assert (usual / "1.sock").read_text() == "mine"
+
+
+def said_to(path: Path, line: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+        channel.connect(str(path))
+        channel.sendall(line)
+        return hear(channel)
 
 
 def test_a_socket_in_use_does_not_grow_old(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

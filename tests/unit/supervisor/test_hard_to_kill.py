@@ -64,6 +64,25 @@ def test_of_several_that_start_under_one_name_one_gets_it(stub: Path) -> None:
     assert answer(again) == again.pid
 
 
+def test_a_name_means_one_engine_in_each_data_directory(
+    stub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = own("sup-z")
+    started = begin(stub, name)
+    wait_until(lambda: state_of(name) == "serving")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "elsewhere"))
+        with pytest.raises(BadInput, match="No engine is called"):
+            client.stop(name, drain_s=0)
+        assert not client.is_supervised(name)
+        other = begin(stub, name)
+        wait_until(lambda: state_of(name) == "serving")
+        client.stop(name, drain_s=0)
+        assert lifetime.start_ticks(other.pid) is None
+    assert answering(name).pid == started.pid
+    assert answer(started) == started.pid
+
+
 def test_the_name_is_held_as_long_as_one_of_both_lives(
     stub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,17 @@ from typing import Protocol
 
 from ..common.log import say_once
 from .protocol import LONGEST_LINE, encode, failure
-from .sockets import Refused, listen, own_directory, peer_uid, prepare_directory, sweep
+from .sockets import (
+    Refused,
+    fault,
+    file_of,
+    listen,
+    own_directory,
+    peer_uid,
+    place_again,
+    prepare_directory,
+    sweep,
+)
 
 MOST_CONNECTIONS = 16
 SILENCE_S = 5.0
@@ -92,6 +102,7 @@ class Server:
         self.path = path
         self._desk = desk
         self._listener = listen(path)
+        self._file = file_of(path)
         self._wake_reader, self._wake_writer = os.pipe()
         self._selector = selectors.DefaultSelector()
         self._connections: dict[int, _Connection] = {}
@@ -139,7 +150,9 @@ class Server:
         self._listener.close()
         os.close(self._wake_reader)
         os.close(self._wake_writer)
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if self._is_in_place():
+                self.path.unlink()
         self._desk.release()
 
     def _turn(self) -> None:
@@ -158,11 +171,13 @@ class Server:
             self._stay_there(received)
 
     def _stay_there(self, now: float) -> None:
-        """Listen anew where somebody has removed the socket, its directory maybe with it."""
+        """Listen anew where somebody has removed the socket, its directory maybe with it; in
+        another place where that has been taken since."""
         try:
-            if not self.path.exists():
-                prepare_directory(self.path.parent)
-                listener = listen(self.path)
+            if not self._is_in_place():
+                path = place_again(self.path)
+                listener = listen(path)
+                self.path, self._file = path, file_of(path)
                 self._selector.unregister(self._listener)
                 self._listener.close()
                 self._listener = listener
@@ -174,6 +189,13 @@ class Server:
                 os.utime(self.path)
         except (OSError, Refused) as error:
             say_once("cannot keep its socket", error)
+
+    def _is_in_place(self) -> bool:
+        """Whether whoever asks at our path still finds us there, and trusts its directory."""
+        try:
+            return file_of(self.path) == self._file and not fault(self.path.parent, os.geteuid())
+        except OSError:
+            return False
 
     def _patience(self) -> float:
         """Seconds until a lease, a held change or a silent connection runs out, or one looks."""

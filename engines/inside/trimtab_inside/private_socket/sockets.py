@@ -34,7 +34,7 @@ def place_of(name: str, uid: int) -> Path:
     """Where the socket `name` of a user's is, or would first be put."""
     usual, *other_paths = (home / name for home in directories(uid))
     existing = (
-        path for path in (usual, *other_paths) if not _fault(path.parent, uid) and path.exists()
+        path for path in (usual, *other_paths) if not fault(path.parent, uid) and path.exists()
     )
     return next(existing, usual)
 
@@ -45,8 +45,8 @@ def own_directory() -> Path:
     for path in directories(os.geteuid()):
         try:
             prepare_directory(path)
-        except Refused as fault:
-            faults.append(str(fault))
+        except Refused as refusal:
+            faults.append(str(refusal))
         except OSError as error:
             faults.append(f"{path} cannot be made: {error.strerror}")
         else:
@@ -58,12 +58,28 @@ def prepare_directory(path: Path) -> None:
     """Make the directory if it is not there; refuse one that anybody else could have prepared."""
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    fault = _fault(path, os.geteuid())
-    if fault:
-        raise Refused(fault)
+    reason = fault(path, os.geteuid())
+    if reason:
+        raise Refused(reason)
 
 
-def _fault(path: Path, uid: int) -> str:
+def place_again(path: Path) -> Path:
+    """Where a socket that was removed is put again: where it was, or in the next of our directories
+    where somebody else has taken that place meanwhile. Raises Refused."""
+    try:
+        prepare_directory(path.parent)
+    except (Refused, OSError):
+        return own_directory() / path.name
+    return path
+
+
+def file_of(path: Path) -> tuple[int, int]:
+    """Which file is there: its device and inode. Raises OSError."""
+    status = path.lstat()
+    return status.st_dev, status.st_ino
+
+
+def fault(path: Path, uid: int) -> str:
     """Why a directory is not this user's alone, '' if it is."""
     try:
         status = path.lstat()
