@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -130,6 +131,14 @@ def socket_descriptors(pid: int) -> dict[int, int] | None:
         if target.startswith("socket:["):
             descriptors[int(target[8:-1])] = int(name)
     return descriptors
+
+
+def any_listens(pids: Iterable[int], port: int) -> bool:
+    """Whether one of these processes of one network, which is not empty, holds a socket that takes
+    connections on a port; those we may not look into do not."""
+    pids = tuple(pids)
+    inodes = {listener.inode for listener in tcp_listeners(pids[0]) if listener.port == port}
+    return any(inodes & (socket_inodes(pid) or set()) for pid in pids)
 
 
 def owner_of(inode: int) -> int | None:

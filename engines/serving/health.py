@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 from engines.control.api_front import Front, front_path
+from engines.host import lifetime, listeners
 from engines.serving.started import Started
 from engines.web import http
+from engines.web.address import host_and_port
 from store.errors import TrimtabError
 
 DEADLINE_S = 2.0
@@ -21,7 +23,8 @@ class HealthCheck:
 
     Over its own socket where a supervisor gave it its address, else at its address. There a
     question hangs while it starts, so it is asked seldom until its log tells that it has started,
-    which it need not (`--uvicorn-log-level`). One that cannot be asked either way is believed.
+    which it need not (`--uvicorn-log-level`), and who answers there must be itself: the address may
+    be anybody's by now. One that cannot be asked either way is believed.
     """
 
     def __init__(self, started: Started) -> None:
@@ -38,7 +41,13 @@ class HealthCheck:
         if not has_started and time.monotonic() - self._asked_at < UNTOLD_EVERY_S:
             return False
         self._asked_at = time.monotonic()
-        return _answers(self._started.url)
+        return _answers(self._started.url) and self._has_address()
+
+    def _has_address(self) -> bool:
+        """Whether the kernel says that one of its processes listens at its address."""
+        pid, ticks = self._started.pid, self._started.start_ticks
+        _, port = host_and_port(self._started.url)
+        return listeners.any_listens((pid, *lifetime.session_of(pid, ticks)), port)
 
 
 def _answers(url: str, front: Path | None = None) -> bool:
