@@ -12,7 +12,7 @@ from engines.serving.causes import exit_words, why_it_ended
 from engines.serving.started import Started
 from engines.supervisor.states.context import Context
 from engines.supervisor.states.state import GivenUp, NotStopped, Pausing, State, Stopped, Stopping
-from engines.supervisor.states.unfinished import tell_unfinished
+from engines.supervisor.states.unfinished import end_unfinished, tell_unfinished
 from store.errors import TrimtabError
 
 
@@ -62,6 +62,7 @@ def stop(context: Context, state: Stopping) -> State:
     context.remember(context.memory.stopping(state.drain_s))
     context.say("stopping: no new connections, what runs may finish")
     write_down_again(context)
+    until = time.monotonic() + state.drain_s
     try:
         stopped = stopping.stop(name, drain_s=state.drain_s, listener=context.listener)
     except stopping.WillNotGo as error:
@@ -73,6 +74,7 @@ def stop(context: Context, state: Stopping) -> State:
         stopped = stopping.Stopped(name, pid, drained=True, killed=(), took_s=0.0)
     else:
         context.say(f"stopped in {stopped.took_s:.1f} s")
+    end_unfinished(context, max(0.0, until - time.monotonic()))  # it has taken nothing new either
     tell_unfinished(context)
     context.stopped = stopped
     with contextlib.suppress(OSError):

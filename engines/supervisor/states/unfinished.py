@@ -31,16 +31,16 @@ def name_swapped(name: str) -> None:
         registry.rename(candidate, name)
 
 
-def end_unfinished(context: Context) -> None:
-    """End what a swap has left whose supervisor was killed: the new engine where it had not taken
-    over, else the old one."""
+def end_unfinished(context: Context, drain_s: float = stopping.DRAIN_S) -> None:
+    """End what a swap has left whose supervisor was killed, or that a stop has broken into: the new
+    engine where it had not taken over, else the old one."""
     name = context.launch.name
     for left_name in names.names_in_swap(name):
         if registry.find_serving(left_name) is None:
             continue
-        context.say(f"a killed supervisor left a swap unfinished: ending {left_name}")
+        context.say(f"a swap was left unfinished: ending {left_name}")
         with contextlib.suppress(TrimtabError):
-            stopping.stop(left_name, drain_s=stopping.DRAIN_S)
+            stopping.stop(left_name, drain_s=drain_s)
 
 
 def end_unrecorded(context: Context) -> None:

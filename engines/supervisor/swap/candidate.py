@@ -85,10 +85,10 @@ class Candidate:
         tree = next((tree for tree in engine_trees() if tree.root.pid == self.started.pid), None)
         return () if tree is None else plugin_control(tree).sockets
 
-    def end(self, drain_s: float) -> None:
+    def end(self, drain_s: float, on_wait: Callable[[str], None] | None = None) -> None:
         """Stop it, its requests first; nothing if it has ended. Raises `WillNotGo`."""
         try:
-            stopping.stop(self.started.name, drain_s=drain_s)
+            stopping.stop(self.started.name, drain_s=drain_s, on_wait=on_wait)
         except stopping.WillNotGo:
             raise
         except NotAchieved:

@@ -71,6 +71,10 @@ class Wiring:
     taken_over: Callable[[Launch, Started, float], None]
 
 
+class _ToStop(Exception):
+    """Nobody waits for the engine any more."""
+
+
 class Swap:
     """One swap; `report` tells of it, also while it runs.
 
@@ -157,10 +161,23 @@ class Swap:
         running = replace(new.started, name=name)
         self._wiring.taken_over(replace(launch, name=name), running, self.elapsed_s)
         if strategy == "overlap":
-            self._say("drain", f"process {self._old.started.pid} finishes what it has")
-            leaving = replace(self._old.started, name=names.leaving_name(name))
-            self._end(Candidate(leaving), self.order.drain_s)
+            self._let_go_of_old(name)
         return running
+
+    def _let_go_of_old(self, name: str) -> None:
+        """End the old engine, its requests first. A stop does not wait for them: it ends what is
+        left of either engine, each within the time that was given to it."""
+        self._say("drain", f"process {self._old.started.pid} finishes what it has")
+        leaving = Candidate(replace(self._old.started, name=names.leaving_name(name)))
+
+        def heed_stop(_: str) -> None:
+            if self._wiring.interrupted() == "stop":
+                raise _ToStop
+
+        try:
+            self._end(leaving, self.order.drain_s, heed_stop)
+        except _ToStop:
+            self._say("drain", "the engine is to stop, and what still runs with it")
 
     def _checked(self) -> Scores | None:
         """What the old engine makes of the texts, once vLLM has taken arguments that change
@@ -217,10 +234,12 @@ class Swap:
         except TrimtabError:
             return []
 
-    def _end(self, engine: Candidate, drain_s: float) -> None:
+    def _end(
+        self, engine: Candidate, drain_s: float, on_wait: Callable[[str], None] | None = None
+    ) -> None:
         """End one that no longer counts; one that will not go is told of, and stops nothing."""
         try:
-            engine.end(drain_s)
+            engine.end(drain_s, on_wait)
         except WillNotGo as error:
             self._say("end", _words(error))
 
