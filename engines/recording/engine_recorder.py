@@ -159,7 +159,11 @@ class EngineRecorder:
         engine, owner = self.engine, self._owner
 
         def introduce(ledger: Ledger) -> tuple[int, int]:
-            return ledger.number, engines.upsert_engine(ledger, engine.url, engine.name)
+            engine_id = engines.upsert_engine(ledger, engine.url, engine.name)
+            if self._ledger_number not in (-1, ledger.number):
+                text = "recorded here from now on: the ledger before this one is not there any more"
+                events.add(ledger, engine_id, Event(now_ms(), "ledger", text))
+            return ledger.number, engine_id
 
         self._ledger_number, self._engine_id = await self._settled(self._writer.submit(introduce))
         waited = False

@@ -75,6 +75,10 @@ class Recorder:
         problems = [recorder.problem for recorder in list(self._recorders.values())]
         return next((each for each in (*problems, *list(self._faults.values())) if each), None)
 
+    def take_notices(self) -> list[str]:
+        """What came over the ledger and was mended since this was last asked, a line each."""
+        return self._writer.take_notices()
+
     def start(self) -> None:
         """Open the ledger and begin to record."""
         self._writer.start()

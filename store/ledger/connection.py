@@ -168,7 +168,7 @@ class Ledger:
         self.conn = connection
         self.path = connection.path = path
         self.number = 0
-        self._durable = False
+        self._durable = self.is_closed = False
         status = path.stat()
         self._file = (status.st_dev, status.st_ino)
 
@@ -250,24 +250,34 @@ class Ledger:
             status = self.path.stat()
         except OSError:
             status = None
-        if status is None or (status.st_dev, status.st_ino) != self._file:
+        if self.is_closed or status is None or (status.st_dev, status.st_ino) != self._file:
             raise LedgerMoved(
                 f"The ledger {self.path} was moved or deleted",
                 "What is written now would be lost",
                 "Put it back; else a new one is begun there",
             )
 
-    def settle(self) -> None:
-        """Put what the log still holds into the file: whoever moved that left the log behind."""
-        with suppress(LedgerUnusable):
-            self.conn.execute("PRAGMA wal_checkpoint").fetchall()
+    def settle(self) -> bool:
+        """Put all that the log holds into the file, and empty it: whoever moved the file left the
+        log behind, and it would go into the one that is there now. False while somebody still reads
+        in it."""
+        with suppress(LedgerUnusable, sqlite3.ProgrammingError):  # it may be closed already
+            (busy, *_), *_ = self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return not busy
+        return True
 
     def follow(self, before: Ledger) -> None:
-        """Take the place of a ledger opened at this path before, which is still open."""
-        self.number = before.number + (self._file != before._file)
+        """Take the place of a ledger opened at this path before. Once that is closed its inode may
+        be another file's, so that the number is another one whatever is there."""
+        self.number = before.number + (before.is_closed or not self.is_file_of(before))
+
+    def is_file_of(self, other: Ledger) -> bool:
+        """Whether both are the same file, if the inode is not another's by now."""
+        return self._file == other._file
 
     def close(self) -> None:
         """Close the connection; a second time does nothing."""
+        self.is_closed = True
         self.conn.close()
 
     def __enter__(self) -> Ledger:

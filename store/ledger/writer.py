@@ -24,6 +24,8 @@ BUSY_RETRY_S = 15.0
 CLOSE_S = 5.0
 """How long closing waits for the writes that were submitted before."""
 
+_MOST_NOTICES = 100
+
 _Task = tuple[Callable[[Ledger], Any], "Future[Any]"]
 
 
@@ -39,6 +41,7 @@ class LedgerWriter:
         self._capacity = capacity
         self._tasks: deque[_Task] = deque()
         self._wake = threading.Condition()
+        self._notices: deque[str] = deque(maxlen=_MOST_NOTICES)
         self._open: Future[None] = Future()
         self._closing = False
         self._abandoned = False
@@ -73,6 +76,10 @@ class LedgerWriter:
                 self._tasks.append((write, future))
                 self._wake.notify()
         return future
+
+    def take_notices(self) -> list[str]:
+        """What came over the ledger and was mended since this was last asked."""
+        return [self._notices.popleft() for _ in range(len(self._notices))]
 
     def close(self, deadline_s: float = CLOSE_S) -> bool:
         """Write what was submitted, then stop; True if all of it was done within the deadline.
@@ -119,6 +126,11 @@ class LedgerWriter:
         """Do one write and settle its future; returns the ledger for the next one."""
         if not future.set_running_or_notify_cancel():
             return ledger
+        if ledger.is_closed:
+            ledger, reason = self._reopened(ledger)
+            if reason is not None:
+                future.set_exception(reason)
+                return ledger
         try:
             future.set_result(self._attempt(ledger, write))
         except StopIteration as error:  # an event loop cannot hand it on to who waits
@@ -126,11 +138,16 @@ class LedgerWriter:
         except LedgerBusy as error:
             future.set_exception(error)
         except LedgerUnusable as error:
-            if isinstance(error, LedgerMoved):
-                ledger.settle()
+            was_moved = isinstance(error, LedgerMoved)
+            if was_moved:
+                if not ledger.settle():
+                    future.set_exception(error)
+                    return ledger
+                # First: what this process closes takes its locks on the log away from both.
+                ledger.close()
             reopened, reason = self._reopened(ledger)
             # Who took the file away may have put something else there.
-            future.set_exception(reason if reason and isinstance(error, LedgerMoved) else error)
+            future.set_exception(reason if reason and was_moved else error)
             return reopened
         except BaseException as error:
             future.set_exception(error)
@@ -152,10 +169,17 @@ class LedgerWriter:
 
         Where that is not possible either, the old one is kept, and why.
         """
+        was_there = self.path.exists()
         try:
             reopened = Ledger.open(self.path)
         except LedgerUnusable as reason:
             return ledger, reason
         reopened.follow(ledger)
+        if reopened.number != ledger.number:
+            now_there = "a new one is begun there"
+            if was_there:
+                is_back = reopened.is_file_of(ledger)
+                now_there = "it is there again" if is_back else "another one there is gone on with"
+            self._notices.append(f"The ledger {self.path} was moved or deleted: {now_there}")
         ledger.close()
         return reopened, None

@@ -190,6 +190,8 @@ def _follow(
         left = STATUS_EVERY_S if deadline is None else deadline - now
         if left <= 0 or stop.wait(min(left, STATUS_EVERY_S, LOOK_EVERY_S)):
             break
+        for notice in recorder.take_notices():
+            say(f"trimtab: {notice}")
         problems = [recorder.problem]
         if time.monotonic() - told_at >= STATUS_EVERY_S:
             told_at = time.monotonic()

@@ -155,6 +155,46 @@ def test_a_ledger_moved_without_its_log_is_whole(writer: LedgerWriter, tmp_path:
     assert (_names(tmp_path / "moved.db"), _names(writer.path)) == (["a"], ["c"])
 
 
+def test_another_ledger_in_its_place_is_told_whole_and_written(
+    writer: LedgerWriter, tmp_path: Path
+) -> None:
+    """The log of the one before does not go into it."""
+    with Ledger.open(tmp_path / "other.db") as other, other.transaction():
+        for number in range(300):
+            _add(f"{number}-other")(other)
+    for number in range(100):
+        writer.submit(_add(f"{number}-{'x' * 300}")).result(PATIENCE_S)
+    (tmp_path / "other.db").replace(writer.path)
+    with pytest.raises(LedgerUnusable, match="moved or deleted"):
+        writer.submit(_add("b")).result(PATIENCE_S)
+    writer.submit(_add("c")).result(PATIENCE_S)
+    assert _names(writer.path) == [*(f"{number}-other" for number in range(300)), "c"]
+    with Ledger.open(writer.path) as ledger:
+        assert ledger.conn.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+    (notice,) = writer.take_notices()
+    assert notice.endswith("was moved or deleted: another one there is gone on with")
+    assert writer.take_notices() == []
+
+
+def test_while_somebody_reads_in_the_log_of_the_one_before_nothing_else_is_written(
+    writer: LedgerWriter, tmp_path: Path
+) -> None:
+    writer.submit(lambda ledger: ledger.conn.execute("PRAGMA busy_timeout = 0").fetchall())
+    writer.submit(_add("a")).result(PATIENCE_S)
+    with Ledger.open(writer.path, readonly=True) as reader, reader.consistent():
+        assert reader.conn.execute("SELECT count(*) FROM engines").fetchone() == (1,)
+        with Ledger.open(tmp_path / "other.db"):
+            pass
+        (tmp_path / "other.db").replace(writer.path)
+        for _ in range(2):
+            with pytest.raises(LedgerUnusable, match="moved or deleted"):
+                writer.submit(_add("b")).result(PATIENCE_S)
+    with pytest.raises(LedgerUnusable, match="moved or deleted"):
+        writer.submit(_add("b")).result(PATIENCE_S)
+    writer.submit(_add("c")).result(PATIENCE_S)
+    assert _names(writer.path) == ["c"]
+
+
 def test_what_was_put_in_its_place_is_told(writer: LedgerWriter, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("no ledger")

@@ -116,7 +116,9 @@ async def test_engines_keep_apart_in_a_new_ledger(
     assert watch.problem == ""
     with Ledger.open(tmp_path / "l.db") as ledger:
         assert [row.name for row in engines.list_engines(ledger)] == ["engine"]
-        assert [line.text for line in events.recent(ledger, 1, 9)] == ["new run"]
+        began, taken_up = (line.text for line in events.recent(ledger, 1, 9))
+        assert began.startswith("recorded here from now on"), began
+        assert taken_up == "new run"
         assert readings.last(ledger, run.run_id) is None
         assert knobs.current(ledger, run.run_id) == []
 
