@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 from store.errors import LedgerUnusable
 from store.ledger.creation import create_if_new, raise_version
-from store.ledger.identity import NewerLedger, NotALedger, foreign, recognise
+from store.ledger.identity import NewerLedger, foreign, recognise
 from store.ledger.schema import APPLICATION_ID
+from store.ledger.shared_memory import SharedMemory
+from store.ledger.troubles import LedgerMoved, LedgerRefused, unusable
 from store.ledger.versions.steps import SCHEMA_VERSION
 
 BUSY_TIMEOUT_MS = 5_000
@@ -23,47 +25,31 @@ BUSY_TIMEOUT_MS = 5_000
 WAL_LIMIT_BYTES = 8 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint."""
 
-_MEANINGS: dict[int, tuple[str, str]] = {
-    sqlite3.SQLITE_FULL: (
-        "The disk is full",
-        "Make room on it; recording goes on by itself",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        "It or its directory may not be written",
-        "Give yourself write permission, or name another file with --db",
-    ),
-    sqlite3.SQLITE_CANTOPEN: (
-        "It or its directory cannot be opened",
-        "Check the permissions of both, or name another file with --db",
-    ),
-    sqlite3.SQLITE_BUSY: (
-        "Another program has kept it locked",
-        "Find who holds it with: fuser FILE",
-    ),
-    sqlite3.SQLITE_IOERR: (
-        "The disk or file system refused to read or write",
-        "Look for a full or failing disk (df, dmesg)",
-    ),
-    sqlite3.SQLITE_CORRUPT: (
-        "It is damaged",
-        "Move it away and start a new one; sqlite3 FILE .recover may save what it holds",
-    ),
-    sqlite3.SQLITE_NOTADB: (
-        "It is not an SQLite database",
-        "Name another file with --db",
-    ),
-}
-
 
 class _Connection(sqlite3.Connection):
     """A connection whose troubles are the ledger's from when `path` is set, wherever they show."""
 
     path: Path | None = None
+    shared_memory: SharedMemory | None = None
+
+    def _keep_shared_memory(self) -> None:
+        if self.shared_memory is None or self.in_transaction:
+            return
+        try:
+            self.shared_memory.keep()
+        except OSError as error:
+            raise LedgerRefused(
+                f"The ledger {self.path} cannot be used now",
+                f"Somebody has cut off its -shm file, and it cannot be mended: {error.strerror}",
+                "Close what uses it, then open it again",
+            ) from error
 
     def execute(self, sql: str, parameters: Any = ()) -> _Cursor:
+        self._keep_shared_memory()
         return self.cursor(_Cursor).execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any]) -> _Cursor:
+        self._keep_shared_memory()
         return self.cursor(_Cursor).executemany(sql, parameters)
 
 
@@ -115,48 +101,6 @@ class _Cursor(sqlite3.Cursor):
             raise unusable(error, path) from error
 
 
-class LedgerBusy(LedgerUnusable):
-    """Another program kept the ledger locked; the same may succeed a moment later."""
-
-
-class LedgerFull(LedgerUnusable):
-    """The disk has no room; the same succeeds once somebody has made some."""
-
-
-class LedgerMoved(LedgerUnusable):
-    """Its path no longer leads to the open file."""
-
-
-class LedgerDamaged(LedgerUnusable):
-    """What it holds is no longer whole, and does not become so again."""
-
-
-class LedgerRefused(LedgerUnusable):
-    """The disk or the file system refuses it; they may come to themselves."""
-
-
-_FAMILY: dict[int, type[LedgerUnusable]] = {
-    sqlite3.SQLITE_CORRUPT: LedgerDamaged,
-    sqlite3.SQLITE_READONLY: LedgerRefused,
-    sqlite3.SQLITE_CANTOPEN: LedgerRefused,
-    sqlite3.SQLITE_IOERR: LedgerRefused,
-    sqlite3.SQLITE_NOTADB: NotALedger,
-    sqlite3.SQLITE_FULL: LedgerFull,
-    sqlite3.SQLITE_BUSY: LedgerBusy,
-    sqlite3.SQLITE_LOCKED: LedgerBusy,
-}
-
-
-def unusable(error: sqlite3.Error, path: Path) -> LedgerUnusable:
-    """The ledger's error for an SQLite error: what, meaning and remedy."""
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else -1
-    meaning, remedy = _MEANINGS.get(primary, (f"SQLite says: {error}", "Run: trimtab doctor"))
-    return _FAMILY.get(primary, LedgerUnusable)(
-        f"The ledger {path} cannot be used", meaning, remedy
-    )
-
-
 class Ledger:
     """An open ledger. `conn` is in autocommit; write inside `transaction()`. Where SQLite cannot
     read or write, whatever asked it raises `LedgerUnusable`.
@@ -167,6 +111,8 @@ class Ledger:
     def __init__(self, connection: _Connection, path: Path) -> None:
         self.conn = connection
         self.path = connection.path = path
+        self._shared_memory = connection.shared_memory = SharedMemory(path)
+        self._cuts_told = 0
         self.number = 0
         self._durable = self.is_closed = False
         status = path.stat()
@@ -265,6 +211,12 @@ class Ledger:
             (busy, *_), *_ = self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             return not busy
         return True
+
+    def was_cut(self) -> bool:
+        """Whether somebody has cut off the -shm file since this was last asked; it was mended."""
+        cuts = self._shared_memory.cuts
+        was_cut, self._cuts_told = cuts > self._cuts_told, cuts
+        return was_cut
 
     def follow(self, before: Ledger) -> None:
         """Take the place of a ledger opened at this path before. Once that is closed its inode may

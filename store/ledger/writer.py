@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from store.errors import LedgerUnusable
-from store.ledger.connection import Ledger, LedgerBusy, LedgerMoved
+from store.ledger.connection import Ledger
+from store.ledger.troubles import LedgerBusy, LedgerMoved
 
 T = TypeVar("T")
 
@@ -159,6 +160,9 @@ class LedgerWriter:
         while True:
             try:
                 with ledger.transaction():
+                    if ledger.was_cut():
+                        cut = f"{self.path}-shm was cut off by somebody, and is whole again"
+                        self._notices.append(cut)
                     return write(ledger)
             except LedgerBusy:
                 if self._abandoned or time.monotonic() >= give_up:

@@ -24,8 +24,8 @@ class Breakage:
 
     def lasts(self, *problems: TrimtabError | None) -> TrimtabError | None:
         """The problem that nothing mends, or None."""
-        from store.ledger.connection import LedgerDamaged, LedgerRefused
         from store.ledger.identity import NotALedger
+        from store.ledger.troubles import LedgerDamaged, LedgerRefused
 
         now = time.monotonic()
         refusal = next((each for each in problems if isinstance(each, LedgerRefused)), None)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from store.ledger.connection import LedgerBusy, LedgerFull
+from store.ledger.troubles import LedgerBusy, LedgerFull
 
 PATIENCE_S = 1.0
 """So long a line is waited for, that whoever follows finds it in the ledger."""

@@ -14,7 +14,8 @@ from engines.control import knobs as control
 from engines.control.wire import ControlLost
 from engines.knob_handle import KnobHandle
 from store.errors import NotAchieved, TrimtabError
-from store.ledger.connection import Ledger, LedgerFull
+from store.ledger.connection import Ledger
+from store.ledger.troubles import LedgerFull
 from store.records import Change, KnobState, KnobValue, RunInfo
 
 WANTED: list[tuple[str, KnobValue]] = [("max_num_seqs", 16), ("max_num_batched_tokens", 1024)]

@@ -18,8 +18,9 @@ from engines.engine_info import EngineInfo
 from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.errors import LedgerUnusable
-from store.ledger.connection import Ledger, LedgerDamaged, LedgerRefused
+from store.ledger.connection import Ledger
 from store.ledger.identity import NotALedger
+from store.ledger.troubles import LedgerDamaged, LedgerRefused
 from store.tables import engines, recorders
 from tests.servers import REAL_PAGE, reply, says, serving
 from tests.unit.app.cli.cli_runner import Cli
