@@ -17,11 +17,18 @@ from app.text.encoding import take_what_can_be_written
 from app.text.interrupted import INTERRUPTED, Interrupted
 from app.text.output import error_json, print_json, say
 from store.errors import BadInput, NotAchieved, TrimtabError
+from store.foreign_text import printable
 from store.private_files import open_log
 
 PIPE_CLOSED = 141
 """What a shell calls a program that SIGPIPE ended."""
 _OF_A_STREAM = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
+_LONGEST_PATH = 200
+_OF_A_PATH = frozenset(
+    {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM}
+    | {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}
+)
+"""What is wrong with a path that was given, or with its disk, and not with trimtab."""
 
 
 def run(arguments: list[str]) -> int:
@@ -78,6 +85,9 @@ def _known(error: Exception) -> TrimtabError:
         return BadInput(error.format_message(), remedy=f"{command} --help shows how")
     if isinstance(error, click.ClickException):
         return BadInput(error.format_message())
+    if isinstance(error, OSError) and error.errno in _OF_A_PATH and error.filename is not None:
+        name = printable(os.fsdecode(error.filename), _LONGEST_PATH)
+        return NotAchieved(f"{name} cannot be used", os.strerror(error.errno))
     return _Unexpected(error)
 
 

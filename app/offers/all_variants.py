@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.settings.values import Settings
@@ -15,6 +14,7 @@ from engines.variants.estimates import running_variant
 from engines.variants.machine_offers import offered
 from engines.variants.variant import Variant
 from store.errors import BadInput, NotAchieved
+from store.given_paths import given_path
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
@@ -76,5 +76,5 @@ def _resolved(model: str) -> str:
     if made is not None:
         return str(made)
     with contextlib.suppress(RuntimeError):  # the home of nobody here: vLLM will say so
-        return str(Path(model).expanduser()) if model.startswith("~") else model
+        return str(given_path(model)) if model.startswith("~") else model
     return model

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from store.given_paths import given_path
+
 NAME = "trimtab"
 SETTINGS = "settings.toml"
 
@@ -23,7 +25,7 @@ def data_dir() -> Path:
 def config_dir() -> Path:
     """The directory of the settings file; not created here."""
     if directory := os.environ.get("TRIMTAB_CONFIG_DIR"):
-        return Path(directory).expanduser()
+        return given_path(directory)
     import platformdirs
 
     from engines.provision.places import below_home

@@ -15,6 +15,7 @@ from engines.provision.environment import find_environment
 from engines.provision.installed import installed_version
 from engines.provision.places import engine_kind, site_packages
 from store.errors import NotAchieved
+from store.given_paths import given_path
 
 LOCALHOST = "127.0.0.1"
 
@@ -48,7 +49,7 @@ def find_vllm(python: Path | None) -> Vllm:
     PATH. Raises `NotAchieved` where there is none."""
     if python is not None:
         # Not resolved: the Python of a virtual environment is a link, and the link is what counts.
-        return _vllm_of(python.expanduser().absolute())
+        return _vllm_of(given_path(python).absolute())
     if (environment := find_environment()) is not None:
         return Vllm((str(environment.python), str(environment.vllm)), environment.kind == "cpu")
     beside = Path(sys.executable)

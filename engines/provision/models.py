@@ -9,6 +9,7 @@ from pathlib import Path
 from engines.provision.environment import MODEL_NAMES, SMOLLM2, made_models
 from store.errors import BadInput, NotAchieved
 from store.foreign_text import printable
+from store.given_paths import given_path
 
 
 def resolve_model(name_or_path: str) -> str:
@@ -28,7 +29,7 @@ def resolve_model(name_or_path: str) -> str:
             )
         return str(models[name_or_path])
     with contextlib.suppress(OSError, RuntimeError):  # no file's name, or the home of nobody here
-        path = Path(name_or_path).expanduser()
+        path = given_path(name_or_path)
         if path.exists():
             return str(path.resolve())
         if _looks_like_hub_name(name_or_path) and (
@@ -49,8 +50,8 @@ def _looks_like_hub_name(name: str) -> bool:
 
 def hub_cache() -> Path:
     """The directory of the models fetched from the hub, as huggingface_hub finds it."""
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+    home = given_path(os.environ.get("HF_HOME") or "~/.cache/huggingface")
+    return given_path(os.environ.get("HF_HUB_CACHE") or home / "hub")
 
 
 def _is_cached(name: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Literal
 
 from store.errors import BadInput
 from store.foreign_text import printable
+from store.given_paths import given_path
 
 Kind = Literal["cpu", "gpu"]
 
@@ -28,7 +29,7 @@ _GPU_SIGNS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/nvidiactl")
 def data_dir() -> Path:
     """The directory of everything trimtab stores: $TRIMTAB_DATA_DIR, else the user's own."""
     if directory := os.environ.get("TRIMTAB_DATA_DIR"):
-        path = Path(directory).expanduser()
+        path = given_path(directory)
         if not path.is_absolute():
             raise BadInput(
                 f"TRIMTAB_DATA_DIR is {printable(directory, 200)}, which is no absolute path",

@@ -9,6 +9,7 @@ from typing import Any
 
 from store.errors import BadInput
 from store.foreign_text import printable
+from store.given_paths import given_path
 
 BUILT_IN = Path(__file__).with_name("texts.jsonl")
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -44,7 +45,7 @@ def read_texts(path: Path) -> tuple[Text, ...]:
     `id` and `register` may be given. Raises BadInput with the number of the line.
     """
     try:
-        path = path.expanduser()
+        path = given_path(path)
     except RuntimeError:
         raise BadInput(f"{path} cannot be read: nobody has that home") from None
     texts: dict[str, Text] = {}

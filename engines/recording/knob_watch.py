@@ -10,12 +10,13 @@ from pathlib import Path
 
 from engines.control.knobs import read_journal, read_knobs
 from engines.control.wire import ControlLost, ControlRefused
+from engines.inside.trimtab_inside.live_knobs.journal import KEPT
 from engines.recording import ledger_writes
 from engines.recording.ledger_writes import LeaseLost
 from store.clock import now_ms
 from store.errors import LedgerUnusable
 from store.ledger.connection import Ledger
-from store.records import KnobState
+from store.records import Change, KnobState
 from store.tables import knobs
 
 Submit = Callable[[Callable[[Ledger], None]], "Future[None]"]
@@ -25,6 +26,10 @@ _log = logging.getLogger(__name__)
 
 KNOBS_EVERY_S = 10.0
 """How often knobs are read where the journal tells of no change."""
+CHANGES_PER_S = 2.0
+"""So many changes of an engine are kept for long, after a first `KEPT`, which are all that the
+plugin's journal holds."""
+FLOOD = "it tells of more changes than an engine makes: some are left out"
 
 
 class KnobWatch:
@@ -32,6 +37,7 @@ class KnobWatch:
 
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
+        self._affords, self._afforded_at = float(KEPT), time.monotonic()
         self._run_id: int | None = None
         self.problem = ""
         self._forget()
@@ -49,8 +55,7 @@ class KnobWatch:
             self._run_id = run_id
             self._forget()
         try:
-            self._copy(sockets, engine_id, run_id)
-            self.problem = ""
+            self.problem = self._copy(sockets, engine_id, run_id)
         except (LedgerUnusable, LeaseLost):
             self._forget()
         except (ControlLost, ControlRefused) as error:
@@ -61,15 +66,18 @@ class KnobWatch:
             self.problem = f"{type(error).__name__} in what it tells"
             _log.error("copying knobs broke", exc_info=error)
 
-    def _copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> None:
+    def _copy(self, sockets: Sequence[Path], engine_id: int, run_id: int) -> str:
+        """What is wrong with what it tells, '' for nothing."""
         # The journal goes first, so that a new value never stands there without its cause.
-        entries = read_journal(sockets, self._journal)
+        told = read_journal(sockets, self._journal)
+        entries = self._affordable(told)
         states, at_ms = self._states, now_ms()
         if entries or time.monotonic() - self._read_at >= KNOBS_EVERY_S:
             states = read_knobs(sockets)
             self._read_at = time.monotonic()
+        flood = FLOOD if len(entries) < len(told) else ""
         if not entries and states == self._states:
-            return
+            return flood
 
         def write(ledger: Ledger) -> None:
             ledger_writes.record_changes(ledger, engine_id, run_id, entries)
@@ -77,3 +85,14 @@ class KnobWatch:
 
         self._submit(write).result()
         self._states = states
+        return flood
+
+    def _affordable(self, entries: Sequence[Change]) -> Sequence[Change]:
+        """As many of the newest as any engine makes: one may not be what it says it is, and each
+        goes into the ledger for good."""
+        now = time.monotonic()
+        earned = (now - self._afforded_at) * CHANGES_PER_S
+        self._affords, self._afforded_at = min(KEPT, self._affords + earned), now
+        newest = entries[max(0, len(entries) - int(self._affords)) :]
+        self._affords -= len(newest)
+        return newest

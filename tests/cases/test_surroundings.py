@@ -15,6 +15,7 @@ from app.settings.values import Settings
 from app.text.encoding import is_utf8, take_what_can_be_written
 from engines.provision import places
 from engines.serving import registry
+from store.given_paths import given_path
 from tests.unit.app.cli.cli_runner import Cli
 
 
@@ -78,3 +79,33 @@ def test_a_relative_data_directory_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TRIMTAB_DATA_DIR", "data")
     with pytest.raises(places.BadInput, match="no absolute path"):
         places.data_dir()
+
+
+LONG = "x" * 5_000
+
+
+@pytest.mark.parametrize("command", ["show", "snapshots", "export"])
+@pytest.mark.parametrize("db", [LONG, f"/tmp/{LONG}", "/dev/null/l.db", "~no-such-user/l.db"])
+def test_no_path_of_a_ledger_is_a_fault_of_ours(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, db: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = cli(command, "--db", db, "--json")
+    assert ran.code in (1, 2)
+    assert "fault" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("directory", ["~no-such-user", LONG, f"/tmp/{LONG}"])
+def test_no_data_directory_is_a_fault_of_ours(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, directory: str
+) -> None:
+    monkeypatch.setenv("TRIMTAB_DATA_DIR", directory)
+    ran = cli("stop", "nobody", "--json")
+    assert ran.code in (1, 2)
+    assert "fault" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("path", ["~no-such-user/texts", "a\0b"])
+def test_a_path_that_cannot_be_one_is_bad_input(path: str) -> None:
+    with pytest.raises(places.BadInput):
+        given_path(path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engines.provision.models import hub_cache
+from store.given_paths import given_path
 
 MOST_SIBLINGS = 200
 """A bound on how many directories are looked into, not a need."""
@@ -18,7 +19,7 @@ def model_place(model: str, directory: Path | None = None) -> Path:
     model in the hub's cache, whose newest revision on this host counts.
     """
     try:
-        path = (directory or Path()) / Path(model).expanduser()
+        path = (directory or Path()) / given_path(model)
         if path.exists():
             return path
     except (OSError, RuntimeError):  # too long for a file's name, or the home of nobody here
