@@ -1,97 +1,89 @@
 """How much another user of the host slows our work down.
 
-    python -m tests.bench.bench_stranger [--pairs 10] [--processes 64]
+    python -m tests.bench.bench_stranger [--rounds 4] [--only WORD]
 
-Beside each measurement alone one beside processes of `nobody`: each titled as an engine, with 30 kB
-of arguments and a port that takes connections and never answers. They sleep, so that what is
-measured is what trimtab does about them. Root only.
+An engine (a stand-in under a real supervisor), a recorder and clients, in a /tmp, a process table
+and a network of their own, so that nobody else is disturbed or counted. For each attack, rounds
+with it and without it take turns. Root only.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.pty_screen import PtyScreen
-from tests.fakes.engine_trees import fake_engine
-from tests.fakes.strangers import strangers
-from tests.servers import REAL_PAGE
+from tests.bench.stranger.attacks import ATTACKS, Attack
+from tests.bench.stranger.measures import GAPS, samples
+from tests.crossings.world import World, a_world, environment
 
 AIM = 1.1
-READY_S = 60.0
-RECORD_S = 8
+_APART = "BENCH_APART"
+_ENTER = """
+mount -t tmpfs -o mode=1777 none /tmp && ip link set lo up
+"$@" & wait $!
+"""
 
 
-def command_s(*words: str) -> float:
-    """Seconds that a command takes."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "app", *words], check=True, capture_output=True)
-    return time.perf_counter() - began
+def compare(world: World, attack: Attack, rounds: int) -> None:
+    """Measure an attack and print its ratios."""
+    print(f"\n{attack.name}, ratio (aim {AIM:g})", flush=True)
+    halves: list[dict[str, list[float]]] = [defaultdict(list), defaultdict(list)]
+    for _ in range(rounds):
+        for half, beside in zip(halves, (attack.otherwise, attack.beside), strict=True):
+            with beside(world):
+                for name, seconds in samples(world):
+                    half[name].append(seconds)
+    without, with_it = halves
+    for name in without:
+        print(_line(name, without[name], with_it[name]), flush=True)
 
 
-def recording_s(db: Path, *urls: str) -> float:
-    """CPU seconds of a recorder over `RECORD_S`, with its start; without an address it looks for
-    engines that come."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command_s("record", *urls, "--for", f"{RECORD_S}s", "--every", "1s", "--db", str(db))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def _line(name: str, without: Sequence[float], with_it: Sequence[float]) -> str:
+    """Medians; of the gaps, which should all be the same, the 95th percentiles."""
+    before, after = (
+        statistics.quantiles(half, n=20)[-1] if name == GAPS else statistics.median(half)
+        for half in (without, with_it)
+    )
+    return f"  {name:32} {before:6.3f} -> {after:6.3f} s {after / before:8.2f}"
 
 
-def screen_s(db: Path) -> float:
-    """Seconds until the screen of this machine's engines shows a figure."""
-    began = time.perf_counter()
-    with PtyScreen(["--db", str(db)]) as screen:
-        assert screen.read(READY_S, until="running") is not None
-        return time.perf_counter() - began
+def enter_apart() -> int:
+    """Run this again where nobody else is."""
+    apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--net"]
+    words = [sys.executable, "-m", "tests.bench.bench_stranger", *sys.argv[1:]]
+    return subprocess.run(
+        [*apart, "sh", "-c", _ENTER, "sh", *words], check=False, env=os.environ | {_APART: "1"}
+    ).returncode
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--processes", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--only", default="", help="a word of the attack's name")
     asked = parser.parse_args()
     if os.geteuid() != 0:
         print("only root can be another user as well: not measured")
-        return
-    print(f"{asked.processes} engines of a stranger's beside ours (aim {AIM:g})    ratio")
+        return 0
+    if _APART not in os.environ:
+        return enter_apart()
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
         home.chmod(0o755)
-        page = REAL_PAGE.decode()
-        with fake_engine(home / "own", "tiny", plugins=[True], metrics=page) as engine:
-            db = home / "l.db"
-            measures: dict[str, Callable[[], float]] = {
-                "trimtab engines": lambda: command_s("engines", "--json"),
-                "trimtab set, by address": lambda: command_s(
-                    "set", "max_num_seqs=8", "--engine", engine.url, "--db", str(db)
-                ),
-                "trimtab set, by name": lambda: command_s(
-                    "set", "max_num_seqs=9", "--engine", "tiny", "--db", str(db)
-                ),
-                "CPU of record URL": lambda: recording_s(home / "r.db", engine.url),
-                "CPU of record": lambda: recording_s(home / "s.db"),
-                "screen to first figure": lambda: screen_s(home / "t.db"),
-            }
-            for name, measure in measures.items():
-                alone, beside = [], []
-                for _ in range(asked.pairs):
-                    alone.append(measure())
-                    with strangers(home / "strangers", asked.processes):
-                        beside.append(measure())
-                ratio = statistics.median(beside) / statistics.median(alone)
-                lines = f"{statistics.median(alone):6.3f} -> {statistics.median(beside):6.3f} s"
-                print(f"{name:32} {lines} {ratio:8.2f}", flush=True)
+        os.environ.update(environment(home))
+        with a_world(home, "bench", supervised=True) as world:
+            for attack in ATTACKS:
+                if asked.only in attack.name:
+                    compare(world, attack, asked.rounds)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

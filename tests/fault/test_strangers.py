@@ -56,8 +56,17 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         local,
         "engine_trees",
-        lambda: [tree for tree in engine_trees() if tree.root.ppid == os.getpid()],
+        lambda: [tree for tree in engine_trees() if _is_of_this_test(tree.root.pid)],
     )
+
+
+def _is_of_this_test(pid: int) -> bool:
+    """Whether a process is in a session that was begun from here."""
+    try:
+        leader = read_process(os.getsid(pid))
+    except ProcessLookupError:
+        return False
+    return leader is not None and leader.ppid == os.getpid()
 
 
 class Stranger:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engines.host import procfs
 from engines.host.processes import engine_trees
+from engines.quality.texts import BUILT_IN
 from engines.serving import registry
 from engines.serving.names import candidate_names
 from engines.supervisor_client import client
@@ -24,6 +25,8 @@ from tests.waiting import wait_until
 
 VARIANTS = {"sixteen": "16", "twenty-four": "24"}
 """The same model with other limits: a swap between them passes its quality check."""
+FEW_TEXTS = 8
+"""Scoring all texts takes minutes on a host that has other work, and a fault must wait for it."""
 OVER_S = 420.0
 _MARK = "TRIMTAB_CROSSINGS"
 """A variable that everything inherits that is started from here."""
@@ -142,6 +145,9 @@ def a_host(home: Path, name: str) -> Iterator[Host]:
         f'[variants.{variant}]\narguments = ["--max-num-seqs", {json.dumps(limit)}]\n'
         for variant, limit in VARIANTS.items()
     ]
+    texts = home / "texts.jsonl"
+    texts.write_text("".join(BUILT_IN.read_text().splitlines(keepends=True)[:FEW_TEXTS]))
+    lines.append(f"[quality]\ntexts = {json.dumps(str(texts))}\n")
     (home / "settings.toml").write_text("".join(lines))
     (home / "clock").write_text("0")
     environ = {
