@@ -3,6 +3,7 @@
 from engines.supervisor_client import client
 from engines.supervisor_client.status import SupervisorStatus
 from store.reports.outcomes import RUNNING
+from tests.waiting import wait_until
 
 
 def state_of(name: str) -> str | None:
@@ -12,10 +13,17 @@ def state_of(name: str) -> str | None:
 
 
 def answering(name: str) -> SupervisorStatus:
-    """What it says, where somebody must answer."""
-    status = client.status(name)
-    assert status is not None
-    return status
+    """What it says, where somebody must answer: on a busy host not at once."""
+    answers: list[SupervisorStatus] = []
+
+    def answers_now() -> bool:
+        status = client.status(name)
+        if status is not None:
+            answers.append(status)
+        return status is not None
+
+    wait_until(answers_now)
+    return answers[-1]
 
 
 def is_at_rest(status: SupervisorStatus) -> bool:

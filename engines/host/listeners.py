@@ -35,7 +35,11 @@ class TcpListener:
 def _decode_address(text: str) -> str:
     """The kernel prints an address as 32-bit words in the machine's own byte order."""
     words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
-    raw = struct.pack(f"={len(words)}I", *words)
+    return decoded_address(struct.pack(f"={len(words)}I", *words))
+
+
+def decoded_address(raw: bytes) -> str:
+    """4 or 16 bytes in network order as text; IPv4 inside IPv6 as IPv4."""
     if len(raw) == 4:
         return socket.inet_ntop(socket.AF_INET, raw)
     if raw.startswith(_MAPPED_IPV4):
