@@ -33,7 +33,7 @@ time.sleep(1e6)
 
 
 @contextlib.contextmanager
-def strangers(home: Path, count: int) -> Iterator[None]:
+def strangers(home: Path, count: int, user: str | int = "nobody") -> Iterator[None]:
     """So many processes of another user's that look like engines. Each has 30 kB of arguments and a
     port that takes connections and never answers, and sleeps."""
     if not count:
@@ -49,7 +49,7 @@ def strangers(home: Path, count: int) -> Iterator[None]:
         cwd=home,
         env={},
         stdout=subprocess.PIPE,
-        user="nobody",
+        user=user,
         start_new_session=True,
     )
     try:

@@ -19,6 +19,8 @@ from tests.fakes.strangers import strangers
 
 _PROGRAM = Path(__file__).with_name("nuisance.py")
 TMP = Path("/tmp")
+STRANGER = 64_000
+"""Not `nobody`, whose engines tests of this host may look at: they are seen from outside."""
 
 Beside = Callable[[World], AbstractContextManager[None]]
 
@@ -46,7 +48,13 @@ def _nuisance(times: int, kind: str, *words: object) -> Iterator[None]:
     command = ["/usr/bin/python3", str(place / _PROGRAM.name), kind, *map(str, words)]
     begun = [
         subprocess.Popen(
-            command, cwd="/", env={}, stdout=subprocess.PIPE, user="nobody", process_group=0
+            command,
+            cwd="/",
+            env={},
+            stdout=subprocess.PIPE,
+            user=STRANGER,
+            group=STRANGER,
+            process_group=0,
         )
         for _ in range(times)
     ]
@@ -62,7 +70,7 @@ def _nuisance(times: int, kind: str, *words: object) -> Iterator[None]:
 
 
 def _look_alikes(count: int) -> Beside:
-    return lambda world: strangers(world.home / "strangers", count)
+    return lambda world: strangers(world.home / "strangers", count, STRANGER)
 
 
 def _spin(times: int) -> Beside:
@@ -83,12 +91,12 @@ def _litter(_: World) -> Iterator[None]:
     finally:
         for path in TMP.glob("trimtab-*-nuisance"):
             path.unlink()
-        shutil.rmtree(TMP / "trimtab-65534")
+        shutil.rmtree(TMP / f"trimtab-{STRANGER}")
 
 
 @contextlib.contextmanager
 def _litter_beside_one(world: World) -> Iterator[None]:
-    with _litter(world), strangers(world.home / "strangers", 1):
+    with _litter(world), strangers(world.home / "strangers", 1, STRANGER):
         yield
 
 
