@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from engines.command_line.flags import last_value, names_of
 
@@ -19,6 +20,7 @@ class LaunchArguments:
     `model` is None where it is not on the command line (a `--config` file, or the default model);
     `served_name` is what clients call it. `root_path` is empty where what was given is no plain
     path: put after an address, it could make another host of it. `certificate` is a file's name.
+    `address` is where to listen if that was told in numbers.
     """
 
     model: str | None
@@ -29,6 +31,7 @@ class LaunchArguments:
     tls: bool
     headless: bool
     certificate: str | None = None
+    address: str | None = None
 
     @property
     def shown_model(self) -> str | None:
@@ -53,7 +56,15 @@ def read_arguments(launch: Sequence[str]) -> LaunchArguments:
         tls=any(last_value(launch, flag) for flag in ("ssl-keyfile", "ssl-certfile")),
         headless="headless" in names_of(launch),
         certificate=last_value(launch, "ssl-certfile"),
+        address=_numeric(last_value(launch, "host") or ""),
     )
+
+
+def _numeric(host: str) -> str | None:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
 
 
 def _plain_path(path: str) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.command_line.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
 from engines.control.api_front import front_path
+from engines.host.listener_at import listener_at
 from engines.host.listeners import TcpListener, TcpListeners, socket_inodes
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
 from engines.host.routes import is_on_link
+from engines.host.users import other_user
+from engines.inside.trimtab_inside.private_socket.sockets import is_there
 from engines.serving import registry
 from engines.web.address import make_url
 from store.foreign_text import printable
 
+_LOOPBACKS = ("127.0.0.1", "::1")
+_MOST_LOOKED_AT = 1000
 _LOCAL_ADDRESS = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
 
 
@@ -71,7 +76,7 @@ def _locate(tree: EngineTree, listeners: TcpListeners) -> Location | None:
         path = _absolute(launch.unix_socket, tree.root.pid)
         problem = "serves on a Unix socket, which trimtab does not read: give it a --port"
         return Location(tree, launch, (f"unix://{printable(path)}",), problem)
-    own_listeners = _own_listeners(tree, launch, listeners.of(tree.root.pid))
+    own_listeners = _expected_listener(tree, launch) or _own_listeners(tree, launch, listeners)
     if not own_listeners:
         if tree.launch is None:
             return None
@@ -85,7 +90,7 @@ def _why_silent(pid: int) -> str:
     """Why an engine listens nowhere. One that we started has a front once it has served, and closes
     its sockets before it ends."""
     owner = user_id(pid)
-    if owner is not None and front_path(pid, owner).exists():
+    if owner is not None and is_there(front_path(pid, owner)):
         return "is being stopped: it listens no more"
     return "is starting: it does not listen yet"
 
@@ -113,32 +118,54 @@ def _from_listeners(
     return Location(tree, launch, tuple(urls), "", tuple(listeners) if is_our_network else ())
 
 
+def _expected_listener(tree: EngineTree, launch: LaunchArguments) -> list[TcpListener]:
+    """The one where the command line says that the API server listens, if it does."""
+    if not same_network(tree.root.pid):
+        return []
+    port = launch.port or DEFAULT_PORT
+    for address in dict.fromkeys((launch.address or _LOOPBACKS[0], *_LOOPBACKS)):
+        listener = listener_at(address, port)
+        if listener is not None and _of_engine(tree, launch, [listener]):
+            return [listener]
+    return []
+
+
 def _own_listeners(
-    tree: EngineTree, launch: LaunchArguments, listeners: list[TcpListener]
+    tree: EngineTree, launch: LaunchArguments, listeners: TcpListeners
 ) -> list[TcpListener]:
-    """Those of its network that are the API server's, the one on its `--port` first.
+    """Those of its network that are the API server's, the one on its `--port` first. Of another
+    user's, who may have any number, only what lies among the first is found."""
+    pid = tree.root.pid
+    expected_port = launch.port or DEFAULT_PORT
+    return sorted(
+        _of_engine(tree, launch, listeners.of(pid, _MOST_LOOKED_AT if other_user(pid) else None)),
+        key=lambda listener: (listener.port != expected_port, listener.port, listener.address),
+    )
+
+
+def _of_engine(
+    tree: EngineTree, launch: LaunchArguments, listeners: Sequence[TcpListener]
+) -> list[TcpListener]:
+    """Those that are the API server's.
 
     With several API servers parent and children hold the same socket; the parent speaks for all.
     Where we may not see whose a socket is, its user and port must do.
     """
-    expected_port = launch.port or DEFAULT_PORT
     inodes = socket_inodes(tree.root.pid)
     if inodes is None:
         owner = user_id(tree.root.pid)
+        expected_port = launch.port or DEFAULT_PORT
         return [
             listener
             for listener in listeners
             if listener.port == expected_port and listener.user_id == owner
         ]
     own_listeners = [listener for listener in listeners if listener.inode in inodes]
-    if not own_listeners:
-        server_inodes: set[int] = set()
-        server_inodes.update(*(socket_inodes(server.pid) or () for server in tree.api_servers))
-        own_listeners = [listener for listener in listeners if listener.inode in server_inodes]
-    return sorted(
-        own_listeners,
-        key=lambda listener: (listener.port != expected_port, listener.port, listener.address),
-    )
+    if own_listeners:
+        return own_listeners
+    server_inodes: set[int] = set()
+    server_inodes.update(*(socket_inodes(server.pid) or () for server in tree.api_servers))
+    return [listener for listener in listeners if listener.inode in server_inodes]
 
 
 def _container_address(pid: int) -> str | None:

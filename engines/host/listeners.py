@@ -8,11 +8,12 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from engines.host import procfs
 
-_LISTEN = b" 0A "
+_LISTEN = b"0A"
 _MAPPED_IPV4 = bytes(10) + b"\xff\xff"
 
 
@@ -47,16 +48,17 @@ def decoded_address(raw: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET6, raw)
 
 
-def tcp_listeners(pid: int | None = None) -> list[TcpListener]:
-    """The listening TCP sockets of the network that `pid` (or this program) lives in."""
+def tcp_listeners(pid: int | None = None, most: int | None = None) -> list[TcpListener]:
+    """The listening TCP sockets of the network that `pid` (or this program) lives in; with `most`
+    only the first of either family."""
     listeners = []
     for table in ("tcp", "tcp6"):
-        for line in procfs.read_lines(f"/proc/{pid or 'self'}/net/{table}"):
-            if _LISTEN not in line:
-                continue
+        lines = procfs.read_lines(f"/proc/{pid or 'self'}/net/{table}")
+        for line in islice(lines, 1, None if most is None else most + 1):
             fields = line.split()
-            if len(fields) < 10 or fields[3] != _LISTEN.strip():
-                continue
+            # Connections come after them (proc_net_tcp.rst), and may be any number.
+            if len(fields) < 10 or fields[3] != _LISTEN:
+                break
             address, _, port = fields[1].decode("ascii", "replace").partition(":")
             listeners.append(
                 TcpListener(_decode_address(address), int(port, 16), int(fields[7]), int(fields[9]))
@@ -69,16 +71,16 @@ class TcpListeners:
     and many processes may live in one."""
 
     def __init__(self) -> None:
-        self._by_network: dict[int, list[TcpListener]] = {}
+        self._by_network: dict[tuple[int, int | None], list[TcpListener]] = {}
 
-    def of(self, pid: int) -> list[TcpListener]:
-        """Those of the network that `pid` lives in."""
+    def of(self, pid: int, most: int | None = None) -> list[TcpListener]:
+        """Those of the network that `pid` lives in, as `tcp_listeners` tells them."""
         network = procfs.network_of(pid)
         if network is None:
             return []
-        if network not in self._by_network:
-            self._by_network[network] = tcp_listeners(pid)
-        return self._by_network[network]
+        if (network, most) not in self._by_network:
+            self._by_network[network, most] = tcp_listeners(pid, most)
+        return self._by_network[network, most]
 
 
 def unix_listener(path: str) -> int | None:

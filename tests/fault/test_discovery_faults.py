@@ -144,7 +144,11 @@ def test_another_users_engine_is_observed(tmp_path: Path) -> None:
     home = Path("/tmp") / f"trimtab-test-{os.getpid()}"
     model = own("m")
     try:
-        with fake_engine(home, model, user="nobody", plugins=[False], model=model) as engine:
+        with (
+            # To that user nothing tells where it listens, and its sockets lie in a closed place.
+            fake_engine(tmp_path, own("roots"), plugins=[True], listen=False),
+            fake_engine(home, model, user="nobody", plugins=[False], model=model) as engine,
+        ):
             assert found(engine).model == model
             child = os.fork()
             if child == 0:

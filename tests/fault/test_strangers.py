@@ -151,6 +151,7 @@ def test_an_engine_of_ours_is_found_without_a_look_at_strangers(
 ) -> None:
     work: Counter[str] = Counter()
     count_calls(monkeypatch, work, location, "socket_inodes")
+    count_calls(monkeypatch, work, listeners, "tcp_listeners")
     per_count = []
     with fake_engine(tmp_path / "mine", name := own("mine"), plugins=[True]) as mine:
         for count in (0, 3):
@@ -163,6 +164,7 @@ def test_an_engine_of_ours_is_found_without_a_look_at_strangers(
                 assert stranger_at(mine.url) == ""
                 per_count.append(dict(work))
     assert per_count[0] == per_count[1]
+    assert "tcp_listeners" not in work  # strangers may fill that table
 
 
 def test_of_a_strangers_long_command_line_the_beginning_is_read(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engines.host import listeners
+from engines.host.listener_at import listener_at
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,10 @@ def test_a_listening_socket_is_found_with_its_owner(
         server.bind((address, 0))
         port = server.getsockname()[1]
         assert port not in [li.port for li in listeners.tcp_listeners()]  # bound, not listening
+        assert listener_at(address, port) is None
         server.listen()
         found = next(li for li in listeners.tcp_listeners() if li.port == port)
+        assert listener_at(address, port) == found
         assert (found.address, found.user_id) == (address, os.geteuid())
         assert found.accepts_any == (address in ("0.0.0.0", "::"))
         assert found.inode in (listeners.socket_inodes(os.getpid()) or ())
@@ -39,6 +42,27 @@ def test_a_mapped_address_reads_as_ipv4() -> None:
         server.listen()
         port = server.getsockname()[1]
         assert [li.address for li in listeners.tcp_listeners() if li.port == port] == ["127.0.0.1"]
+
+
+def test_who_listens_everywhere_listens_at_each_address() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+        assert listener_at("127.0.0.1", port) == listener_at("127.3.2.1", port) is not None
+        assert listener_at("::1", port) is None
+
+
+def test_of_a_long_table_the_listeners_are_read_and_of_them_as_many_as_asked() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.connect(server.getsockname())
+        connected, _ = server.accept()
+        with connected:
+            table = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+            count = sum(line.split()[3] == "0A" for line in table)
+            assert [line.split()[3] == "0A" for line in table] == sorted(
+                (line.split()[3] == "0A" for line in table), reverse=True
+            )
+            assert count < len(table)
+            assert len(listeners.tcp_listeners(most=1)) <= 2  # of each family
 
 
 def test_the_kernel_says_who_listens_on_a_unix_socket(tmp_path: Path) -> None:

@@ -34,9 +34,18 @@ def place_of(name: str, uid: int) -> Path:
     """Where the socket `name` of a user's is, or would first be put."""
     usual, *other_paths = (home / name for home in directories(uid))
     existing = (
-        path for path in (usual, *other_paths) if not fault(path.parent, uid) and path.exists()
+        path for path in (usual, *other_paths) if not fault(path.parent, uid) and is_there(path)
     )
     return next(existing, usual)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file can be seen; in another user's directory none can."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def own_directory() -> Path:
