@@ -19,7 +19,7 @@ from engines.command_line.arguments import DEFAULT_PORT
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.discovery import naming
 from engines.discovery.location import Location, locate_all
-from engines.host.processes import EngineTree, engine_trees
+from engines.host.processes import engine_trees
 from engines.host.users import other_user
 from engines.knob_handle import KnobHandle
 from engines.web.address import host_and_port, own_addresses
@@ -48,16 +48,8 @@ def local_engines() -> list[Location]:
 
 def own_engines() -> list[Location]:
     """Where the engines of our own user serve, oldest first."""
-    return _serving(locate_all(_divided(engine_trees())[0]))
-
-
-def _divided(trees: Sequence[EngineTree]) -> tuple[list[EngineTree], list[EngineTree]]:
-    """Those of our own user, and those of others."""
-    own_trees: list[EngineTree] = []
-    strangers_trees: list[EngineTree] = []
-    for tree in trees:
-        (strangers_trees if other_user(tree.root.pid) else own_trees).append(tree)
-    return own_trees, strangers_trees
+    trees = engine_trees(no_strangers=True)
+    return _serving(locate_all(tree for tree in trees if not other_user(tree.root.pid)))
 
 
 def _serving(locations: list[Location]) -> list[Location]:
@@ -73,10 +65,11 @@ def _serving(locations: list[Location]) -> list[Location]:
 def located_at(url: str) -> Location | None:
     """The engine of this machine that listens at a normalised address. Those of other users are
     looked at only where it is none of ours."""
-    own_trees, strangers_trees = _divided(engine_trees())
-    return _at_address(_serving(locate_all(own_trees)), url) or _at_address(
-        _serving(locate_all(strangers_trees)), url
-    )
+    location = _at_address(own_engines(), url)
+    if location is not None:
+        return location
+    strangers_trees = [tree for tree in engine_trees() if other_user(tree.root.pid)]
+    return _at_address(_serving(locate_all(strangers_trees)), url)
 
 
 def _at_address(locations: Sequence[Location], url: str) -> Location | None:

@@ -111,9 +111,10 @@ def _after_program(program: str, arguments: Sequence[str]) -> tuple[str, ...] | 
     return tuple(arguments[1:]) if is_command and tuple(arguments[:1]) == ("serve",) else None
 
 
-def engine_trees() -> list[EngineTree]:
-    """Every engine on this machine that can be seen, oldest first."""
-    table = processes()
+def engine_trees(*, no_strangers: bool = False) -> list[EngineTree]:
+    """Every engine on this machine that can be seen, oldest first; with `no_strangers` only those
+    of our own user and of root."""
+    table = processes(no_strangers=no_strangers)
     children = children_of(table)
     trees = [EngineTree(table[pid], tuple(below(pid, children))) for pid in _roots(table, children)]
     return sorted(trees, key=lambda tree: (tree.root.started_ms, tree.root.pid))

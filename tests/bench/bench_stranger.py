@@ -53,7 +53,7 @@ def _line(name: str, without: Sequence[float], with_it: Sequence[float]) -> str:
         statistics.quantiles(half, n=20)[-1] if name == GAPS else min(half)
         for half in (without, with_it)
     )
-    return f"  {name:32} {before:6.3f} -> {after:6.3f} s {after / before:8.2f}"
+    return f"  {name:42} {before:6.3f} -> {after:6.3f} s {after / before:8.2f}"
 
 
 def enter_apart() -> int:

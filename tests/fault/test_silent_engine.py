@@ -55,7 +55,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         local,
         "engine_trees",
-        lambda: [tree for tree in trees() if tree.root.ppid == os.getpid()],
+        lambda **told: [tree for tree in trees(**told) if tree.root.ppid == os.getpid()],
     )
 
 

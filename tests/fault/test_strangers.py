@@ -21,9 +21,10 @@ from engines.discovery.local import (
     handle_of,
     stranger_at,
 )
-from engines.host import lifetime, listeners, routes
+from engines.host import lifetime, listeners, procfs, routes
 from engines.host.processes import engine_trees
-from engines.host.procfs import read_process
+from engines.host.procfs import Process, read_process
+from engines.host.users import other_user
 from engines.recording import engine_recorder
 from engines.recording.recorder import Recorder
 from engines.serving import registry
@@ -56,7 +57,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         local,
         "engine_trees",
-        lambda: [tree for tree in engine_trees() if _is_of_this_test(tree.root.pid)],
+        lambda **told: [tree for tree in engine_trees(**told) if _is_of_this_test(tree.root.pid)],
     )
 
 
@@ -165,6 +166,26 @@ def test_an_engine_of_ours_is_found_without_a_look_at_strangers(
                 per_count.append(dict(work))
     assert per_count[0] == per_count[1]
     assert "tcp_listeners" not in work  # strangers may fill that table
+
+
+def test_to_find_our_own_no_process_of_a_strangers_is_read(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_pids = []
+
+    def read(pid: int) -> Process | None:
+        read_pids.append(pid)
+        return read_process(pid)
+
+    monkeypatch.setattr(procfs, "read_process", read)
+    home = open_to_all(tmp_path_factory.mktemp("strangers"))
+    with strangers(home / "theirs", 3):
+        theirs = {tree.root.pid for tree in engine_trees() if other_user(tree.root.pid)}
+        assert len(theirs) >= 3
+        read_pids.clear()
+        engine_trees(no_strangers=True)
+        assert os.getpid() in read_pids
+        assert not theirs.intersection(read_pids)
 
 
 def test_of_a_strangers_long_command_line_the_beginning_is_read(

@@ -33,8 +33,8 @@ def samples(world: World) -> Iterator[tuple[str, float]]:
     time.sleep(WINDOW_S)
     yield "CPU of the recorder", _cpu_s(recorder) - began_s
     yield from ((GAPS, gap_s) for gap_s in _gaps_s(world, began_ms))
-    yield "screen by name to first data", _screen_s(world, "--engine", world.name)
-    yield "screen by address to first data", _screen_s(world, world.url)
+    yield from _screen("screen by name to first data", world, "--engine", world.name)
+    yield from _screen("screen by address to first data", world, world.url)
     yield from _command("trimtab engines", "engines", "--json")
     for what, engine in (("address", world.url), ("name", world.name)):
         change = ("set", f"{KNOB}={next(_numbers) % 8 + 4}", "--engine", engine)
@@ -58,7 +58,7 @@ def _command(name: str, *words: str) -> Iterator[tuple[str, float]]:
     began_s, began_cpu_s = time.perf_counter(), _children_cpu_s()
     subprocess.run([sys.executable, "-m", "app", *words], check=True, capture_output=True)
     yield name, time.perf_counter() - began_s
-    yield f"CPU of {name}", _children_cpu_s() - began_cpu_s
+    yield f"  CPU of {name}", _children_cpu_s() - began_cpu_s
 
 
 def _children_cpu_s() -> float:
@@ -66,10 +66,11 @@ def _children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _screen_s(world: World, *words: str) -> float:
+def _screen(name: str, world: World, *words: str) -> Iterator[tuple[str, float]]:
     """Until a reading of its own has come through a ledger of its own: the version stands there."""
     db = world.home / f"screen-{next(_numbers)}.db"
     with PtyScreen([*words, "--db", str(db)], prefix=_FIRST) as screen:
         took_s = screen.read(READY_S, until="vLLM 0.32.0")
         assert took_s is not None, screen.text()[-2000:]
-        return took_s
+        yield name, took_s
+        yield f"  CPU of {name}", screen.cpu_s()
