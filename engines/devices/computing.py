@@ -35,10 +35,8 @@ def seen_on_cpu(engine: EngineInfo) -> bool | None:
 
 def _build_of(pid: int) -> bool | None:
     """Whether the processes of an engine are of vLLM's CPU build; None where it is not seen yet."""
-    table = procfs.processes()
-    pids = [pid, *(process.pid for process in procfs.descendants(pid, table))]
     has_extension = False
-    for each in pids:
+    for each in (pid, *procfs.pids_below(pid)):
         for line in procfs.read_lines(f"/proc/{each}/maps"):
             if _ACCELERATORS.search(line):
                 return False

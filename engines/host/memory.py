@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.host.procfs import descendants, processes, read_text
+from engines.host.procfs import pids_below, read_text
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KIB = 1 << 10
@@ -47,9 +47,8 @@ def private_bytes(root: int) -> int | None:
 
     Resident less shared: file pages, of the libraries say, count as available as it is.
     """
-    table = processes()
     private = None
-    for pid in (root, *(process.pid for process in descendants(root, table))):
+    for pid in (root, *pids_below(root)):
         words = (read_text(f"/proc/{pid}/statm") or "").split()
         if len(words) > 2:
             private = (private or 0) + (int(words[1]) - int(words[2])) * _PAGE

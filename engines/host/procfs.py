@@ -184,6 +184,29 @@ def below(root: int, children: Mapping[int, Sequence[Process]]) -> list[Process]
     return family
 
 
+def pids_below(root: int) -> list[int]:
+    """The PIDs below a process, nearest first, by each one's own list of children where this
+    kernel keeps one: other users may have any number of processes. A child that ends meanwhile can
+    hide another (proc(5)): for a figure, and not to end them."""
+    if read_text(f"/proc/{root}/task/{root}/children") is None:
+        return [process.pid for process in descendants(root, processes())]
+    pids, next_pids = [], _children(root)
+    while next_pids:
+        pids += next_pids
+        next_pids = [child for pid in next_pids for child in _children(pid)]
+    return pids
+
+
+def _children(pid: int) -> list[int]:
+    """A process's children, whichever of its threads began them."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - hundreds of entries
+    except OSError:
+        return []
+    lists = (read_text(f"/proc/{pid}/task/{thread}/children") or "" for thread in threads)
+    return [int(child) for children in lists for child in children.split()]
+
+
 def status_field(pid: int, name: str) -> list[str] | None:
     """The words after `name` (with its colon) in /proc/PID/status; None where there are none."""
     for line in (read_text(f"/proc/{pid}/status") or "").splitlines():

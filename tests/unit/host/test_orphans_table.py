@@ -38,7 +38,7 @@ def test_a_launcher_that_was_given_a_core_hides_no_server(monkeypatch: pytest.Mo
     server = Process(NOBODY + 2, NOBODY, "vllm", ("/v/python3.13t", "/v/bin/vllm", "serve", "m"), 0)
     its_core = Process(NOBODY + 3, NOBODY + 2, "VLLM::EngineCor", ("VLLM::EngineCore",), 0)
     table = {process.pid: process for process in (launcher, core, server, its_core)}
-    monkeypatch.setattr("engines.host.processes.processes", lambda: table)
+    monkeypatch.setattr("engines.host.processes.processes", lambda **_: table)
     (tree,) = engine_trees()
     assert (tree.root, tree.cores) == (server, (its_core,))
     assert orphans(table) == [core]
@@ -48,7 +48,7 @@ def test_a_stranger_s_child_makes_nobody_an_engine(monkeypatch: pytest.MonkeyPat
     first = Process(NOBODY, 0, "python3", ("python3", "init.py"), 0)
     dressed = Process(NOBODY + 1, NOBODY, "VLLM::Worker", ("VLLM::Worker",), 0)
     table = {process.pid: process for process in (first, dressed)}
-    monkeypatch.setattr("engines.host.processes.processes", lambda: table)
+    monkeypatch.setattr("engines.host.processes.processes", lambda **_: table)
     monkeypatch.setattr("engines.host.processes.user_id", {NOBODY: 0, NOBODY + 1: 4242}.get)
     assert engine_trees() == []
 
@@ -64,7 +64,7 @@ def test_each_rank_with_an_address_of_its_own_is_an_engine(monkeypatch: pytest.M
         for n in (1, 2)
     ]
     table = {process.pid: process for process in (server, *ranks, *cores)}
-    monkeypatch.setattr("engines.host.processes.processes", lambda: table)
+    monkeypatch.setattr("engines.host.processes.processes", lambda **_: table)
     assert [(tree.root, tree.cores) for tree in engine_trees()] == [
         (rank, (core,)) for rank, core in zip(ranks, cores, strict=True)
     ]

@@ -47,6 +47,31 @@ def test_a_process_reads_as_psutil_reads_it() -> None:
         assert procfs.same_network(pid)
 
 
+@pytest.mark.parametrize("keeps_lists", [True, False])
+def test_what_is_below_is_told_by_each_ones_children(
+    monkeypatch: pytest.MonkeyPatch, keeps_lists: bool
+) -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    begun = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    read_text = procfs.read_text
+    if keeps_lists:
+        monkeypatch.setattr(procfs, "processes", dict)
+    else:  # as a kernel without CONFIG_PROC_CHILDREN
+        monkeypatch.setattr(
+            procfs,
+            "read_text",
+            lambda path, *most: None if "children" in path else read_text(path, *most),
+        )
+    try:
+        wait_until(lambda: procfs.pids_below(begun.pid))
+        (child,) = psutil.Process(begun.pid).children()
+        assert procfs.pids_below(begun.pid) == [child.pid]
+        assert begun.pid in procfs.pids_below(os.getpid())
+        assert child.pid in procfs.pids_below(os.getpid())
+    finally:
+        begun.communicate(b"\n")
+
+
 def test_the_table_holds_what_psutil_lists() -> None:
     with sleeper() as pid:
         table = procfs.processes()
