@@ -13,7 +13,7 @@ help:
 	@echo "make test      all tests; makes the engine environment first"
 	@echo "make check     formatting, lint, types and layers"
 	@echo "make crossings every act beside every fault in its midst: docs/crossings.md, 20 minutes"
-	@echo "make crossings-live the same for swaps on a real engine, half an hour"
+	@echo "make crossings-live the same for swaps on a real engine, an hour; ARGS='-k overlap' a part"
 	@echo "make fuzz      hostile requests and answers on the private sockets, ten minutes each"
 	@echo "make kills     300 recorders killed at random moments, and what their ledger is worth"
 	@echo "make bench     what trimtab costs, measured beside the aims"
@@ -49,7 +49,8 @@ crossings: $(MADE)
 
 crossings-live: $(MADE)
 	@$(BIN)/trimtab provision
-	@$(BIN)/python -m pytest tests/crossings/live -m wide --verbose $(ARGS)
+	@$(BIN)/python -m pytest tests/crossings/live -m wide --verbose \
+	  --table docs/crossings.md $(ARGS)
 
 fuzz: $(MADE)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.crossings.invariants")
 
-from tests.crossings.table import CELLS, as_markdown  # noqa: E402 - rewritten first
+from tests.crossings.table import CELLS, as_markdown, live_part  # noqa: E402 - rewritten first
 
 _passed: dict[str, bool] = {}
 
@@ -27,4 +27,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Only a run of every cell is written down."""
     path = session.config.getoption("--table", default=None)
     if path is not None and _passed.keys() == CELLS.keys():
-        path.write_text(as_markdown(_passed))
+        before = path.read_text() if path.exists() else ""
+        path.write_text("\n".join(filter(None, (as_markdown(_passed), live_part(before)))))

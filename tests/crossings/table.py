@@ -23,13 +23,15 @@ change of a knob and a stop work afterwards (after a swap and an adoption also a
 then no process of trimtab's and no record of the engine is left.
 """
 
+LIVE_TITLE = "## Swaps on a real engine"
+
 
 def as_markdown(passed: Mapping[str, bool]) -> str:
     """The table by act, and why the other commands have no row."""
     parts = [_HEAD]
     for act in ACTS:
         rows = [
-            f"| {fault.name} | {promise(act, fault).words} | {_word(passed[cell])} |"
+            f"| {fault.name} | {promise(act, fault).words} | {word(passed[cell])} |"
             for cell, (other, fault) in CELLS.items()
             if other is act
         ]
@@ -41,5 +43,12 @@ def as_markdown(passed: Mapping[str, bool]) -> str:
     return "\n".join(parts)
 
 
-def _word(passed: bool) -> str:
+def live_part(document: str) -> str:
+    """The part of a table that another target writes; it is the last."""
+    _, title, rows = document.partition(LIVE_TITLE)
+    return title + rows
+
+
+def word(passed: bool) -> str:
+    """How a cell came out."""
     return "passed" if passed else "FAILED"

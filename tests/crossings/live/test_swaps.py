@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 
 import pytest
 
 from engines.supervisor_client import client
 from store.reports.outcomes import RUNNING
-from tests.crossings.live.faults import FAULTS, Fault
+from tests.crossings.live.faults import Fault
 from tests.crossings.live.host import OVER_S, Host, a_host, engines_now
 from tests.crossings.live.invariants import check, check_swap_told
+from tests.crossings.live.table import CELLS
 from tests.crossings.world import pause
 from tests.engine.clients import traffic
 from tests.engine.conftest import MODEL, need_environment
@@ -23,7 +23,6 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.wide]
 
-STRATEGIES = ("overlap", "stop-start")
 STEPS = ("start", "start", "verify", "take over")
 """A swap's steps from the start of the new engine on, of which that takes longest."""
 LONGEST_S = 8.0
@@ -48,10 +47,7 @@ def host(name: str, tmp_path: Path) -> Iterator[Host]:
 
 @pytest.mark.parametrize(
     ("strategy", "fault"),
-    [
-        pytest.param(strategy, fault, id=f"swap, {strategy} beside {fault.name}")
-        for strategy, fault in product(STRATEGIES, FAULTS)
-    ],
+    [pytest.param(strategy, fault, id=cell) for cell, (strategy, fault) in CELLS.items()],
 )
 def test_a_fault_in_the_midst_of_a_swap(host: Host, strategy: str, fault: Fault) -> None:
     step, moment_s = random.choice(STEPS), random.uniform(0, LONGEST_S)
