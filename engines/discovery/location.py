@@ -10,7 +10,7 @@ from pathlib import Path
 from engines.command_line.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
 from engines.control.api_front import front_path
 from engines.host.listener_at import listener_at
-from engines.host.listeners import TcpListener, TcpListeners, socket_inodes
+from engines.host.listeners import TcpListener, TcpListeners, may_listen, socket_inodes
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
 from engines.host.routes import is_on_link
@@ -136,6 +136,8 @@ def _own_listeners(
     """Those of its network that are the API server's, the one on its `--port` first. Of another
     user's, who may have any number, only what lies among the first is found."""
     pid = tree.root.pid
+    if not any(may_listen(each) for each in (pid, *(server.pid for server in tree.api_servers))):
+        return []
     expected_port = launch.port or DEFAULT_PORT
     return sorted(
         _of_engine(tree, launch, listeners.of(pid, _MOST_LOOKED_AT if other_user(pid) else None)),

@@ -147,6 +147,23 @@ def any_listens(pids: Iterable[int], port: int) -> bool:
     return any(inodes & (socket_inodes(pid) or set()) for pid in pids)
 
 
+def may_listen(pid: int) -> bool:
+    """Whether a process holds a TCP socket, listening or not; True where that cannot be seen."""
+    descriptors = socket_descriptors(pid)
+    if descriptors is None:
+        return True
+    for descriptor in descriptors.values():
+        try:
+            protocol = os.getxattr(f"/proc/{pid}/fd/{descriptor}", "system.sockprotoname")
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        except OSError:
+            return True
+        if b"TCP" in protocol:
+            return True
+    return False
+
+
 def owner_of(inode: int) -> int | None:
     """The lowest PID that holds a socket, among those we may look into.
 

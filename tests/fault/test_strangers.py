@@ -152,7 +152,6 @@ def test_an_engine_of_ours_is_found_without_a_look_at_strangers(
 ) -> None:
     work: Counter[str] = Counter()
     count_calls(monkeypatch, work, location, "socket_inodes")
-    count_calls(monkeypatch, work, listeners, "tcp_listeners")
     per_count = []
     with fake_engine(tmp_path / "mine", name := own("mine"), plugins=[True]) as mine:
         for count in (0, 3):
@@ -165,7 +164,24 @@ def test_an_engine_of_ours_is_found_without_a_look_at_strangers(
                 assert stranger_at(mine.url) == ""
                 per_count.append(dict(work))
     assert per_count[0] == per_count[1]
-    assert "tcp_listeners" not in work  # strangers may fill that table
+
+
+def test_our_own_are_found_without_the_table_of_all_listeners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strangers may fill it: where ours serve is asked for, and one that starts has no socket."""
+    work: Counter[str] = Counter()
+    count_calls(monkeypatch, work, listeners, "tcp_listeners")
+    with (
+        fake_engine(tmp_path / "a", own("mine"), plugins=[True]) as mine,
+        fake_engine(tmp_path / "b", own("wide"), host="0.0.0.0") as wide,
+        fake_engine(tmp_path / "c", own("next"), listen=False) as starting,
+    ):
+        found_pids = {each.pid for each in find_engines(only_own=True)}
+        assert found_pids == {mine.pid, wide.pid, starting.pid}
+        handle = handle_at(mine.url)
+        assert handle is not None and handle.life.pid == mine.pid
+    assert not work
 
 
 def test_to_find_our_own_no_process_of_a_strangers_is_read(

@@ -1,5 +1,7 @@
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,31 @@ def test_of_a_long_table_the_listeners_are_read_and_of_them_as_many_as_asked() -
             )
             assert count < len(table)
             assert len(listeners.tcp_listeners(most=1)) <= 2  # of each family
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "may"),
+    [
+        (socket.AF_INET, socket.SOCK_STREAM, True),
+        (socket.AF_INET6, socket.SOCK_STREAM, True),
+        (socket.AF_INET, socket.SOCK_DGRAM, False),
+        (socket.AF_UNIX, socket.SOCK_STREAM, False),
+    ],
+)
+def test_only_who_holds_a_tcp_socket_may_listen(
+    family: socket.AddressFamily, kind: socket.SocketKind, may: bool
+) -> None:
+    code = "print('ready', flush=True); input()"
+    with socket.socket(family, kind) as held:
+        words = [sys.executable, "-c", code]
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[held.fileno()]
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdout.readline()
+            assert listeners.may_listen(process.pid) is may
+            process.stdin.close()
+    assert listeners.may_listen(2**22 + 1)  # nobody can say
 
 
 def test_the_kernel_says_who_listens_on_a_unix_socket(tmp_path: Path) -> None:
