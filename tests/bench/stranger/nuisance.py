@@ -78,9 +78,10 @@ def listen(number: str) -> None:
 def talk(number: str) -> None:
     """Have many connections of one's own."""
     held = []
-    with socket.create_server(("127.9.9.9", 20_000), backlog=4096) as listener:
-        for place in _places(int(number)):
-            held.append(socket.create_connection(("127.9.9.9", 20_000), source_address=place))
+    address, *places = _places(int(number) + 1)
+    with socket.create_server(address, backlog=4096) as listener:
+        for place in places:
+            held.append(socket.create_connection(address, source_address=place))
             held.append(listener.accept()[0])
         sleep()
 
