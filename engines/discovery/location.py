@@ -10,7 +10,13 @@ from pathlib import Path
 from engines.command_line.arguments import DEFAULT_PORT, LaunchArguments, read_arguments
 from engines.control.api_front import front_path
 from engines.host.listener_at import listener_at
-from engines.host.listeners import TcpListener, TcpListeners, may_listen, socket_inodes
+from engines.host.listeners import (
+    TcpListener,
+    TcpListeners,
+    holds_socket,
+    may_listen,
+    socket_inodes,
+)
 from engines.host.processes import EngineTree
 from engines.host.procfs import read_text, same_network, user_id, working_directory
 from engines.host.routes import is_on_link
@@ -125,9 +131,17 @@ def _expected_listener(tree: EngineTree, launch: LaunchArguments) -> list[TcpLis
     port = launch.port or DEFAULT_PORT
     for address in dict.fromkeys((launch.address or _LOOPBACKS[0], *_LOOPBACKS)):
         listener = listener_at(address, port)
-        if listener is not None and _of_engine(tree, launch, [listener]):
+        if listener is not None and _is_of(tree, listener):
             return [listener]
     return []
+
+
+def _is_of(tree: EngineTree, listener: TcpListener) -> bool:
+    """Whether a socket is the API server's; where we may not look its user must do."""
+    seen = holds_socket(tree.root.pid, listener.inode)
+    if seen is None:
+        return listener.user_id == user_id(tree.root.pid)
+    return seen or any(holds_socket(server.pid, listener.inode) for server in tree.api_servers)
 
 
 def _own_listeners(

@@ -144,7 +144,25 @@ def any_listens(pids: Iterable[int], port: int) -> bool:
     connections on a port; those we may not look into do not."""
     pids = tuple(pids)
     inodes = {listener.inode for listener in tcp_listeners(pids[0]) if listener.port == port}
-    return any(inodes & (socket_inodes(pid) or set()) for pid in pids)
+    return any(holds_socket(pid, inode) for pid in pids for inode in inodes)
+
+
+def holds_socket(pid: int, inode: int) -> bool | None:
+    """Whether a process holds a socket, None where we may not look. Looks in the order of the
+    descriptors: what it opened first is met before the connections that others opened to it."""
+    wanted = f"socket:[{inode}]"
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(_target(entry.path) == wanted for entry in entries)
+    except OSError:
+        return None
+
+
+def _target(path: str) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115 - thousands
+    except OSError:
+        return ""
 
 
 def may_listen(pid: int) -> bool:

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 import subprocess
@@ -34,6 +35,9 @@ def test_a_listening_socket_is_found_with_its_owner(
         assert (found.address, found.user_id) == (address, os.geteuid())
         assert found.accepts_any == (address in ("0.0.0.0", "::"))
         assert found.inode in (listeners.socket_inodes(os.getpid()) or ())
+        assert listeners.holds_socket(os.getpid(), found.inode)
+        assert listeners.holds_socket(os.getppid(), found.inode) is False
+        assert listeners.holds_socket(2**22 + 1, found.inode) is None
         assert listeners.owner_of(found.inode) == os.getpid()
 
 
@@ -65,6 +69,29 @@ def test_of_a_long_table_the_listeners_are_read_and_of_them_as_many_as_asked() -
             )
             assert count < len(table)
             assert len(listeners.tcp_listeners(most=1)) <= 2  # of each family
+
+
+def test_connections_to_a_listener_are_not_looked_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = []
+    readlink = os.readlink
+    monkeypatch.setattr(os, "readlink", lambda path: read.append(path) or readlink(path))
+    with contextlib.ExitStack() as held:
+        server = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+        (inode,) = (li.inode for li in listeners.tcp_listeners() if li.port == _port(server))
+        assert listeners.holds_socket(os.getpid(), inode)
+        few = len(read)
+        for _ in range(100):
+            held.enter_context(socket.create_connection(server.getsockname()))
+            held.enter_context(server.accept()[0])
+        read.clear()
+        assert listeners.holds_socket(os.getpid(), inode)
+        assert len(read) <= few + 1
+
+
+def _port(server: socket.socket) -> int:
+    return int(server.getsockname()[1])
 
 
 @pytest.mark.parametrize(
