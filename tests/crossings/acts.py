@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.records import KnobValue
-from tests.crossings.world import KNOB, START, World, pause
+from tests.crossings.world import KNOB, OVER_S, START, World, pause
 from tests.supervisors import state_of
 from tests.waiting import wait_until
 
@@ -23,7 +23,7 @@ def _somewhere(_: World) -> None:
 
 
 def _new_engine(world: World) -> None:
-    wait_until(lambda: world.new_engine() is not None)
+    wait_until(lambda: world.new_engine() is not None, OVER_S)
 
 
 def _adopting(world: World) -> None:

@@ -14,9 +14,9 @@ from store.reports.outcomes import DONE, RUNNING
 from tests.crossings.acts import Act
 from tests.crossings.faults import Fault
 from tests.crossings.promises import promise
-from tests.crossings.world import KNOB, START, World, serves
+from tests.crossings.world import KNOB, OVER_S, START, World, serves
 from tests.supervisors import is_at_rest
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import wait_until
 
 
 def check(world: World, act: Act, fault: Fault) -> None:
@@ -65,7 +65,7 @@ def _put_under_supervision(world: World) -> None:
     if serves(world.url):
         world.do("adopt", world.url, "--yes", "--name", world.name, "--json")
     else:
-        world.ask("stop", world.name).communicate(timeout=PATIENCE_S)
+        world.ask("stop", world.name).communicate(timeout=OVER_S)
         wait_until(lambda: world.left() == [])
         world.serve()
     wait_until(lambda: is_settled(world))
@@ -87,7 +87,7 @@ def _next_acts(world: World, act: Act) -> None:
 def _stop(world: World) -> None:
     """Until nothing of this name runs; a stop that did not hold is asked for again."""
     while is_held(world.name) or registry.find_serving(world.name) is not None:
-        world.ask("stop", world.name, "--drain", "5s").communicate(timeout=PATIENCE_S)
+        world.ask("stop", world.name, "--drain", "5s").communicate(timeout=OVER_S)
 
 
 def _ledger_is_true(world: World, act: Act, fault: Fault) -> None:

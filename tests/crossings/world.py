@@ -33,11 +33,14 @@ from tests.fakes.launched_engine import PAGE
 from tests.names import own
 from tests.supervisors import answering, state_of
 from tests.unit.supervisor.stub_engine import keeper_of
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import wait_until
 
 KNOB = "max_num_seqs"
 START = 16
 """The knob's value from the engine's start."""
+
+OVER_S = 180.0
+"""A whole swap takes seconds, and more than a minute on a host that has much else to do."""
 
 _FAKES = Path(__file__).parents[1] / "fakes"
 SHIMS = Path(__file__).with_name("shims")
@@ -90,13 +93,13 @@ class World:
     def do(self, *words: str) -> None:
         """Run a command to its end, which must be good."""
         process = _trimtab(*words, "--db", str(self.db))
-        out, told = process.communicate(timeout=PATIENCE_S)
+        out, told = process.communicate(timeout=OVER_S)
         assert process.returncode == 0, (words, out, told)
 
     def wait(self) -> None:
         """Until every command that was asked has ended."""
         for process in self.asked:
-            out, told = process.communicate(timeout=PATIENCE_S)
+            out, told = process.communicate(timeout=OVER_S)
             print(process.returncode, process.args, out.decode(), told.decode(), sep="\n")
             assert process.returncode in (0, 1, 2, 3, -9)
             # An act that was asked for wrongly was not tried at all.

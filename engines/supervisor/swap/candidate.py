@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from engines.command_line.arguments import read_arguments
 from engines.control.api_front import Front, front_path
 from engines.control.plugin_sockets import plugin_control
+from engines.control.wire import ControlLost
+from engines.host import lifetime
 from engines.host.cores import available_cores, binding, choose_cores, is_ours
 from engines.host.processes import engine_trees
 from engines.launch.command import take_secrets
@@ -25,6 +28,9 @@ from store.errors import NotAchieved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+FRONT_S = 30.0
+_POLL_S = 0.05
 
 
 def launch_of(current: Launch, variant: Variant) -> Launch:
@@ -66,7 +72,11 @@ class Candidate:
 
     def __init__(self, started: Started) -> None:
         self.started = started
-        self.front = Front(front_path(started.pid, os.geteuid()))
+
+    @property
+    def front(self) -> Front:
+        """Its front, which lies where it found a place for it when it opened it."""
+        return Front(front_path(self.started.pid, os.geteuid()))
 
     def wait_healthy(
         self,
@@ -75,10 +85,28 @@ class Candidate:
         *,
         stalled_s: float | None = None,
     ) -> StartTimes:
-        """Until it answers its health check over its own socket; raises `NotAchieved`."""
+        """Until it has started and can be asked over its own socket; raises `NotAchieved`, and
+        `ControlLost` where its front does not come."""
         # It may not be asked at the address, which is another engine's.
         started = replace(self.started, log_only=True)
-        return wait_healthy(started, seconds, on_phase, stalled_s=stalled_s)
+        times = wait_healthy(started, seconds, on_phase, stalled_s=stalled_s)
+        self._wait_for_front()
+        return times
+
+    def _wait_for_front(self) -> None:
+        """Its log says that it has started a moment before its front opens; on a busy host that is
+        a long one."""
+        until = time.monotonic() + FRONT_S
+        while True:
+            try:
+                self.front.state()
+            except ControlLost:
+                is_alive = lifetime.is_alive(self.started.pid, self.started.start_ticks)
+                if time.monotonic() >= until or not is_alive:
+                    raise
+                time.sleep(_POLL_S)
+            else:
+                return
 
     def knob_sockets(self) -> Sequence[Path]:
         """Where its live knobs are set."""
