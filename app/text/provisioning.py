@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from engines.provision.steps import Progress
 
 
-def provision_with_display(model: str | None = None) -> Environment:
+def provision_with_display(model: str | None = None, version: str | None = None) -> Environment:
     """Provision, showing progress on stderr: a bar on a terminal, else a line per step."""
     from engines.provision import provision
 
     with display() as report:
-        return provision(report, model)
+        return provision(report, model, version)
 
 
 @contextmanager

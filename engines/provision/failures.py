@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from engines.cleaning.outputs import clean_line
+from engines.provision.places import is_version
 from store.errors import NotAchieved
 from store.foreign_text import printable
 
@@ -28,6 +29,7 @@ _NO_NETWORK = re.compile(
 _REFUSED = re.compile(r"\b(?P<status>401|403|407|429|5\d\d) (Client|Server) Error")
 _OTHER_PYTHON = re.compile(r"requires a different Python|Requires-Python")
 _NO_MATCH = re.compile(r"No matching distribution found for (?P<what>\S+)")
+_FROM_VERSIONS = re.compile(r"\(from versions: (?P<versions>[0-9][^)]*)\)")
 _DAMAGED = re.compile(r"DO NOT MATCH THE HASHES|BadZipFile|is invalid or corrupt|invalid wheel")
 _FORBIDDEN = re.compile(r"Permission denied|Errno 13\b|Read-only file system|Errno 30\b")
 _NO_VENV = re.compile(r"ensurepip is not available|No module named '?(venv|ensurepip)")
@@ -62,6 +64,8 @@ def explain(doing: str, output: str, status: int, log: Path) -> ProvisionFailed:
         )
     if no_match := _NO_MATCH.search(output):
         requirement = printable(no_match["what"], 80)
+        if requirement.startswith("vllm") and (listed := _FROM_VERSIONS.search(output)):
+            return _no_such_version(failure, requirement, listed["versions"])
         remedy = _PLATFORMS if requirement.startswith(_BUILT) else _ANYWHERE
         return ProvisionFailed(failure, _no_wheel(requirement, output), remedy)
     if _FORBIDDEN.search(output):
@@ -84,6 +88,7 @@ _ANYWHERE = (
     "PyPI has it, for any host: see with `pip config list` which indexes are asked instead,"
     f" {AGAIN}"
 )
+_SHOWN_VERSIONS = 8
 _BUILT = ("torch", "vllm")
 """Packages that are built for a platform; those asked for besides are Python and data alone."""
 
@@ -93,6 +98,18 @@ def _no_wheel(requirement: str, output: str) -> str:
     if _OTHER_PYTHON.search(output):
         return f"{requirement} is not made for this Python ({host})"
     return f"the package indexes have no {requirement} for this host ({host})"
+
+
+def _no_such_version(failure: str, requirement: str, listed: str) -> ProvisionFailed:
+    versions = [version for version in listed.split(", ") if is_version(version)]
+    ends = f" ({versions[0]} to {versions[-1]})" if versions else ""
+    return ProvisionFailed(
+        failure,
+        f"the package indexes have no {requirement} for this host, but others{ends}",
+        f"give --version one of {', '.join(versions[-_SHOWN_VERSIONS:])}, or an older one"
+        if versions
+        else _PLATFORMS,
+    )
 
 
 def _last_error(output: str) -> str:

