@@ -6,7 +6,7 @@ BIN := .venv/bin
 MADE := .venv/.made
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check crossings crossings-live fuzz kills bench picture
+.PHONY: help demo test check crossings crossings-live versions fuzz kills bench picture
 
 help:
 	@echo "make demo      a real vLLM on this machine, traffic, and the screen on it"
@@ -14,6 +14,7 @@ help:
 	@echo "make check     formatting, lint, types and layers"
 	@echo "make crossings every act beside every fault in its midst: docs/crossings.md, 20 minutes"
 	@echo "make crossings-live the same for swaps on a real engine, an hour; ARGS='-k overlap' a part"
+	@echo "make versions [V]... what can be done on these versions of vLLM: docs/versions.md, 10 minutes each"
 	@echo "make fuzz      hostile requests and answers on the private sockets, ten minutes each"
 	@echo "make kills     300 recorders killed at random moments, and what their ledger is worth"
 	@echo "make bench     what trimtab costs, measured beside the aims"
@@ -51,6 +52,15 @@ crossings-live: $(MADE)
 	@$(BIN)/trimtab provision
 	@$(BIN)/python -m pytest tests/crossings/live -m wide --verbose \
 	  --table docs/crossings.md $(ARGS)
+
+# The words behind `versions` are no targets but versions of vLLM.
+ifeq ($(firstword $(MAKECMDGOALS)),versions)
+  V ?= $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+  $(if $(V),$(eval $(V):;@:))
+endif
+
+versions: $(MADE)
+	@$(BIN)/python -m tests.engine.versions $(V)
 
 fuzz: $(MADE)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -101,14 +101,16 @@ def _no_wheel(requirement: str, output: str) -> str:
 
 
 def _no_such_version(failure: str, requirement: str, listed: str) -> ProvisionFailed:
+    """pip lists the versions that there are for this host, the oldest first."""
     versions = [version for version in listed.split(", ") if is_version(version)]
-    ends = f" ({versions[0]} to {versions[-1]})" if versions else ""
+    meaning = f"the package indexes have no {requirement} for this host"
+    if not versions:
+        return ProvisionFailed(failure, meaning, _PLATFORMS)
+    older = ", or an older one" if len(versions) > _SHOWN_VERSIONS else ""
     return ProvisionFailed(
         failure,
-        f"the package indexes have no {requirement} for this host, but others{ends}",
-        f"give --version one of {', '.join(versions[-_SHOWN_VERSIONS:])}, or an older one"
-        if versions
-        else _PLATFORMS,
+        f"{meaning}, but others ({versions[0]} to {versions[-1]})",
+        f"give --version one of {', '.join(versions[-_SHOWN_VERSIONS:])}{older}",
     )
 
 

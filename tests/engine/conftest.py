@@ -1,4 +1,7 @@
-"""One real vLLM for all engine tests, started as `trimtab serve` starts it, and load for it."""
+"""One real vLLM for all engine tests, started as `trimtab serve` starts it, and load for it.
+
+With `--vllm V` it is the provisioned vLLM of that version.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from engines.control.knobs import read_knobs, set_knob
 from engines.discovery.find import probe
 from engines.launch.launch import LaunchSpec
-from engines.provision import find_environment
+from engines.provision import environment_of, find_environment
+from engines.provision.places import VLLM_VERSION
 from engines.serving.startup import wait_healthy
 from engines.supervisor.start import start_supervised
 from engines.supervisor_client import client
+from store.errors import BadInput
 from tests.waiting import wait_until
 
 MODEL = "tiny"
@@ -84,24 +89,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("engine"))
 
 
-def need_environment() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--vllm", metavar="V", help="the version of vLLM to run the engine tests on")
+
+
+def need_environment(version: str = VLLM_VERSION) -> None:
     """Skip where there is no vLLM to run; fail where nobody reads the list of skipped tests."""
-    if find_environment() is None:
-        missing = "there is no engine environment: run `trimtab provision`"
+    if find_environment(version=version) is None:
+        missing = f"vLLM {version} is not there: run `trimtab provision --version {version}`"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[LiveEngine]:
-    need_environment()
-    started = start_supervised(LaunchSpec(MODEL, name=f"test-{os.getpid()}", arguments=ARGUMENTS))
+def version(request: pytest.FixtureRequest) -> str:
+    """The version of vLLM that is tried."""
+    chosen: str = request.config.getoption("--vllm", default=None) or VLLM_VERSION
+    need_environment(chosen)
+    return chosen
+
+
+@contextmanager
+def serving(version: str, name: str) -> Iterator[LiveEngine]:
+    """A supervised engine of this version, healthy; it is stopped with the block."""
+    python = environment_of(version).python
+    spec = LaunchSpec(MODEL, name=name, arguments=ARGUMENTS, python=python)
+    started = start_supervised(spec)
     try:
         wait_healthy(started, 300)
         yield LiveEngine(started.name, started.url, started.pid, probe(started.url).sockets)
     finally:
-        client.stop(started.name, drain_s=5)
+        with suppress(BadInput):  # it was stopped within the block
+            client.stop(started.name, drain_s=5)
+
+
+@pytest.fixture(scope="session")
+def served(version: str) -> Iterator[LiveEngine]:
+    with serving(version, f"test-{os.getpid()}") as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The plugin inside a real vLLM: each knob does what it says, and no client can harm it."""
 
-import random
 import signal
 import socket
 import subprocess
@@ -15,21 +14,11 @@ import pytest
 from engines.control.client import PluginClient
 from engines.control.knobs import read_journal, read_knobs, set_knob
 from store.knobs.specs import KNOBS
-from store.records import KnobState
 from tests.engine.conftest import LiveEngine
+from tests.engine.knob_effects import counted, knob, mostly_cached, steps_of_a_long_prompt, turn
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
-
-
-def knob(engine: LiveEngine, name: str) -> KnobState:
-    return next(state for state in read_knobs(engine.sockets) if state.name == name)
-
-
-def turn(engine: LiveEngine, name: str, value: Any, **more: Any) -> None:
-    change = set_knob(engine.sockets, name, value, who="tests", **more)
-    assert change.outcome == "applied", change
-    assert change.took_ms is not None
 
 
 def alive(engine: LiveEngine) -> set[int]:
@@ -38,31 +27,16 @@ def alive(engine: LiveEngine) -> set[int]:
     return {engine.pid} | cores
 
 
-def counted(engine: LiveEngine, load: Any, requests: int) -> tuple[float, float]:
-    """Prompt tokens and cached ones of the next `requests` answers."""
-    names = ("vllm:prompt_tokens_total", "vllm:prompt_tokens_cached_total")
-    before, done = [engine.metric(name) for name in names], load.done
-    wait_until(lambda: load.done >= done + requests)
-    prompt, cached = (engine.metric(name) - was for name, was in zip(names, before, strict=True))
-    return prompt, cached
-
-
 def test_every_knob_is_live_and_says_who_it_is(engine: LiveEngine) -> None:
     (path,) = engine.sockets
     hello = PluginClient(path).hello()
     assert hello.vllm_version.startswith("0.")
-    assert hello.engine == "EngineCore"
+    assert hello.engine.startswith("EngineCore")  # with its rank, where it always has one
     states = read_knobs(engine.sockets)
     assert [state.name for state in states] == list(KNOBS)
     assert all(state.kind == "live" for state in states)
     seqs = next(state for state in states if state.name == "max_num_seqs")
     assert (seqs.minimum, seqs.value, seqs.start, seqs.maximum) == (1, 32, 32, 32)
-
-
-def mostly_cached(tokens: tuple[float, float]) -> bool:
-    """Whether more than half of (prompt, cached) tokens came from the cache."""
-    prompt, cached = tokens
-    return cached > prompt / 2
 
 
 def test_prefix_caching_stops_and_comes_back_warm(
@@ -96,14 +70,6 @@ def test_a_lower_cap_drains_and_a_higher_one_fills(
         turn(engine, "max_num_seqs", 32)
         wait_until(lambda: engine.metric(running) > 4)
     assert load.failed == []
-
-
-def steps_of_a_long_prompt(engine: LiveEngine, tokens: int = 1800) -> float:
-    """About how many steps a fresh prompt took: the tokens another request got meanwhile."""
-    prompt = [random.randrange(100, 2000) for _ in range(tokens)]
-    before = engine.metric("vllm:generation_tokens_total")
-    engine.complete(prompt, 1)
-    return engine.metric("vllm:generation_tokens_total") - before - 1
 
 
 @pytest.mark.parametrize(

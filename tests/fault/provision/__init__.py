@@ -1,0 +1,1 @@
+"""Provisioning with a real venv and a real pip."""
