@@ -27,7 +27,10 @@ from engines.serving.startup import wait_healthy
 from engines.supervisor.start import start_supervised
 from engines.supervisor_client import client
 from store.errors import BadInput
+from tests.engine.versions.collecting import pytest_runtest_logreport, pytest_sessionfinish
 from tests.waiting import wait_until
+
+__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
 
 MODEL = "tiny"
 ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32", "--dtype", "half")
@@ -91,6 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--vllm", metavar="V", help="the version of vLLM to run the engine tests on")
+    parser.addoption("--findings", type=Path, help="the directory to keep what they find in")
 
 
 def need_environment(version: str = VLLM_VERSION) -> None:

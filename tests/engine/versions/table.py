@@ -21,7 +21,7 @@ _SECTIONS = {
         "Knobs",
         "Turned by `trimtab set`, refused outside their bounds, taken back by `undo`.",
     ),
-    "swaps": ("Swaps", "Under traffic, a swap to other weights and back, and a stop."),
+    "swaps": ("Swaps", "Under traffic by both strategies, and a stop while requests run."),
     "variants": ("Quantised variants", "Swapped to by `trimtab swap`, and back."),
     "metrics": ("Metrics", "As `trimtab show` has them after some load: known, or `–`."),
 }

@@ -36,15 +36,15 @@ def test_a_knob(trimtab: Trimtab, under_load: Callable[..., Any], tell: Teller, 
         return
     refused_outside(trimtab, state)
     with under_load(clients=effect.clients, tokens=effect.tokens) as load, recorded(trimtab):
-        before = effect.measure(trimtab)
+        before = effect.measure(trimtab, load)
         (change,) = trimtab("set", f"{name}={format_value(effect.value)}")
         told = (change["from"], change["to"], change["outcome"])
         assert told == (state.value, effect.value, "applied")
         assert knob(trimtab.engine, name).value == effect.value
-        turned = effect.measure(trimtab)
+        turned = effect.measure(trimtab, load)
         assert trimtab("undo")["to"] == state.value
         assert knob(trimtab.engine, name).value == state.value
-        after = effect.measure(trimtab)
+        after = effect.measure(trimtab, load)
     assert load.failed == []
     assert effect.holds(before, turned) and effect.holds(after, turned), (before, turned, after)
     tell("knobs", name, f"live, {bounds_text(state)}", effect.words(before, turned, after))
