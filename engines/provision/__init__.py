@@ -110,6 +110,6 @@ def _make(
         raise ProvisionFailed(
             "the engine environment is not whole",
             "something removed parts of it meanwhile",
-            "run `trimtab provision` again",
+            "run the same command again",
         )
     return environment

@@ -117,7 +117,7 @@ class Maker:
             raise ProvisionFailed(
                 f"{self.root} is not a virtual environment",
                 "something else wrote there",
-                "move it away and run `trimtab provision` again",
+                "move it away and run the same command again",
             )
         return packages
 

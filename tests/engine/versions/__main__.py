@@ -10,8 +10,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.engine.versions.findings import KEPT, read_all
+from tests.engine.versions.findings import KEPT, read_all, read_found, write_found
 from tests.engine.versions.table import as_markdown
 
 HERE = Path(__file__).parent
@@ -44,9 +45,13 @@ def tried(version: str) -> bool:
     provision = [sys.executable, "-m", "app", "provision", "--version", version]
     if subprocess.run(provision, check=False).returncode != 0:
         return False
-    options = ["-m", "engine", "--vllm", version, "--findings", str(KEPT), "--verbose"]
-    command = [sys.executable, "-m", "pytest", *map(str, TESTS), *options]
-    return subprocess.run(command, check=False).returncode == 0
+    with TemporaryDirectory() as fresh:
+        options = ["-m", "engine", "--vllm", version, "--findings", fresh, "--verbose"]
+        command = [sys.executable, "-m", "pytest", *map(str, TESTS), *options]
+        status = subprocess.run(command, check=False).returncode
+        if any(Path(fresh).iterdir()):
+            write_found(KEPT, read_found(Path(fresh), version))
+    return status == 0
 
 
 if __name__ == "__main__":
