@@ -10,9 +10,9 @@ from pathlib import Path
 from engines.cleaning.outputs import clean_line
 from engines.host import lifetime
 
-_PREFIX = re.compile(
-    r"^(\([^)]*pid=\d+\)\s*)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\]\s?)?(\x1b\[[0-9;]*m)*"
-)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""Around the name of the process, and in the log's level where vLLM takes the log for a terminal."""
+_PREFIX = re.compile(r"^(\([^)]*pid=\d+\)\s*)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\]\s?)?")
 _EXCEPTION = re.compile(
     r"^[\w.]*(Error|Exception|Interrupt|Exit)\b.*|^vllm[\w ]*: error: .*|^Fatal Python error: .*"
 )
@@ -43,8 +43,7 @@ def why_it_ended(log: Path) -> str:
 
 def exception_in(log: Path) -> str:
     """The first exception in the end of an engine's log, cleaned; "" where there is none."""
-    lines = [_PREFIX.sub("", line).rstrip() for line in _tail(log).splitlines()]
-    return clean_line(_first_exception(lines) or "")
+    return clean_line(_first_exception(_bare_lines(_tail(log))) or "")
 
 
 def _tail(log: Path) -> str:
@@ -58,12 +57,17 @@ def _tail(log: Path) -> str:
 
 def cause_in(text: str) -> str:
     """The root cause in what a vLLM has printed, as `why_it_ended` gives it."""
-    lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
-    return clean_line(_first_exception(lines) or _last_line(text))
+    return clean_line(_first_exception(_bare_lines(text)) or _last_line(text))
+
+
+def _bare_lines(text: str) -> list[str]:
+    """The lines without colours, process, level, time and place."""
+    return [_PREFIX.sub("", line).rstrip() for line in _COLOUR.sub("", text).splitlines()]
 
 
 def _last_line(text: str) -> str:
-    last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    lines = _COLOUR.sub("", text).splitlines()
+    last = next((line for line in reversed(lines) if line.strip()), "")
     line = _PREFIX.sub("", last).rstrip()
     return f"its log gives no reason and ends with: {line}" if _ORDINARY.match(last) else line
 

@@ -109,6 +109,17 @@ def test_an_engine_that_ends_while_starting_says_why(stub: Path) -> None:
             'INFO:     127.0.0.1:5 - "GET /health"',
             'its log gives no reason and ends with: INFO:     127.0.0.1:5 - "GET /health"',
         ),
+        (
+            "\x1b[0;36m(EngineCore_DP0 pid=8)\x1b[0;0m ERROR 11-27 11:30:48 [core.py:843] "
+            "AttributeError: '_C' object has no attribute 'gptq_shuffle'\n"
+            "\x1b[0;36m(APIServer pid=7)\x1b[0;0m RuntimeError: Engine core initialization failed. "
+            "See root cause above. Failed core proc(s): {}\n",
+            "AttributeError: '_C' object has no attribute 'gptq_shuffle'",
+        ),
+        (
+            "\x1b[0;36m(APIServer pid=7)\x1b[0;0m \x1b[32mINFO\x1b[0m:     Application shutdown.\n",
+            "its log gives no reason and ends with: INFO:     Application shutdown.",
+        ),
         ("", ""),
     ],
 )
