@@ -11,7 +11,7 @@ from engines.cleaning.outputs import clean_line
 from engines.host import lifetime
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-"""Around the name of the process, and in the log's level where vLLM takes the log for a terminal."""
+"""Around a process's name; around the level, too, where vLLM takes the log for a terminal."""
 _PREFIX = re.compile(r"^(\([^)]*pid=\d+\)\s*)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\]\s?)?")
 _EXCEPTION = re.compile(
     r"^[\w.]*(Error|Exception|Interrupt|Exit)\b.*|^vllm[\w ]*: error: .*|^Fatal Python error: .*"
