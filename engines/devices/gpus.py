@@ -27,8 +27,9 @@ _asking = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class GpuHold:
-    """A GPU that an engine computes on. `share` is its part of the whole GPU (0..1), `memory_mib`
-    what it holds of the memory (None where the driver hides it), `index` the GPU's number."""
+    """A GPU, or a MIG slice of one, that an engine computes on. `share` is the engine's part of it
+    (0..1), `memory_mib` what it holds of the memory (None where the driver hides it), `index` the
+    GPU's number."""
 
     device: Device
     share: float
@@ -66,7 +67,7 @@ def holds(engine_pids: Iterable[int]) -> dict[int, list[GpuHold]]:
             holds_by_pid[pid].append(
                 GpuHold(
                     Device("gpu", gpu.uuid, gpu.name),
-                    gpu.part * _share(pid, memory),
+                    _share(pid, memory),
                     None if memory_bytes is None else memory_bytes // MIB,
                     gpu.index,
                 )

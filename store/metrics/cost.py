@@ -49,11 +49,11 @@ def cost_of(window: Window, prices: PriceBook) -> WindowCost:
     """What the engine's devices cost over the window at `prices`."""
     lines = tuple(_device_costs(window, prices))
     fraction = active_fraction(window)
-    unpriced = sorted({line.device.name for line in lines if line.price is None})
+    unpriced = sorted({prices.why_unpriced(line.device) for line in lines if line.price is None})
     if not lines:
         reason = "no device of this engine is known"
     elif unpriced:
-        reason = "no price for " + ", ".join(unpriced)
+        reason = "; ".join(unpriced)
     else:
         allocated = math.fsum(line.usd for line in lines if line.usd is not None)
         active = None if fraction is None else allocated * fraction

@@ -142,7 +142,11 @@ def _print(
         say(f"{', '.join(names)} unknown: {reason}")
     for device in window.devices:
         price = prices.price_of(device.device)
-        rate = "no price" if price is None else f"${price.usd_per_hour:g}/h, {price.source}"
+        rate = (
+            prices.why_unpriced(device.device)
+            if price is None
+            else f"${price.usd_per_hour:g}/h, {price.source}"
+        )
         say(f"{device.device.name}: {rate}")
 
 

@@ -37,7 +37,7 @@ def test_a_device_without_a_price_makes_the_cost_unknown_and_says_which() -> Non
     found = cost_of(window(device("X1", 1000), device("Y", 1000)), PriceBook({"X1": 2.0}))
     assert found.allocated_usd is None
     assert found.active_usd is None
-    assert found.reason == "no price for Y"
+    assert found.reason == 'no price for Y: set "Y" under [prices] in settings.toml'
 
 
 def test_an_engine_without_known_devices_has_no_cost_rather_than_none_at_all() -> None:

@@ -247,7 +247,7 @@ told([[g.index, g.uuid, g.part] for g in gpus.gpus()] + [hold.device.uuid, hold.
             ["0:0", "MIG-one", 0.25],
             ["0:1", "MIG-two", 0.5],
             "MIG-one",
-            0.25,
+            1.0,
             None,
         ]
 
