@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from engines.held_gpus import Holding
 from engines.knob_handle import KnobHandle
 from store.records import Control, RunInfo
 
@@ -17,7 +18,8 @@ class EngineInfo:
     `reason` says what limits `control`. `arguments` is the whole command line without secrets,
     `sockets` the plugin's, one per EngineCore, `supervisor` the name by which a supervisor of
     trimtab's has it, so that it can be swapped, `user` whom it runs as where that is not ourselves.
-    `certificate` is the file of the one that it shows over TLS.
+    `certificate` is the file of the one that it shows over TLS. `gpus` names the GPUs that it
+    holds, `holding` says how that is known and how they are shared.
     Fields that cannot be known are None or empty.
     """
 
@@ -35,6 +37,7 @@ class EngineInfo:
     supervisor: str | None = None
     user: str = ""
     certificate: Path | None = None
+    holding: Holding = field(default_factory=Holding)
 
     def run_info(self) -> RunInfo:
         """What the ledger keeps of this life of the engine."""

@@ -71,6 +71,16 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceNote:
+    """How it is known that a run holds a device, and with whom and by what it shares it ('' where
+    it has it alone). The words stay the same while nothing changes."""
+
+    device_uuid: str
+    joined: str
+    shared: str
+
+
+@dataclass(frozen=True, slots=True)
 class KnobState:
     """A knob as the engine has it now. Bounds and start are None where it is not known.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from engines.engine_info import EngineInfo
@@ -37,24 +38,34 @@ def seen_on_cpu(engine: EngineInfo) -> bool | None:
     into its processes. Looks through /proc: for a thread, and not each second."""
     if "cpu" in (engine.vllm_version or ""):
         return True
-    return None if engine.pid is None else _build_of(engine.pid)
+    return None if engine.pid is None else is_cpu_build(engine.pid)
 
 
-def _build_of(pid: int) -> bool | None:
+def has_accelerator_library(pid: int) -> bool:
+    """Whether a process has a library of a GPU's loaded; False where we may not look."""
+    return any(_ACCELERATORS.search(line) for line in procfs.read_lines(f"/proc/{pid}/maps"))
+
+
+def is_cpu_build(pid: int) -> bool | None:
     """Whether the processes of an engine are of vLLM's CPU build; None where it is not seen yet."""
+    return are_of_cpu_build((pid, *procfs.pids_below(pid)))
+
+
+def are_of_cpu_build(pids: Iterable[int]) -> bool | None:
+    """The same of an engine whose processes are known."""
     has_extension = has_accelerator = False
-    for each in (pid, *procfs.pids_below(pid)):
+    for each in pids:
         for line in procfs.read_lines(f"/proc/{each}/maps"):
             has_accelerator = has_accelerator or _ACCELERATORS.search(line) is not None
             if not has_extension and (extension := _EXTENSION.search(line)) is not None:
                 has_extension = True
-                if _is_cpu_build(Path(f"/proc/{each}/root{os.fsdecode(extension['packages'])}")):
+                if _holds_cpu_build(Path(f"/proc/{each}/root{os.fsdecode(extension['packages'])}")):
                     return True
     if has_accelerator:
         return False
     return True if has_extension else None
 
 
-def _is_cpu_build(packages: Path) -> bool:
+def _holds_cpu_build(packages: Path) -> bool:
     """Whether the vLLM of this site-packages is a build for the CPU."""
     return any(True for pattern in _CPU_BUILDS for _ in packages.glob(pattern))

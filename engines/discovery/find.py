@@ -7,7 +7,7 @@ probe(url)        the engine at an address, joined with its local process if it 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from engines.command_line.flags import cut
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.devices import gpus
+from engines.devices.holding import Asked
 from engines.discovery import naming
 from engines.discovery.answers import Answer, Question, ask_all
 from engines.discovery.local import (
@@ -27,6 +28,7 @@ from engines.discovery.local import (
 )
 from engines.discovery.location import Location
 from engines.engine_info import EngineInfo
+from engines.held_gpus import NOTHING_STATED, Holding, StatedGpus
 from engines.host import listeners
 from engines.host.procfs import read_process
 from engines.host.users import other_user
@@ -43,9 +45,12 @@ _AT_ONCE = 32
 _SERVE = "`trimtab engines` lists those of this machine; `trimtab serve MODEL` starts one"
 
 
-def find_engines(*, deadline_s: float = 3.0, only_own: bool = False) -> list[EngineInfo]:
+def find_engines(
+    *, deadline_s: float = 3.0, only_own: bool = False, stated: StatedGpus = NOTHING_STATED
+) -> list[EngineInfo]:
     """The engines on this machine, oldest first, those of other users as far as `local_engines`
-    lists them; with `only_own` none of theirs. Never raises; takes about `deadline_s` at most.
+    lists them; with `only_own` none of theirs. `stated` says which GPUs they hold where that cannot
+    be seen. Never raises; takes about `deadline_s` at most.
 
     Those of other users are told as /proc tells of them: nothing is sent to an address that a
     stranger chose. `probe` reads one whose address a person named. For a thread without a running
@@ -54,13 +59,19 @@ def find_engines(*, deadline_s: float = 3.0, only_own: bool = False) -> list[Eng
     locations = own_engines() if only_own else local_engines()
     if not locations:
         return []
-    engines = _describe_all(locations, deadline_s)
+    engines = _describe_all(locations, deadline_s, stated)
     engines = [engine for engine in engines if engine.pid is None or read_process(engine.pid)]
     names = naming.make_unique([(engine.name, engine.url, engine.pid or 0) for engine in engines])
     return [replace(engine, name=name) for engine, name in zip(engines, names, strict=True)]
 
 
-def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> EngineInfo:
+def probe(
+    url: str,
+    api_key: str | None = None,
+    *,
+    deadline_s: float = 3.0,
+    stated: StatedGpus = NOTHING_STATED,
+) -> EngineInfo:
     """The engine at an address.
 
     Raises `BadInput` for what is no address, `EngineUnreachable` where nobody answers within
@@ -99,10 +110,12 @@ def probe(url: str, api_key: str | None = None, *, deadline_s: float = 3.0) -> E
         )
     answer.url = known_url(location, base)
     remaining_s = max(0.2, until - time.monotonic())
-    return _describe(location, answer, _look_inside([location], remaining_s)[0])
+    return _describe(location, answer, _look_inside([location], remaining_s, stated)[0])
 
 
-def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[EngineInfo]:
+def _describe_all(
+    locations: Sequence[Location], deadline_s: float, stated: StatedGpus
+) -> list[EngineInfo]:
     asked_locations = [
         location
         for location in locations
@@ -115,7 +128,7 @@ def _describe_all(locations: Sequence[Location], deadline_s: float) -> list[Engi
     asked_pids = {location.tree.root.pid for location in asked_locations}
     unasked_pids = {location.tree.root.pid for location in locations} - asked_pids
     with ThreadPoolExecutor(1) as beside:
-        insides = beside.submit(_look_inside, locations, deadline_s, unasked_pids)
+        insides = beside.submit(_look_inside, locations, deadline_s, stated, unasked_pids)
         answers = ask_all(questions, deadline_s=deadline_s) if questions else []
     by_pid = {
         location.tree.root.pid: answer
@@ -138,11 +151,14 @@ class _Inside(NamedTuple):
     plugin: PluginControl
     given_name: str | None
     supervisor: str | None
-    gpu_names: tuple[str, ...]
+    holding: Holding
 
 
 def _look_inside(
-    locations: Sequence[Location], deadline_s: float, unasked_pids: Collection[int] = ()
+    locations: Sequence[Location],
+    deadline_s: float,
+    stated: StatedGpus,
+    unasked_pids: Collection[int] = (),
 ) -> list[_Inside]:
     def control_of(location: Location) -> PluginControl:
         control = plugin_control(location.tree)
@@ -157,17 +173,32 @@ def _look_inside(
         supervised = beside.map(
             lambda pid: pid in given_names and is_supervised(given_names[pid]), pids
         )
-        no_holds: dict[int, list[gpus.GpuHold]] = {pid: [] for pid in pids}
-        holds_by_pid = gpus.within(deadline_s, lambda: gpus.holds(pids), no_holds)
+        asked = [
+            Asked(
+                location.tree.root.pid,
+                stated.of(_local_name(location, given_names), location.urls[0]),
+            )
+            for location in locations
+        ]
+        silent = [Holding(why_none="the GPU driver does not answer in time") for _ in asked]
+        holdings = gpus.within(deadline_s, lambda: gpus.holds(asked), silent)
         return [
             _Inside(
                 control,
                 given_names.get(pid),
                 given_names[pid] if has_supervisor else None,
-                tuple(f"GPU {hold.index}: {hold.device.name}" for hold in holds_by_pid[pid]),
+                holding,
             )
-            for control, has_supervisor, pid in zip(controls, supervised, pids, strict=True)
+            for control, has_supervisor, pid, holding in zip(
+                controls, supervised, pids, holdings, strict=True
+            )
         ]
+
+
+def _local_name(location: Location, given_names: Mapping[int, str]) -> str:
+    """What an engine is called, as far as that is known without asking it."""
+    default = naming.default_name(model_of(location), location.urls[0])
+    return given_names.get(location.tree.root.pid, default)
 
 
 def _describe(location: Location, answer: Answer, inside: _Inside) -> EngineInfo:
@@ -194,7 +225,8 @@ def _describe(location: Location, answer: Answer, inside: _Inside) -> EngineInfo
         vllm_version=answer.version,
         control=control,
         reason=reason,
-        gpus=inside.gpu_names,
+        gpus=tuple(f"GPU {hold.index}: {hold.device.name}" for hold in inside.holding.holds),
+        holding=inside.holding,
         started_ms=root.started_ms,
         arguments=() if user and answer.kind == "unasked" else arguments_of(location),
         sockets=sockets,

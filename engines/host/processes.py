@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from engines.host.procfs import Process, ancestors, below, children_of, processes, user_id
+from store.foreign_text import printable
 
 _TITLE = re.compile(r"^\S*::(EngineCore|Worker|APIServer|DPCoordinator|ExternalLBRank)")
 _CUT_TITLE = re.compile(r"^VLLM::[A-Z]")
@@ -73,6 +74,18 @@ def role(process: Process) -> str | None:
         cut_role = process.comm.partition("::")[2]
         return next((name for name in _LONG_ROLES if name.startswith(cut_role)), "")
     return None
+
+
+def is_of_vllm(process: Process) -> bool:
+    """Whether a process carries one of vLLM's titles or was started as its API server."""
+    return role(process) is not None or serve_arguments(process.arguments) is not None
+
+
+def title(process: Process) -> str:
+    """What a process calls itself: `Worker_TP0` of vLLM's titles, else the kernel's short name."""
+    alone = process.arguments[0] if len(process.arguments) == 1 else ""
+    text = alone if _TITLE.match(alone) else process.comm
+    return printable(text.rpartition("::")[2] or text)
 
 
 def serve_arguments(arguments: Sequence[str]) -> tuple[str, ...] | None:

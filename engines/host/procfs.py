@@ -232,10 +232,15 @@ def user_id(pid: int) -> int | None:
     return int(field[0]) if field and len(set(field)) == 1 else None
 
 
+def namespace_pids(pid: int) -> list[int]:
+    """The PIDs of a process in each namespace that it is in, ours first and its own last."""
+    return [int(number) for number in status_field(pid, "NSpid:") or () if number.isdecimal()]
+
+
 def inner_pid(pid: int) -> int:
     """The PID a process knows itself by: another one inside a container."""
-    field = status_field(pid, "NSpid:")
-    return int(field[-1]) if field else pid
+    pids = namespace_pids(pid)
+    return pids[-1] if pids else pid
 
 
 def working_directory(pid: int) -> Path | None:

@@ -21,6 +21,8 @@ class DeviceSample:
 
     `share_ppm` is the run's part of the device, `busy_ppm` the device's utilisation, `memory_mib`
     what the run has of its memory, `energy_mj` the device's own counter of millijoules.
+    `held_ppm_us` is the run's device-time (share × time) as whoever splits the device counts it for
+    all who share it, None where the share alone is known.
     """
 
     device_id: int
@@ -28,6 +30,7 @@ class DeviceSample:
     busy_ppm: int | None = None
     memory_mib: int | None = None
     energy_mj: int | None = None
+    held_ppm_us: int | None = None
 
 
 class DeviceAccumulator:
@@ -77,7 +80,10 @@ class DeviceAccumulator:
 
     def _pass(self, before: DeviceSample, after: DeviceSample, interval_us: int) -> None:
         share = before.share_ppm + after.share_ppm
-        self._held.add(share * interval_us)
+        if before.held_ppm_us is None or after.held_ppm_us is None:
+            self._held.add(share * interval_us)
+        else:
+            self._held.add(2 * max(0, after.held_ppm_us - before.held_ppm_us))
         if before.energy_mj is not None and after.energy_mj is not None:
             self._energy.add(share * max(0, after.energy_mj - before.energy_mj))
         if interval_us > self._longest_gap_us:

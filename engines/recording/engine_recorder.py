@@ -11,10 +11,13 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import TypeVar
 
+from engines.devices.holding import Asked
+from engines.devices.host_share import HostShares
 from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import probe
 from engines.discovery.local import stranger_at
 from engines.engine_info import EngineInfo
+from engines.held_gpus import NOTHING_STATED, StatedGpus
 from engines.host import procfs
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes
@@ -64,17 +67,18 @@ class EngineRecorder:
         engine: EngineInfo,
         writer: LedgerWriter,
         threads: Executor,
-        hosted_urls: set[str],
+        host_shares: HostShares,
         *,
         owner: str,
         every_s: float,
         keys: ApiKeys,
+        stated: StatedGpus = NOTHING_STATED,
+        asked_by_url: dict[str, Asked] | None = None,
     ) -> None:
         self.engine = engine
         self.problem: LedgerUnusable | None = None
         self._writer = writer
         self._threads = threads
-        self._hosted_urls = hosted_urls
         self._owner = owner
         self._every_s = every_s
         self._keys = keys
@@ -82,7 +86,7 @@ class EngineRecorder:
         self._ledger_number = -1
         self._run_id: int | None = None
         self._device_ids: dict[Device, int] = {}
-        self._devices = HeldDevices(threads, hosted_urls)
+        self._devices = HeldDevices(threads, host_shares, stated, asked_by_url)
         self._said_state: tuple[EngineState, str] | None = None
         self._kept_doubts: tuple[int, Mapping[str, str]] | None = None
         self._sampler: Sampler | None = None
@@ -112,7 +116,7 @@ class EngineRecorder:
                 except Exception as error:  # whatever it is, this engine is recorded on
                     await self._tell_fault(error)
         finally:
-            self._hosted_urls.discard(self.engine.url)
+            self._devices.forget(self.engine)
             if self._search is not None:
                 self._search.cancel()
             self._submit(lambda ledger: recorders.release(ledger, self._engine_id, self._owner))
@@ -292,7 +296,7 @@ class EngineRecorder:
 
         if gone:
             self._was_gone = True
-            self._hosted_urls.discard(engine.url)
+            self._devices.forget(engine)
         with contextlib.suppress(LedgerUnusable):
             self._run_id = await self._write(write)
         silent_s = time.monotonic() - self._stored_at

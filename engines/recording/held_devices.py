@@ -12,50 +12,81 @@ from concurrent.futures import Executor
 
 from engines.devices import gpus
 from engines.devices.computing import NVML_DEADLINE_S, seen_on_cpu
+from engines.devices.holding import Asked
 from engines.devices.host_device import host_device
+from engines.devices.host_share import HostShares
 from engines.devices.nvml import GpuSample
 from engines.engine_info import EngineInfo
+from engines.held_gpus import NOTHING_STATED, GpuHold, Holding, StatedGpus, told_joined
 from engines.recording.device_time import WHOLE, DeviceSample
-from store.records import Device
+from store.records import Device, DeviceNote
 
 HOLDS_EVERY_S = 5.0
+HELD_BY_PROCESS = "certain: it computes on this host"
 _NOT_SEEN = "its process is not seen from here, so it is not known which devices it holds"
 
 
 class HeldDevices:
     """Samples what one engine holds.
 
-    `hosted_urls` are those of all engines that compute on this host's CPU: they share it equally.
-    `why_unknown` says why the last samples do not tell what the engine holds, '' where they do.
+    `host_shares` splits the host among all engines that compute on its CPU.
+    `asked_by_url` are all that are recorded beside this one: what a person said of one of them
+    counts in what the others have of a GPU.
+    `why_unknown` says why the last samples do not tell what the engine holds, '' where they do;
+    `notes` how it is known that it holds them, and with whom it shares them.
     """
 
-    def __init__(self, threads: Executor, hosted_urls: set[str]) -> None:
+    def __init__(
+        self,
+        threads: Executor,
+        host_shares: HostShares,
+        stated: StatedGpus = NOTHING_STATED,
+        asked_by_url: dict[str, Asked] | None = None,
+    ) -> None:
         self._threads = threads
-        self._hosted_urls = hosted_urls
+        self._host_shares = host_shares
+        self._stated = stated
+        self._asked_by_url = {} if asked_by_url is None else asked_by_url
         self._host = host_device()
         self._process: tuple[int | None, int | None, str | None] | None = None
         self._on_cpu: bool | None = None
         self._looked_at = 0.0
-        self._holds: list[gpus.GpuHold] = []
+        self._holding = Holding()
         self._asked_at = -HOLDS_EVERY_S
-        self._pid: int | None = None
+        self._asked: Asked | None = None
         self.why_unknown = ""
+        self.notes: tuple[DeviceNote, ...] = ()
 
     async def sample(self, engine: EngineInfo) -> list[tuple[Device, DeviceSample]]:
         """Each device with its sample, whose `device_id` is still 0; [] for a distant engine."""
-        self.why_unknown = ""
-        if engine.pid is None:
+        self.why_unknown, self.notes = "", ()
+        asked = Asked(engine.pid, self._stated.of(engine.name, engine.url))
+        self._asked_by_url[engine.url] = asked
+        if asked.pid is None and not asked.stated:
             self.why_unknown = _NOT_SEEN
             return []
         if not await self._is_on_cpu(engine):
-            self._hosted_urls.discard(engine.url)
             loop = asyncio.get_running_loop()
-            samples = await loop.run_in_executor(self._threads, self._sample_gpus, engine.pid)
+            samples = await loop.run_in_executor(self._threads, self._sample_gpus, asked)
             if not samples:
-                self.why_unknown = _why_no_gpu()
+                self.why_unknown = self._why_no_gpu()
             return samples
-        self._hosted_urls.add(engine.url)
-        return [(self._host, DeviceSample(0, share_ppm=WHOLE // len(self._hosted_urls)))]
+        return await self._sample_host(asked.pid)
+
+    def forget(self, engine: EngineInfo) -> None:
+        """The engine has ended: it holds nothing that others would have to share with it."""
+        self._asked_by_url.pop(engine.url, None)
+
+    async def _sample_host(self, pid: int | None) -> list[tuple[Device, DeviceSample]]:
+        if pid is None:
+            return []
+        loop = asyncio.get_running_loop()
+        share = await loop.run_in_executor(self._threads, self._host_shares.of, pid)
+        if share is None:
+            return []
+        self.notes = (DeviceNote(self._host.uuid, HELD_BY_PROCESS, share.shared),)
+        sample = DeviceSample(0, share_ppm=share.share_ppm, held_ppm_us=share.held_ppm_us)
+        return [(self._host, sample)]
 
     async def _is_on_cpu(self, engine: EngineInfo) -> bool:
         """Whether the engine is known to compute on the CPU; asked until it is seen."""
@@ -69,29 +100,38 @@ class HeldDevices:
             self._on_cpu = await loop.run_in_executor(self._threads, seen_on_cpu, engine)
         return bool(self._on_cpu)
 
-    def _sample_gpus(self, pid: int) -> list[tuple[Device, DeviceSample]]:
+    def _sample_gpus(self, asked: Asked) -> list[tuple[Device, DeviceSample]]:
         now = time.monotonic()
-        if pid != self._pid or now - self._asked_at >= HOLDS_EVERY_S:
-            self._pid, self._asked_at = pid, now
-            self._holds = gpus.within(NVML_DEADLINE_S, lambda: gpus.devices_of(pid), self._holds)
-        uuids = [hold.device.uuid for hold in self._holds]
+        if asked != self._asked or now - self._asked_at >= HOLDS_EVERY_S:
+            self._asked, self._asked_at = asked, now
+            self._holding = gpus.within(
+                NVML_DEADLINE_S, lambda: gpus.holds(self._with_others(asked))[0], self._holding
+            )
+        holds = self._holding.holds
+        self.notes = tuple(
+            DeviceNote(hold.device.uuid, told_joined(hold), hold.shared) for hold in holds
+        )
         no_samples: list[GpuSample] = []
         samples = gpus.within(
-            NVML_DEADLINE_S, lambda: [gpus.sample(uuid) for uuid in uuids], no_samples
+            NVML_DEADLINE_S, lambda: [gpus.sample(hold.device.uuid) for hold in holds], no_samples
         )
         return [
             (hold.device, _sample(hold, sample))
-            for hold, sample in zip(self._holds, samples, strict=False)
+            for hold, sample in zip(holds, samples, strict=False)
         ]
 
+    def _with_others(self, asked: Asked) -> list[Asked]:
+        return [asked, *(each for each in list(self._asked_by_url.values()) if each != asked)]
 
-def _why_no_gpu() -> str:
-    problem = gpus.why_none()
-    cause = f" ({problem})" if problem else ""
-    return f"no GPU tells of a process of this engine, so it is not known which it holds{cause}"
+    def _why_no_gpu(self) -> str:
+        problem = gpus.why_none()
+        if self._holding.why_none and self._holding.why_none != problem:
+            return self._holding.why_none
+        cause = f" ({problem})" if problem else ""
+        return f"no GPU tells of a process of this engine, so it is not known which it holds{cause}"
 
 
-def _sample(hold: gpus.GpuHold, gpu: GpuSample) -> DeviceSample:
+def _sample(hold: GpuHold, gpu: GpuSample) -> DeviceSample:
     return DeviceSample(
         device_id=0,
         share_ppm=round(hold.share * WHOLE),

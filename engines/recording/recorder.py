@@ -16,8 +16,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from engines.devices.holding import Asked
+from engines.devices.host_share import HostShares
 from engines.discovery.api_keys import NO_KEY, ApiKeys
 from engines.engine_info import EngineInfo
+from engines.held_gpus import NOTHING_STATED, StatedGpus
 from engines.recording.engine_recorder import EngineRecorder
 from engines.recording.wall_clock import SteadyClock
 from store.clock import now_ms
@@ -54,11 +57,13 @@ class Recorder:
         engines: Sequence[EngineInfo] | Find,
         every_s: float = 1.0,
         keys: ApiKeys = NO_KEY,
+        stated: StatedGpus = NOTHING_STATED,
     ) -> None:
         self._find: Find | None = engines if callable(engines) else None
         self._given_engines: Sequence[EngineInfo] = () if callable(engines) else tuple(engines)
         self._every_s = every_s
         self._keys = keys
+        self._stated = stated
         self._owner = new_owner()
         self._writer = LedgerWriter(db_path)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recorder")
@@ -66,7 +71,8 @@ class Recorder:
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
         self._recorders: dict[str, EngineRecorder] = {}
-        self._hosted_urls: set[str] = set()
+        self._host_shares = HostShares()
+        self._asked_by_url: dict[str, Asked] = {}
         self._faults: dict[str, TrimtabError] = {}
 
     @property
@@ -187,8 +193,10 @@ class Recorder:
             engine,
             self._writer,
             self._threads,
-            self._hosted_urls,
+            self._host_shares,
             owner=self._owner,
             every_s=self._every_s,
             keys=self._keys,
+            stated=self._stated,
+            asked_by_url=self._asked_by_url,
         )

@@ -51,7 +51,7 @@ def room_of(engine: EngineInfo) -> list[Room]:
 
 def _gpus(pid: int) -> list[Room]:
     rooms = []
-    for hold in gpus.devices_of(pid):
+    for hold in gpus.devices_of(pid).holds:
         sample = gpus.sample(hold.device.uuid)
         free = (
             None

@@ -163,6 +163,10 @@ def main() -> None:
     for rank, plugin in enumerate(plugins):
         title = f"VLLM::EngineCore_DP{rank}" if len(plugins) > 1 else "VLLM::EngineCore"
         child(title if titled else None, plugin, "VLLM::Worker" if titled else None)
+    for worker in SPEC.get("workers", []):
+        child(worker, plugin=False, grandchild=None)
+    if "connect_to" in SPEC:
+        SPEC["connection"] = socket.create_connection(("127.0.0.1", SPEC["connect_to"]))
     for index in range(SPEC.get("api_servers", 0)):
         child(f"VLLM::APIServer_{index}", plugin=False, grandchild=None)
     print("ready", flush=True)

@@ -109,3 +109,9 @@ def _remove_sockets() -> None:
     for path in Path(f"/tmp/trimtab-{os.geteuid()}").glob("*.sock"):
         if path.stem.isdecimal() and not Path("/proc", path.stem).exists():
             path.unlink(missing_ok=True)
+
+
+def child_of(pid: int) -> int:
+    """The first child of a process: an engine's EngineCore."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0])

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engines.devices.host_device import host_device
-from tests.fakes.engine_trees import fake_engine
+from tests.fakes.engine_trees import child_of, fake_engine
 
 SOURCE = Path(__file__).parents[2] / "fakes" / "nvml" / "nvml.c"
 ROOT = Path(__file__).parents[3]
@@ -60,10 +61,12 @@ class Driver:
         self.library = library
         self.home = home
 
-    def run(self, scenario: dict[str, str], code: str) -> Any:
+    def run(self, scenario: dict[str, str], code: str, within: Sequence[str] = ()) -> Any:
+        """What the code told, run by a command (`within`) where one is given."""
         done = subprocess.run(
-            [sys.executable, "-c", PRELUDE + code],
+            [*within, sys.executable, "-c", PRELUDE + code],
             env={
+                "PATH": os.environ["PATH"],
                 "LD_LIBRARY_PATH": str(self.library),
                 "PYTHONPATH": str(ROOT),
                 "FAKE_NVML": str(self.home / "scenario"),
@@ -121,7 +124,7 @@ lost = {f"0_{name}": "!15" for name in ("util", "memory", "energy", "power", "pr
 seen = [gpus.sample("GPU-aaaa").problem]
 scenario(**lost)
 gone = gpus.sample("GPU-aaaa")
-seen += [gone.problem, gone.utilisation, gone.memory_used, gpus.devices_of(os.getpid())]
+seen += [gone.problem, gone.utilisation, gone.memory_used, gpus.devices_of(os.getpid()).holds]
 scenario()
 seen += [gpus.sample("GPU-aaaa").problem]
 told(seen)
@@ -140,7 +143,9 @@ told(seen)
     ],
 )
 def test_no_gpus_with_the_reason(driver: Driver, scenario: dict[str, str], why: str) -> None:
-    code = "told([gpus.gpus(), gpus.devices_of(1), gpus.sample('x').problem, gpus.why_none()])"
+    code = (
+        "told([gpus.gpus(), gpus.devices_of(1).holds, gpus.sample('x').problem, gpus.why_none()])"
+    )
     assert driver.run(scenario, code) == [[], [], why, why]
 
 
@@ -173,54 +178,10 @@ def test_text_of_the_driver_is_only_text(driver: Driver) -> None:
     assert (uuid, name.isprintable()) == ("GPU-aaaa", True)
 
 
-def test_an_engine_holds_the_gpu_of_its_core(driver: Driver, tmp_path: Path) -> None:
-    with fake_engine(tmp_path / "e", "m") as engine:
-        core = child_of(engine.pid)
-        processes = f"{core}:{3 * GIB},1:{GIB}"  # the other process is no engine
-        (hold,) = driver.run(
-            {**H200, "0.processes": processes},
-            f"told([asdict(h) for h in gpus.devices_of({engine.pid})])",
-        )
-    assert hold == {
-        "device": {"kind": "gpu", "uuid": "GPU-aaaa", "name": "NVIDIA H200"},
-        "share": 1.0,
-        "memory_mib": 3 * 1024,
-        "index": "0",
-    }
-
-
-def child_of(pid: int) -> int:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0])
-
-
-@pytest.mark.parametrize(
-    ("memory", "shares", "mib"),
-    [
-        (("3221225472", "1073741824"), [0.75, 0.25], [3072, 1024]),
-        (("3221225472", "?"), [0.5, 0.5], [3072, None]),
-        (("0", "0"), [0.5, 0.5], [0, 0]),
-    ],
-)
-def test_engines_share_a_gpu_by_memory(
-    driver: Driver, tmp_path: Path, memory: tuple[str, str], shares: list[float], mib: list[int]
-) -> None:
-    with (
-        fake_engine(tmp_path / "a", "m", plugins=[False]) as first,
-        fake_engine(tmp_path / "b", "m", plugins=[False]) as second,
-    ):
-        pids = (first.pid, second.pid)
-        processes = ",".join(f"{child_of(p)}:{m}" for p, m in zip(pids, memory, strict=True))
-        code = f"told([asdict(gpus.devices_of(pid)[0]) for pid in {list(pids)}])"
-        held = driver.run({**H200, "0.processes": processes}, code)
-    assert [one["share"] for one in held] == shares
-    assert [one["memory_mib"] for one in held] == mib
-
-
 def test_old_drivers_list_processes_in_the_old_way(driver: Driver, tmp_path: Path) -> None:
     with fake_engine(tmp_path / "e", "m") as engine:
         old = {**H200, "0.processes": "!13", "0.processes_v2": f"{engine.pid}:{GIB}"}
-        code = f"told([h.memory_mib for h in gpus.devices_of({engine.pid})])"
+        code = f"told([h.memory_mib for h in gpus.devices_of({engine.pid}).holds])"
         assert driver.run(old, code) == [1024]
 
 
@@ -239,7 +200,7 @@ def test_mig_slices_are_devices_of_their_own(driver: Driver, tmp_path: Path) -> 
             "0.1.processes": "",
         }
         code = f"""
-hold, = gpus.devices_of({engine.pid})
+hold, = gpus.devices_of({engine.pid}).holds
 told([[g.index, g.uuid, g.part] for g in gpus.gpus()] + [hold.device.uuid, hold.share]
      + [gpus.sample("MIG-one").utilisation])
 """

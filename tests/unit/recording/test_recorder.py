@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from engines.devices.host_device import host_device
+from engines.devices.host_share import HostShares
 from engines.discovery.find import probe
 from engines.engine_info import EngineInfo
 from engines.host import procfs
@@ -153,17 +154,26 @@ def test_a_lost_lease_is_an_error(ledger: Ledger, engine_id: int) -> None:
         keep_lease(ledger, engine_id, "me", WALL + 61_000)
 
 
-async def test_cpu_engines_share_the_host() -> None:
-    hosted: set[str] = set()
-    with ThreadPoolExecutor(1) as threads:
-        one, two = HeldDevices(threads, hosted), HeldDevices(threads, hosted)
-        first = EngineInfo("http://a", "a", pid=1, vllm_version="0.32.0+cpu")
-        assert await one.sample(first)
-        ((device, sample),) = await two.sample(replace(first, url="http://b"))
+async def test_cpu_engines_share_the_host(tmp_path: Path) -> None:
+    shares = HostShares()
+    with (
+        ThreadPoolExecutor(1) as threads,
+        fake_engine(tmp_path / "a", "m") as a,
+        fake_engine(tmp_path / "b", "m") as b,
+    ):
+        one, two = HeldDevices(threads, shares), HeldDevices(threads, shares)
+        first = EngineInfo(a.url, "a", pid=a.pid, vllm_version="0.32.0+cpu")
+        second = EngineInfo(b.url, "b", pid=b.pid, vllm_version="0.32.0+cpu")
+        ((device, _),) = await one.sample(first)
         assert device == host_device()
         assert device.kind == "host"
         assert device.name
-        assert sample.share_ppm == 500_000
+        ((_, of_second),) = await two.sample(second)
+        ((_, of_first),) = await one.sample(first)
+        # Other engines may run on the machine that tests.
+        assert 0 < of_first.share_ppm + of_second.share_ppm <= 1_000_000
+        assert of_first.held_ppm_us is not None and of_first.held_ppm_us > 0
+        assert all(", by CPU time" in note.shared for note in one.notes)
         assert await one.sample(replace(first, pid=None)) == []
 
 
@@ -176,7 +186,7 @@ async def test_what_is_not_seen_is_looked_for_in_a_thread_and_seldom(
     )
     engine = EngineInfo("http://a", "a", pid=2**22 + 41, vllm_version="0.32.0")
     with ThreadPoolExecutor(1) as threads:
-        devices = HeldDevices(threads, set())
+        devices = HeldDevices(threads, HostShares())
         for _ in range(3):
             assert await devices.sample(engine) == []
         assert devices.why_unknown

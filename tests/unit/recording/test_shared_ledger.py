@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.devices.host_share import HostShares
 from engines.discovery.api_keys import NO_KEY
 from engines.engine_info import EngineInfo
 from engines.metrics_page import read
@@ -71,7 +72,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[EngineRecorder, EngineRecorder]]:
                 EngineInfo(url, "engine"),
                 writer,
                 threads,
-                set(),
+                HostShares(),
                 owner="me@here:1",
                 every_s=1.0,
                 keys=NO_KEY,
