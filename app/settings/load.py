@@ -11,6 +11,9 @@ from app.settings import paths
 from app.settings.values import ENV_PREFIX, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engines.held_gpus import StatedGpus
     from store.metrics.prices import PriceBook
 
 
@@ -46,6 +49,26 @@ def price_book(settings: Settings) -> PriceBook:
         host_usd_per_hour=settings.host_usd_per_hour,
         source=f"your prices ({paths.SETTINGS})",
     )
+
+
+def stated_gpus(settings: Settings, words: Sequence[str] = ()) -> StatedGpus:
+    """Which GPUs engines hold as the settings and then `--gpus` say: `[ENGINE=]LIST` each."""
+    from engines.held_gpus import StatedGpus
+
+    pairs = [*settings.gpus.items(), *(_engine_and_list(word) for word in words)]
+    return StatedGpus({_known_as(engine): listed for engine, listed in pairs})
+
+
+def _engine_and_list(word: str) -> tuple[str, str]:
+    engine, _, listed = word.rpartition("=")
+    return engine, listed
+
+
+def _known_as(engine: str) -> str:
+    """An engine's name, or its address as engines go by it."""
+    from engines.web.address import normalise
+
+    return normalise(engine) if "://" in engine else engine
 
 
 def _variables() -> list[str]:

@@ -57,6 +57,11 @@ class Settings:
     """US dollars an hour by a part of the device's product name, as a `[prices]` table:
     `"H100 80GB" = 2.49`. The longest name that fits wins, before the built-in table."""
 
+    gpus: dict[str, str] = field(default_factory=dict)
+    """Which GPUs an engine holds where that cannot be seen (in a container, say), by the engine's
+    name or address, as a `[gpus]` table: `llama = "0,1"`. Numbers as `trimtab doctor` shows them
+    (a MIG slice `0:1`), UUIDs or their beginnings, or `none`."""
+
     host_usd_per_hour: float | None = None
     """US dollars an hour of the whole host, for engines that run on the CPU."""
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from engines.control.plugin_sockets import directory_fault
 from engines.devices import gpus
 from engines.devices.nvml import Gpu, GpuSample
+from engines.devices.remarks import gpu_remarks
 from engines.discovery.find import SILENT, find_engines
 from engines.doctor import host_checks
 from engines.doctor.check import Check
+from engines.held_gpus import NOTHING_STATED, StatedGpus
 from engines.host.orphans import find_orphans
 from engines.inside.trimtab_inside.private_socket.sockets import directories
 from engines.provision.environment import find_environment, find_environments
@@ -32,8 +34,11 @@ GPU_DEADLINE_S = 5.0
 REMEDY = "trimtab stop --orphans"
 
 
-def examine(db: Path, *, deadline_s: float = 3.0) -> list[Check]:
-    """Every check; `db` is the ledger that would be used. Never raises.
+def examine(
+    db: Path, *, deadline_s: float = 3.0, stated: StatedGpus = NOTHING_STATED
+) -> list[Check]:
+    """Every check; `db` is the ledger that would be used, `stated` the GPUs that a person says
+    engines hold. Never raises.
 
     Takes some seconds where a driver or an engine does not answer. Not for an event loop's thread.
     """
@@ -49,7 +54,7 @@ def examine(db: Path, *, deadline_s: float = 3.0) -> list[Check]:
         host_checks.clock,
         _orphans,
         _supervisors,
-        lambda: _engines(deadline_s),
+        lambda: _engines(deadline_s, stated),
     ]
     return [check for make in checks for check in _guarded(make)]
 
@@ -135,8 +140,8 @@ def _supervisors() -> Iterator[Check]:
         yield Check("supervisor", False, finding, f"trimtab adopt {name}")
 
 
-def _engines(deadline_s: float) -> Iterator[Check]:
-    engines = find_engines(deadline_s=deadline_s)
+def _engines(deadline_s: float, stated: StatedGpus) -> Iterator[Check]:
+    engines = find_engines(deadline_s=deadline_s, stated=stated)
     if not engines:
         yield Check("engines", None, "none runs on this machine", "trimtab serve MODEL")
     for engine in engines:
@@ -147,3 +152,5 @@ def _engines(deadline_s: float) -> Iterator[Check]:
         ours = engine.control == "observe" and engine.pid is not None and not engine.user
         remedy = f"trimtab adopt {engine.name}" if ours else ""
         yield Check(f"engine {engine.name}", ok, finding, remedy)
+        for remark in gpu_remarks(engine):
+            yield Check(f"GPUs of {engine.name}", None, remark)

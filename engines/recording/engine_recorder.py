@@ -11,13 +11,10 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import TypeVar
 
-from engines.devices.holding import Asked
-from engines.devices.host_share import HostShares
 from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import probe
 from engines.discovery.local import stranger_at
 from engines.engine_info import EngineInfo
-from engines.held_gpus import NOTHING_STATED, StatedGpus
 from engines.host import procfs
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes
@@ -27,6 +24,7 @@ from engines.recording.held_devices import HeldDevices
 from engines.recording.judging.lives import is_same_life
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
+from engines.recording.neighbours import Neighbours
 from engines.recording.sampler import Run, Sampler
 from engines.web.http import DEADLINE_S
 from store.clock import now_ms
@@ -35,7 +33,7 @@ from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
 from store.metrics.reasons import DEVICES
 from store.reading_columns import DeviceReading, Reading
-from store.records import Device, Event, RunInfo
+from store.records import Device, DeviceNote, Event, RunInfo
 from store.tables import engines, events, recorders
 from store.tables.devices import upsert_device
 from store.tables.engines import EngineState
@@ -67,13 +65,11 @@ class EngineRecorder:
         engine: EngineInfo,
         writer: LedgerWriter,
         threads: Executor,
-        host_shares: HostShares,
+        neighbours: Neighbours,
         *,
         owner: str,
         every_s: float,
         keys: ApiKeys,
-        stated: StatedGpus = NOTHING_STATED,
-        asked_by_url: dict[str, Asked] | None = None,
     ) -> None:
         self.engine = engine
         self.problem: LedgerUnusable | None = None
@@ -86,9 +82,9 @@ class EngineRecorder:
         self._ledger_number = -1
         self._run_id: int | None = None
         self._device_ids: dict[Device, int] = {}
-        self._devices = HeldDevices(threads, host_shares, stated, asked_by_url)
+        self._devices = HeldDevices(threads, neighbours)
         self._said_state: tuple[EngineState, str] | None = None
-        self._kept_doubts: tuple[int, Mapping[str, str]] | None = None
+        self._kept_told: tuple[int, Mapping[str, str], Sequence[DeviceNote]] | None = None
         self._sampler: Sampler | None = None
         self._search: asyncio.Task[None] | None = None
         self._stranger = ""
@@ -123,7 +119,7 @@ class EngineRecorder:
 
     def _forget_ids(self) -> None:
         """What the ledger calls things: where it was deleted, the new one knows none of it."""
-        self._run_id = self._said_state = self._kept_doubts = None
+        self._run_id = self._said_state = self._kept_told = None
         self._device_ids.clear()
 
     async def _until_ours(self) -> None:
@@ -259,16 +255,18 @@ class EngineRecorder:
         if self._devices.why_unknown:
             doubts = {**doubts, DEVICES: self._devices.why_unknown}
         self._check_ours()
+        notes = self._devices.notes
         self._turned_at = self._stored_at = time.monotonic()
 
         def write(ledger: Ledger) -> bool:
             self._keep_lease(ledger)
             kept = ledger_writes.store_reading(ledger, reading, devices)
-            if kept and self._kept_doubts != (reading.run_id, doubts):
-                ledger_writes.keep_doubts(ledger, self._engine_id, reading, doubts)
-                self._kept_doubts = reading.run_id, doubts
-            told = {text for what, text in doubts.items() if what != DEVICES}
-            self._say(ledger, "ok", "; ".join(sorted(told)), reading.ts_ms)
+            told = reading.run_id, doubts, notes
+            if kept and self._kept_told != told:
+                ledger_writes.keep_told(ledger, self._engine_id, reading, doubts, notes)
+                self._kept_told = told
+            doubtful = {text for what, text in doubts.items() if what != DEVICES}
+            self._say(ledger, "ok", "; ".join(sorted(doubtful)), reading.ts_ms)
             return kept
 
         try:

@@ -14,11 +14,11 @@ from engines.devices import gpus
 from engines.devices.computing import NVML_DEADLINE_S, seen_on_cpu
 from engines.devices.holding import Asked
 from engines.devices.host_device import host_device
-from engines.devices.host_share import HostShares
 from engines.devices.nvml import GpuSample
 from engines.engine_info import EngineInfo
-from engines.held_gpus import NOTHING_STATED, GpuHold, Holding, StatedGpus, told_joined
+from engines.held_gpus import GpuHold, Holding, told_joined
 from engines.recording.device_time import WHOLE, DeviceSample
+from engines.recording.neighbours import Neighbours
 from store.records import Device, DeviceNote
 
 HOLDS_EVERY_S = 5.0
@@ -29,24 +29,13 @@ _NOT_SEEN = "its process is not seen from here, so it is not known which devices
 class HeldDevices:
     """Samples what one engine holds.
 
-    `host_shares` splits the host among all engines that compute on its CPU.
-    `asked_by_url` are all that are recorded beside this one: what a person said of one of them
-    counts in what the others have of a GPU.
     `why_unknown` says why the last samples do not tell what the engine holds, '' where they do;
     `notes` how it is known that it holds them, and with whom it shares them.
     """
 
-    def __init__(
-        self,
-        threads: Executor,
-        host_shares: HostShares,
-        stated: StatedGpus = NOTHING_STATED,
-        asked_by_url: dict[str, Asked] | None = None,
-    ) -> None:
+    def __init__(self, threads: Executor, neighbours: Neighbours) -> None:
         self._threads = threads
-        self._host_shares = host_shares
-        self._stated = stated
-        self._asked_by_url = {} if asked_by_url is None else asked_by_url
+        self._neighbours = neighbours
         self._host = host_device()
         self._process: tuple[int | None, int | None, str | None] | None = None
         self._on_cpu: bool | None = None
@@ -60,8 +49,8 @@ class HeldDevices:
     async def sample(self, engine: EngineInfo) -> list[tuple[Device, DeviceSample]]:
         """Each device with its sample, whose `device_id` is still 0; [] for a distant engine."""
         self.why_unknown, self.notes = "", ()
-        asked = Asked(engine.pid, self._stated.of(engine.name, engine.url))
-        self._asked_by_url[engine.url] = asked
+        asked = Asked(engine.pid, self._neighbours.stated.of(engine.name, engine.url))
+        self._neighbours.asked_by_url[engine.url] = asked
         if asked.pid is None and not asked.stated:
             self.why_unknown = _NOT_SEEN
             return []
@@ -75,13 +64,13 @@ class HeldDevices:
 
     def forget(self, engine: EngineInfo) -> None:
         """The engine has ended: it holds nothing that others would have to share with it."""
-        self._asked_by_url.pop(engine.url, None)
+        self._neighbours.asked_by_url.pop(engine.url, None)
 
     async def _sample_host(self, pid: int | None) -> list[tuple[Device, DeviceSample]]:
         if pid is None:
             return []
         loop = asyncio.get_running_loop()
-        share = await loop.run_in_executor(self._threads, self._host_shares.of, pid)
+        share = await loop.run_in_executor(self._threads, self._neighbours.host.of, pid)
         if share is None:
             return []
         self.notes = (DeviceNote(self._host.uuid, HELD_BY_PROCESS, share.shared),)
@@ -121,7 +110,10 @@ class HeldDevices:
         ]
 
     def _with_others(self, asked: Asked) -> list[Asked]:
-        return [asked, *(each for each in list(self._asked_by_url.values()) if each != asked)]
+        return [
+            asked,
+            *(each for each in list(self._neighbours.asked_by_url.values()) if each != asked),
+        ]
 
     def _why_no_gpu(self) -> str:
         problem = gpus.why_none()

@@ -13,8 +13,8 @@ from store.errors import NotCumulative, TrimtabError
 from store.ledger.connection import Ledger
 from store.metrics.reasons import DEVICES
 from store.reading_columns import DeviceReading, Reading
-from store.records import Change, Event, RunInfo, format_value
-from store.tables import changes, doubts, engines, events, readings, recorders, runs
+from store.records import Change, DeviceNote, Event, RunInfo, format_value
+from store.tables import changes, device_notes, doubts, engines, events, readings, recorders, runs
 from store.tables.engines import EngineState
 
 
@@ -73,6 +73,25 @@ def keep_doubts(
     told = {reason for what, reason in reasons.items() if what != DEVICES}
     for reason in sorted(told - set(held.values())):
         events.add(ledger, engine_id, Event(reading.ts_ms, "doubt", reason))
+
+
+def keep_told(
+    ledger: Ledger,
+    engine_id: int,
+    reading: Reading,
+    reasons: Mapping[str, str],
+    notes: Sequence[DeviceNote],
+) -> None:
+    """From this reading on this is doubted, and devices are held and shared so; a line in the event
+    log for each device that is shared otherwise than until now."""
+    keep_doubts(ledger, engine_id, reading, reasons)
+    held = device_notes.keep(ledger, reading.run_id, notes, reading.ts_ms)
+    for note in notes:
+        before = held.get(note.device_uuid)
+        if note.shared != (before.shared if before else ""):
+            device = "the host" if note.device_uuid.startswith("host-") else note.device_uuid
+            text = f"{device} is {note.shared or 'no longer shared'}"
+            events.add(ledger, engine_id, Event(reading.ts_ms, "sharing", text))
 
 
 def say_state(ledger: Ledger, engine_id: int, state: EngineState, reason: str, at_ms: int) -> None:

@@ -16,12 +16,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from engines.devices.holding import Asked
-from engines.devices.host_share import HostShares
 from engines.discovery.api_keys import NO_KEY, ApiKeys
 from engines.engine_info import EngineInfo
 from engines.held_gpus import NOTHING_STATED, StatedGpus
 from engines.recording.engine_recorder import EngineRecorder
+from engines.recording.neighbours import Neighbours
 from engines.recording.wall_clock import SteadyClock
 from store.clock import now_ms
 from store.errors import TrimtabError
@@ -63,7 +62,7 @@ class Recorder:
         self._given_engines: Sequence[EngineInfo] = () if callable(engines) else tuple(engines)
         self._every_s = every_s
         self._keys = keys
-        self._stated = stated
+        self._neighbours = Neighbours(stated)
         self._owner = new_owner()
         self._writer = LedgerWriter(db_path)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recorder")
@@ -71,8 +70,6 @@ class Recorder:
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
         self._recorders: dict[str, EngineRecorder] = {}
-        self._host_shares = HostShares()
-        self._asked_by_url: dict[str, Asked] = {}
         self._faults: dict[str, TrimtabError] = {}
 
     @property
@@ -193,10 +190,8 @@ class Recorder:
             engine,
             self._writer,
             self._threads,
-            self._host_shares,
+            self._neighbours,
             owner=self._owner,
             every_s=self._every_s,
             keys=self._keys,
-            stated=self._stated,
-            asked_by_url=self._asked_by_url,
         )

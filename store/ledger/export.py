@@ -29,6 +29,7 @@ _VIEWS = {
     "swaps": _View("v_swaps", "ts_ms", "ts_ms"),
     "starts": _View("v_starts", "ts_ms", "ts_ms"),
     "doubts": _View("v_doubts", "ts_ms, what", "ts_ms"),
+    "sharing": _View("v_sharing", "ts_ms, device_uuid", "ts_ms"),
     "runs": _View("v_runs", "run_id"),
     "snapshots": _View("v_snapshots", "made_utc"),
 }

@@ -188,6 +188,13 @@ SELECT {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc, engines.name 
 FROM doubts JOIN runs ON runs.id = doubts.run_id JOIN engines ON engines.id = runs.engine_id
 """
 
+_SHARING = f"""
+SELECT {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc, engines.name AS engine, run_id,
+  device_uuid, joined, shared, from_ms AS ts_ms,
+  engines.id AS engine_id
+FROM device_notes JOIN runs ON runs.id = run_id JOIN engines ON engines.id = runs.engine_id
+"""
+
 VIEWS: dict[str, str] = {
     "v_readings": _RATES,
     "v_runs": _RUNS,
@@ -199,5 +206,6 @@ VIEWS: dict[str, str] = {
     "v_swaps": _SWAPS,
     "v_starts": _STARTS,
     "v_doubts": _DOUBTS,
+    "v_sharing": _SHARING,
 }
 """The query of each friendly view. Every one has the columns `engine`, `engine_id` and `ts_ms`."""

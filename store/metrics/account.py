@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from store.metrics.amounts import amounts
 from store.metrics.cost import WindowCost, cost_of
+from store.metrics.devices import DeviceTold, devices_told
 from store.metrics.measure import MetricValue, measure
 from store.metrics.reasons import reasons
 from store.windows.doubts import doubts_of
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class WindowAccount:
     """`values` are the metrics by name, `unknown` a sentence for each that is None, `doubts` what
-    was not believed, with the reason."""
+    was not believed, with the reason, `devices` what is told of each device."""
 
     values: dict[str, MetricValue]
     unknown: dict[str, str]
     doubts: dict[str, str]
     cost: WindowCost
+    devices: tuple[DeviceTold, ...]
 
 
 def account_of(ledger: Ledger, window: Window, prices: PriceBook) -> WindowAccount:
@@ -34,4 +36,5 @@ def account_of(ledger: Ledger, window: Window, prices: PriceBook) -> WindowAccou
     values = measure(sums, window.maxima, window.histograms)
     doubts = doubts_of(ledger, window)
     cost = cost_of(window, prices)
-    return WindowAccount(values, reasons(values, window, sums, cost, doubts), doubts, cost)
+    unknown = reasons(values, window, sums, cost, doubts)
+    return WindowAccount(values, unknown, doubts, cost, devices_told(ledger, window, cost))

@@ -59,6 +59,7 @@ class Engine:
     counts: dict[str, list[int]] = field(default_factory=dict)
     held_ms: int = 0
     watched_ms: int = 0
+    share: float = 1.0
 
     def start(self) -> None:
         """Begin a new run, its first row all zero."""
@@ -101,7 +102,7 @@ class Engine:
                 "kv_usage_us": round(250_000 * part),
             }
             self.watched_ms += step_ms
-        self.held_ms += step_ms
+        self.held_ms += round(step_ms * self.share)
         for name, value in moved.items():
             self.totals[name] += value
         for name in HISTOGRAMS:

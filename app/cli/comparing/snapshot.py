@@ -49,14 +49,12 @@ def command_(
     from app.cli.comparing.snapshots import snapshot_json
     from app.cli.shared.choose import ledger_engine
     from app.cli.watching.show import record_now
-    from app.settings.load import load_settings
 
     if seconds is None:
         to_ms = now_ms()
         from_ms = to_ms - round(last * 1000)
     else:
-        every = load_settings().every
-        engine, from_ms, to_ms = record_now(db, engine, seconds, every, api_key)
+        engine, from_ms, to_ms = record_now(db, engine, seconds, api_key)
     with open_ledger(db) as ledger:
         row = ledger_engine(ledger, engine, api_key)
         taken = take_snapshot(ledger, row.id, name, from_ms, to_ms, note=note, replace=replace)

@@ -41,7 +41,7 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     from app.cli.watching.screen import open_screen, prepare
     from app.demo.rig import rig
     from app.settings import paths
-    from app.settings.load import load_settings
+    from app.settings.load import load_settings, stated_gpus
     from engines.discovery.api_keys import NO_KEY
 
     settings = load_settings()
@@ -51,7 +51,12 @@ def command_(*, model: str, tour: bool, as_json: bool, db: Path | None) -> None:
     with (
         rig(model, phase_lines, path) as running,
         recording(
-            path, [running.engine], named=True, every_s=settings.every, keys=NO_KEY
+            path,
+            [running.engine],
+            named=True,
+            every_s=settings.every,
+            keys=NO_KEY,
+            stated=stated_gpus(settings),
         ) as recorder,
     ):
         if touring:

@@ -33,15 +33,15 @@ def command_(*, pythonpath: bool, as_json: bool, db: Path | None) -> None:
     \b
     PYTHONPATH=$(trimtab doctor --pythonpath) vllm serve MODEL
     """
-    from app.settings.load import default_db_path, load_settings
+    from app.settings.load import default_db_path, load_settings, stated_gpus
     from engines.control.inside_path import INSIDE, assignments
     from engines.doctor.diagnosis import examine
 
     if pythonpath:
         print_json({"pythonpath": str(INSIDE)}) if as_json else print_line(str(INSIDE))
         return
-    load_settings()  # a bad settings file is said first, by its own error
-    checks = examine(db or default_db_path())
+    settings = load_settings()  # a bad settings file is said first, by its own error
+    checks = examine(db or default_db_path(), stated=stated_gpus(settings))
     if as_json:
         print_json({"checks": [check_json(check) for check in checks], "pythonpath": str(INSIDE)})
     else:

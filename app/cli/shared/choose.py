@@ -12,6 +12,7 @@ from store.errors import BadInput, EngineUnreachable, NotAchieved
 
 if TYPE_CHECKING:
     from engines.engine_info import EngineInfo
+    from engines.held_gpus import StatedGpus
     from engines.knob_handle import KnobHandle
     from store.ledger.connection import Ledger
     from store.records import EngineRow
@@ -31,17 +32,24 @@ def live_engine(chosen: str | None, api_key: str | None) -> EngineInfo:
     return _only_one(_own_engines())
 
 
-def chosen_engines(words: Sequence[str], api_key: str | None) -> list[EngineInfo]:
-    """The engines of these names and addresses, in their order. Raises as `live_engine` does.
+def chosen_engines(
+    words: Sequence[str], api_key: str | None, stated: StatedGpus | None = None
+) -> list[EngineInfo]:
+    """The engines of these names and addresses, in their order; `stated` are the GPUs that a person
+    says they hold. Raises as `live_engine` does.
 
     The machine is looked over once, and for names only.
     """
     from engines.discovery.find import find_engines, probe
+    from engines.held_gpus import NOTHING_STATED
     from engines.web.address import normalise
 
-    found = [] if all(map(looks_like_address, words)) else find_engines()
+    stated = stated or NOTHING_STATED
+    found = [] if all(map(looks_like_address, words)) else find_engines(stated=stated)
     return [
-        probe(normalise(word), api_key) if looks_like_address(word) else _named(word, found)
+        probe(normalise(word), api_key, stated=stated)
+        if looks_like_address(word)
+        else _named(word, found)
         for word in words
     ]
 
@@ -66,6 +74,16 @@ def _under_way(name: str) -> NotAchieved | None:
         "its supervisor is at it, and no engine of that name can be asked",
         "trimtab engines tells when it serves again",
     )
+
+
+def require_one_meant(stated: StatedGpus, engines: Sequence[EngineInfo]) -> None:
+    """Raise BadInput where GPUs were given without saying whose they are, and several are meant."""
+    if "" in stated.by_engine and len(engines) > 1:
+        raise BadInput(
+            f"--gpus {stated.by_engine['']} could be of several engines",
+            f"There are: {_places(engines)}",
+            f"Say whose: --gpus {engines[0].name}={stated.by_engine['']}",
+        )
 
 
 def _only_one(fitting: Sequence[EngineInfo]) -> EngineInfo:
@@ -115,12 +133,13 @@ def engine_to_turn(chosen: str | None, api_key: str | None) -> KnobHandle:
     return _only_one(live_engines([chosen] if chosen else (), api_key)).handle()
 
 
-def all_engines() -> list[EngineInfo]:
+def all_engines(stated: StatedGpus | None = None) -> list[EngineInfo]:
     """Every engine of this machine, also those of other users; raises EngineUnreachable where there
     is none."""
     from engines.discovery.find import find_engines
+    from engines.held_gpus import NOTHING_STATED
 
-    engines = find_engines()
+    engines = find_engines(stated=stated or NOTHING_STATED)
     if not engines:
         raise EngineUnreachable("No engine runs on this machine", remedy=_START_ONE)
     return engines

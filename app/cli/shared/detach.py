@@ -58,6 +58,7 @@ def record_detached(
     seconds: float | None,
     every_s: float,
     api_key: str | None,
+    gpus: Sequence[str] = (),
 ) -> DetachedRecorder:
     """Start `trimtab record` in the background; returns once a reading of each engine is stored, or
     it is known why there is none of some: they are recorded as soon as they can be read.
@@ -69,6 +70,8 @@ def record_detached(
     arguments = ["record", *chosen, "--db", str(db.absolute()), "--every", f"{every_s}s"]
     if seconds is not None:
         arguments += ["--for", f"{seconds}s"]
+    for words in gpus:
+        arguments += ["--gpus", words]
     since_ms = now_ms()
     log_path, log = _log("record")
     with log:

@@ -32,6 +32,14 @@ engine_option = click.option(
 )
 
 
+gpus_option = click.option(
+    "--gpus",
+    multiple=True,
+    metavar="[ENGINE=]LIST",
+    help="The GPUs that an engine holds, where that cannot be seen: 0,1, UUIDs, or none.",
+)
+
+
 def _header_value(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """A key as a header can hold it: what a file or a shell left around it is not part of it."""
     key = (value or "").strip()

@@ -16,6 +16,7 @@ from store.errors import NotAchieved
 if TYPE_CHECKING:
     from engines.discovery.api_keys import ApiKeys
     from engines.engine_info import EngineInfo
+    from engines.held_gpus import StatedGpus
     from engines.recording.recorder import Recorder
     from store.ledger.connection import Ledger
 
@@ -53,6 +54,7 @@ def record_for(
     *,
     every_s: float,
     keys: ApiKeys,
+    stated: StatedGpus,
 ) -> tuple[int, int]:
     """Record for that long, or only wait where another recorder does; (from, to) in ms."""
     from engines.recording.recorder import Recorder
@@ -60,7 +62,7 @@ def record_for(
 
     with Ledger.open(db) as ledger:
         free = [engine for engine in engines if recorded_by(ledger, engine) is None]
-    recorder = Recorder(db, free, every_s, keys) if free else None
+    recorder = Recorder(db, free, every_s, keys, stated) if free else None
     from_ms = now_ms()
     if recorder is not None:
         recorder.start()
@@ -76,7 +78,13 @@ def record_for(
 
 @contextmanager
 def recording(
-    db: Path, engines: list[EngineInfo], *, named: bool, every_s: float, keys: ApiKeys
+    db: Path,
+    engines: list[EngineInfo],
+    *,
+    named: bool,
+    every_s: float,
+    keys: ApiKeys,
+    stated: StatedGpus,
 ) -> Iterator[Recorder]:
     """Record within the block; engines that another program records are left to it.
 
@@ -85,7 +93,7 @@ def recording(
     from engines.recording.recorder import Recorder
 
     find = engines if named else these_then_found(engines)
-    recorder = Recorder(db, find, every_s, keys)
+    recorder = Recorder(db, find, every_s, keys, stated)
     recorder.start()
     try:
         yield recorder

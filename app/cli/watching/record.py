@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.commands import looks_like_address
-from app.cli.shared.options import api_key_option, command, common, duration_option, open_ledger
+from app.cli.shared.options import (
+    api_key_option,
+    command,
+    common,
+    duration_option,
+    gpus_option,
+    open_ledger,
+)
 from app.text.clock import iso
 from app.text.durations import format_duration
 from app.text.output import print_json, say
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from app.cli.shared.detach import DetachedRecorder
     from engines.discovery.api_keys import ApiKeys
     from engines.engine_info import EngineInfo
+    from engines.held_gpus import StatedGpus
     from engines.recording.recorder import Recorder
     from store.metrics.prices import PriceBook
 
@@ -35,6 +43,7 @@ LOOK_EVERY_S = 1.0
 @duration_option("--for", "seconds", text="Stop after this long; without it, record until stopped.")
 @duration_option("--every", text="The time between two readings.")
 @click.option("--detach", is_flag=True, help="Go on in the background, once a reading is stored.")
+@gpus_option
 @api_key_option
 @common
 def command_(
@@ -43,6 +52,7 @@ def command_(
     seconds: float | None,
     every: float | None,
     detach: bool,
+    gpus: tuple[str, ...],
     api_key: str | None,
     as_json: bool,
     db: Path | None,
@@ -54,12 +64,15 @@ def command_(
     It may be killed at any instant: at most the last second is lost. One recorder per engine. Where
     the ledger breaks under it, it says so and goes on in a new one beside it.
     """
-    from app.cli.shared.choose import live_engines
+    from app.cli.shared.choose import live_engines, require_one_meant
     from app.cli.shared.recording import free_engines, keys_for
-    from app.settings.load import load_settings
+    from app.settings.load import load_settings, stated_gpus
 
-    every_s = checked_every(every or load_settings().every)
+    settings = load_settings()
+    every_s = checked_every(every or settings.every)
+    stated = stated_gpus(settings, gpus)
     engines = live_engines(chosen, api_key)
+    require_one_meant(stated, engines)
     addressed = [
         engine for word, engine in zip(chosen, engines, strict=False) if looks_like_address(word)
     ]
@@ -74,7 +87,7 @@ def command_(
         from app.cli.shared.detach import record_detached
 
         recorder = record_detached(
-            path, free, chosen, seconds=seconds, every_s=every_s, api_key=api_key
+            path, free, chosen, seconds=seconds, every_s=every_s, api_key=api_key, gpus=gpus
         )
         _tell_detached(recorder, as_json)
         return
@@ -86,6 +99,7 @@ def command_(
         named=bool(chosen),
         seconds=seconds,
         every_s=every_s,
+        stated=stated,
     )
     to_ms = now_ms()
     if seconds is not None and to_ms - from_ms >= seconds * 1000 and last_path == path:
@@ -142,6 +156,7 @@ def _record(
     named: bool,
     seconds: float | None,
     every_s: float,
+    stated: StatedGpus,
 ) -> Path:
     """Record until told to stop; returns the ledger it ended in."""
     from app.cli.shared.recording import recording
@@ -157,7 +172,9 @@ def _record(
     current: Path | None = path
     while current is not None:
         ledger_path = current
-        with recording(ledger_path, engines, named=named, every_s=every_s, keys=keys) as recorder:
+        with recording(
+            ledger_path, engines, named=named, every_s=every_s, keys=keys, stated=stated
+        ) as recorder:
             current = _follow(
                 recorder,
                 ledger_path,

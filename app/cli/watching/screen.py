@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.commands import SCREEN, looks_like_address
-from app.cli.shared.options import api_key_option, command, common, engine_option, open_ledger
+from app.cli.shared.options import (
+    api_key_option,
+    command,
+    common,
+    engine_option,
+    gpus_option,
+    open_ledger,
+)
 from app.text.encoding import is_utf8
 from store.errors import BadInput, EngineUnreachable
 
@@ -34,6 +41,7 @@ SLOW_LINK_FPS = "4"
 @command(SCREEN)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option("--slow-link", is_flag=True, help="Draw less often, for a slow connection.")
+@gpus_option
 @engine_option
 @api_key_option
 @common
@@ -41,14 +49,16 @@ def command_(
     *,
     urls: tuple[str, ...],
     slow_link: bool,
+    gpus: tuple[str, ...],
     engine: str | None,
     api_key: str | None,
     as_json: bool,
     db: Path | None,
 ) -> None:
     """Watch the engines of this machine (or those at the URLs) and turn their knobs."""
+    from app.cli.shared.choose import require_one_meant
     from app.cli.shared.recording import keys_for, recording
-    from app.settings.load import load_settings
+    from app.settings.load import load_settings, stated_gpus
 
     for word in urls:
         if not looks_like_address(word):
@@ -64,6 +74,7 @@ def command_(
     require_utf8()
     gc.disable()  # what imports make stays: looking through it again and again delays the start
     settings = load_settings()
+    stated = stated_gpus(settings, gpus)
     prepare(slow_link=slow_link or settings.slow_link)
     named = (*urls, *([engine] if engine and looks_like_address(engine) else []))
     with ThreadPoolExecutor(1) as beside:
@@ -71,11 +82,14 @@ def command_(
         import app.tui.app  # noqa: F401 - it takes as long as the engines take to answer
 
         engines = looking.result()
+    require_one_meant(stated, engines)
     with open_ledger(db) as ledger:
         path = ledger.path
         first = _first_shown(engine, engines, ledger)
     keys = keys_for(api_key, engines if named else ())
-    with recording(path, engines, named=bool(named), every_s=settings.every, keys=keys) as recorder:
+    with recording(
+        path, engines, named=bool(named), every_s=settings.every, keys=keys, stated=stated
+    ) as recorder:
         open_screen(path, settings, first, keys, recorder)
 
 

@@ -13,6 +13,7 @@ from app.cli.shared.options import (
     common,
     duration_option,
     engine_option,
+    gpus_option,
     open_ledger,
 )
 from app.text.clock import date_time, iso
@@ -22,9 +23,10 @@ from store.clock import now_ms
 from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from store.ledger.connection import Ledger
+    from store.metrics.devices import DeviceTold
     from store.metrics.prices import PriceBook
     from store.records import EngineRow
     from store.windows.window import Window
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.argument("url", required=False)
 @duration_option("--last", text="How far back the window reaches.", default="60s")
 @duration_option("--for", "seconds", text="Record right now for this long, and show that.")
+@gpus_option
 @engine_option
 @api_key_option
 @common
@@ -42,6 +45,7 @@ def command_(
     url: str | None,
     last: float,
     seconds: float | None,
+    gpus: tuple[str, ...],
     engine: str | None,
     api_key: str | None,
     as_json: bool,
@@ -56,13 +60,15 @@ def command_(
 
     if url and engine:
         raise BadInput("Give an address or --engine, not both")
+    if gpus and seconds is None:
+        raise BadInput("--gpus counts while it is recorded", remedy="Give it with --for")
     chosen = url or engine
     settings = load_settings()
     if seconds is None:
         to_ms = now_ms()
         from_ms = to_ms - round(last * 1000)
     else:
-        chosen, from_ms, to_ms = record_now(db, chosen, seconds, settings.every, api_key)
+        chosen, from_ms, to_ms = record_now(db, chosen, seconds, api_key, gpus)
     with ledger_of(db, chosen, api_key) as ledger:
         row = ledger_engine(ledger, chosen, api_key)
         window = read_or_explain(ledger, row, from_ms, to_ms)
@@ -70,18 +76,27 @@ def command_(
 
 
 def record_now(
-    db: Path | None, chosen: str | None, seconds: float, every_s: float, api_key: str | None
+    db: Path | None,
+    chosen: str | None,
+    seconds: float,
+    api_key: str | None,
+    gpus: Sequence[str] = (),
 ) -> tuple[str, int, int]:
     """Record the chosen engine for `seconds`; returns its address and the window's ends."""
     from app.cli.commands import looks_like_address
     from app.cli.shared.choose import live_engine
     from app.cli.shared.recording import keys_for, record_for
+    from app.settings.load import load_settings, stated_gpus
 
+    settings = load_settings()
+    stated = stated_gpus(settings, gpus)
     engine = live_engine(chosen, api_key)
     with open_ledger(db) as ledger:
         path = ledger.path
     keys = keys_for(api_key, [engine] if chosen and looks_like_address(chosen) else ())
-    from_ms, to_ms = record_for(path, [engine], seconds, every_s=every_s, keys=keys)
+    from_ms, to_ms = record_for(
+        path, [engine], seconds, every_s=settings.every, keys=keys, stated=stated
+    )
     return engine.url, from_ms, to_ms
 
 
@@ -110,6 +125,7 @@ def _print(
     ledger: Ledger, row: EngineRow, window: Window, prices: PriceBook, as_json: bool
 ) -> None:
     from store.metrics.account import account_of
+    from store.metrics.devices import uneven_busy
     from store.metrics.formats import format_metric
     from store.metrics.measure import METRICS, bounds_json, to_json
 
@@ -125,6 +141,8 @@ def _print(
                 "bounds": bounds_json(account.values),
                 "reasons": account.unknown,
                 "doubts": account.doubts,
+                "devices": [device_json(each, prices) for each in account.devices],
+                "device_imbalance": uneven_busy(account.devices) or None,
             }
         )
         return
@@ -140,14 +158,42 @@ def _print(
         say(f"In this window: {reason}")
     for reason, names in _grouped(account.unknown).items():
         say(f"{', '.join(names)} unknown: {reason}")
-    for device in window.devices:
-        price = prices.price_of(device.device)
-        rate = (
-            prices.why_unpriced(device.device)
-            if price is None
-            else f"${price.usd_per_hour:g}/h, {price.source}"
-        )
-        say(f"{device.device.name}: {rate}")
+    for each in account.devices:
+        say(f"{each.device.name}: {'; '.join(_device_words(each, prices))}")
+    if uneven := uneven_busy(account.devices):
+        say(uneven)
+
+
+def device_json(told: DeviceTold, prices: PriceBook) -> dict[str, object]:
+    """What is told of one device, as scripts read it. `share` is the engine's mean part."""
+    cost = told.cost
+    return {
+        "kind": told.device.kind,
+        "uuid": told.device.uuid,
+        "name": told.device.name,
+        "hours": cost.hours,
+        "share": told.share,
+        "utilisation": told.utilisation,
+        "usd": cost.usd,
+        "usd_per_hour": None if cost.price is None else cost.price.usd_per_hour,
+        "price": prices.why_unpriced(told.device) if cost.price is None else cost.price.source,
+        "joined": list(told.joined),
+        "shared": list(told.shared),
+    }
+
+
+def _device_words(told: DeviceTold, prices: PriceBook) -> list[str]:
+    price = told.cost.price
+    rate = (
+        prices.why_unpriced(told.device)
+        if price is None
+        else f"${price.usd_per_hour:g}/h, {price.source}"
+    )
+    share = (
+        "" if told.share is None or told.share > 0.9995 else f"{told.share:.1%} of it is its own"
+    )
+    doubtful = [text for text in told.joined if not text.startswith("certain")]
+    return [rate, *([share] if share else []), *told.shared, *doubtful]
 
 
 def _grouped(unknown: Mapping[str, str]) -> dict[str, list[str]]:

@@ -140,7 +140,11 @@ def _prices(account: WindowAccount) -> str:
     if hours <= 0:
         return ""
     sources = {line.price.source for line in cost.devices if line.price is not None}
-    return f"at ${three_digits(cost.allocated_usd / hours)}/h, {'; '.join(sorted(sources))}"
+    shared = "".join(
+        f" ({text})" for text in sorted({t for d in account.devices for t in d.shared})
+    )
+    rate = three_digits(cost.allocated_usd / hours)
+    return f"at ${rate}/h{shared}, {'; '.join(sorted(sources))}"
 
 
 def _chosen(known: Sequence[EngineRow], wanted: int | str | None) -> EngineRow | None:

@@ -64,6 +64,11 @@ def _add_doubts(db: Database) -> None:
     _run_file(db, "v6.sql")
 
 
+def _add_device_notes(db: Database) -> None:
+    """How it is known that a run holds a device, and how it is shared."""
+    _run_file(db, "v8.sql")
+
+
 STEPS: tuple[Step, ...] = (
     _create,
     _add_swaps,
@@ -71,6 +76,7 @@ STEPS: tuple[Step, ...] = (
     _drop_record_of_steps,
     _add_acts,
     _add_doubts,
+    _add_device_notes,
 )
 """What brings a ledger from each version to the next; the first one makes version 1."""
 

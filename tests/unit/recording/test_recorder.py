@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from engines.devices.host_device import host_device
-from engines.devices.host_share import HostShares
 from engines.discovery.find import probe
 from engines.engine_info import EngineInfo
 from engines.host import procfs
@@ -31,6 +30,7 @@ from engines.recording.ledger_writes import (
     say_state,
     store_reading,
 )
+from engines.recording.neighbours import Neighbours
 from engines.recording.recorder import Recorder
 from engines.recording.sampler import Run
 from store.clock import now_ms
@@ -155,13 +155,13 @@ def test_a_lost_lease_is_an_error(ledger: Ledger, engine_id: int) -> None:
 
 
 async def test_cpu_engines_share_the_host(tmp_path: Path) -> None:
-    shares = HostShares()
+    neighbours = Neighbours()
     with (
         ThreadPoolExecutor(1) as threads,
         fake_engine(tmp_path / "a", "m") as a,
         fake_engine(tmp_path / "b", "m") as b,
     ):
-        one, two = HeldDevices(threads, shares), HeldDevices(threads, shares)
+        one, two = HeldDevices(threads, neighbours), HeldDevices(threads, neighbours)
         first = EngineInfo(a.url, "a", pid=a.pid, vllm_version="0.32.0+cpu")
         second = EngineInfo(b.url, "b", pid=b.pid, vllm_version="0.32.0+cpu")
         ((device, _),) = await one.sample(first)
@@ -186,7 +186,7 @@ async def test_what_is_not_seen_is_looked_for_in_a_thread_and_seldom(
     )
     engine = EngineInfo("http://a", "a", pid=2**22 + 41, vllm_version="0.32.0")
     with ThreadPoolExecutor(1) as threads:
-        devices = HeldDevices(threads, HostShares())
+        devices = HeldDevices(threads, Neighbours())
         for _ in range(3):
             assert await devices.sample(engine) == []
         assert devices.why_unknown

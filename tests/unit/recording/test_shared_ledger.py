@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from engines.devices.host_share import HostShares
 from engines.discovery.api_keys import NO_KEY
 from engines.engine_info import EngineInfo
 from engines.metrics_page import read
@@ -20,6 +19,7 @@ from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.engine_recorder import EngineRecorder
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
+from engines.recording.neighbours import Neighbours
 from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.ledger.connection import Ledger
@@ -72,7 +72,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[EngineRecorder, EngineRecorder]]:
                 EngineInfo(url, "engine"),
                 writer,
                 threads,
-                HostShares(),
+                Neighbours(),
                 owner="me@here:1",
                 every_s=1.0,
                 keys=NO_KEY,

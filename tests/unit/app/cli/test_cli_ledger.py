@@ -43,7 +43,9 @@ def test_show_has_every_metric_of_the_contract(cli: Cli) -> None:
     ran = seeded(cli, STEADY)("show", "--json")
     found = ran.json
     assert ran.code == 0, ran.err
-    assert {"from", "to", "engine", "runs", "bounds", "reasons", "doubts", *SPECS} == set(found)
+    beside = {"from", "to", "engine", "runs", "bounds", "reasons", "doubts"}
+    assert {*beside, "devices", "device_imbalance", *SPECS} == set(found)
+    assert [device["share"] for device in found["devices"]] == [pytest.approx(1.0)]
     assert (found["engine"], found["runs"]) == ("demo", 1)
     assert found["from"] < found["to"]
     assert found["cache_hit_rate"] == pytest.approx(BUSY.cached, abs=0.01)

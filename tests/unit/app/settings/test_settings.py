@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import load as settings
-from app.settings.load import load_settings, price_book
+from app.settings.load import load_settings, price_book, stated_gpus
 from app.settings.values import QualityTable, Settings, VariantTable
 from store.errors import BadInput
 from store.records import Device
@@ -163,3 +163,13 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIMTAB_EVERY", "2")
     assert load_settings().db is None
     assert load_settings().every == 2
+
+
+def test_gpus_are_stated_in_the_settings_and_by_the_option() -> None:
+    settings = Settings(gpus={"chat": "0", "http://127.0.0.1:8000/": "1"})
+    stated = stated_gpus(settings, ["chat=2,3", "code=GPU-aa"])
+    assert stated.of("chat", "http://x:1") == "2,3"
+    assert stated.of("code", "http://x:2") == "GPU-aa"
+    assert stated.of("other", "http://127.0.0.1:8000") == "1"
+    assert stated.of("other", "http://x:3") == ""
+    assert stated_gpus(Settings(), ["0"]).of("whichever", "http://x:3") == "0"
