@@ -11,6 +11,7 @@ from store.compare.circumstances import circumstances
 from store.compare.drift import Drift, drift_between
 from store.compare.effects import Effect, Terms, Verdict, effect
 from store.compare.intervals.estimate import Certainty, Estimate
+from store.compare.sharing import is_by_part, shared_otherwise
 from store.compare.sides import Side, read_side
 from store.compare.verdicts import deciding_metric, overall
 from store.compare.waiting import seconds_to_verdict
@@ -135,7 +136,8 @@ def compare_sides(
     are, the more each must show. `drift` widens intervals by what untouched windows differ by.
     """
     shifts = workload(a.values, b.values)
-    deciding = deciding_metric(a, b, shifts)
+    shared = shared_otherwise(ledger, a, b)
+    deciding = deciding_metric(a, b, shifts, by_part=not shared)
     specs = [spec for spec in METRICS if not only or spec.name in only or spec.name == deciding]
     others = sum(spec.better is not None and spec.name != deciding for spec in specs)
     mix, rate = bool(moved_mix(shifts)), rate_confounds(shifts)
@@ -143,9 +145,10 @@ def compare_sides(
     estimates: dict[str, Estimate | None] = {}
     for spec in specs:
         alpha = ALPHA if spec.name == deciding else ALPHA / max(1, others)
-        terms = Terms(Certainty(alpha, at_every_look), drift, not (mix or (spec.demand and rate)))
+        is_confounded = mix or (spec.demand and rate) or (bool(shared) and is_by_part(spec))
+        terms = Terms(Certainty(alpha, at_every_look), drift, not is_confounded)
         effects[spec.name], estimates[spec.name] = effect(spec, a, b, terms)
-    verdict, reasons = overall(a, b, effects, shifts, deciding)
+    verdict, reasons = overall(a, b, effects, shifts, deciding, shared)
     reasons += circumstances(ledger, a, b, prices)
     if drift is not None and drift.reason:
         reasons.append(drift.reason)

@@ -26,16 +26,19 @@ COST = "cost_per_request_usd"
 ACTIVE_COST = "active_cost_per_request_usd"
 
 
-def deciding_metric(a: Side, b: Side, shifts: Mapping[str, Shift]) -> str | None:
+def deciding_metric(
+    a: Side, b: Side, shifts: Mapping[str, Shift], *, by_part: bool = True
+) -> str | None:
     """The metric that the verdict is of, known before any is compared: cost per request. Where the
     users, not the engine, moved the request rate, active cost per request; where no price is known,
-    the request rate of the same devices, to which cost is inverse. None where nothing can decide.
+    or costs are not `by_part` of the devices that is the same in both, the request rate of the same
+    devices, to which the cost of a whole device is inverse. None where nothing can decide.
     """
     if a.window is None or b.window is None:
         return None
     confounded = rate_confounds(shifts)
     name = ACTIVE_COST if confounded else COST
-    if a.values.get(name) or b.values.get(name):
+    if by_part and (a.values.get(name) or b.values.get(name)):
         return name
     same_devices = {part.device for part in a.window.devices} == {
         part.device for part in b.window.devices
@@ -49,15 +52,19 @@ def overall(
     effects: Mapping[str, Effect],
     shifts: Mapping[str, Shift],
     deciding: str | None,
+    shared: str = "",
 ) -> tuple[Verdict, list[str]]:
-    """The verdict by the deciding metric, and why it is that."""
+    """The verdict by the deciding metric, and why it is that. `shared` tells what devices were
+    shared otherwise in the one window than in the other."""
     reasons = _unreadable(a, b) or _other_requests(shifts)
     if reasons:
         return "not comparable", reasons
     reasons = _unknown_mix(shifts) + _moved_rate(shifts)
     if deciding is None:
-        return "not comparable", [*reasons, "cost per request is not known"]
-    if deciding == RATE:
+        return "not comparable", [*reasons, shared or "cost per request is not known"]
+    if shared:
+        reasons.append(f"{shared}; judged by requests/s, what a second of the same devices did")
+    elif deciding == RATE:
         reasons.append("no price applies: judged by requests/s, to which cost is inverse")
     short_sides = [side for side in (a, b) if not side.is_enough]
     if short_sides:
