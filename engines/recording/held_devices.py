@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
 
 from engines.devices import gpus
@@ -41,8 +42,6 @@ class HeldDevices:
         self._on_cpu: bool | None = None
         self._looked_at = 0.0
         self._holding = Holding()
-        self._asked_at = -HOLDS_EVERY_S
-        self._asked: Asked | None = None
         self.why_unknown = ""
         self.notes: tuple[DeviceNote, ...] = ()
 
@@ -90,12 +89,8 @@ class HeldDevices:
         return bool(self._on_cpu)
 
     def _sample_gpus(self, asked: Asked) -> list[tuple[Device, DeviceSample]]:
-        now = time.monotonic()
-        if asked != self._asked or now - self._asked_at >= HOLDS_EVERY_S:
-            self._asked, self._asked_at = asked, now
-            self._holding = gpus.within(
-                NVML_DEADLINE_S, lambda: gpus.holds(self._with_others(asked))[0], self._holding
-            )
+        late: tuple[Holding, Mapping[str, int]] = (self._holding, {})
+        self._holding, held = gpus.within(NVML_DEADLINE_S, lambda: self._hold_now(asked), late)
         holds = self._holding.holds
         self.notes = tuple(
             DeviceNote(hold.device.uuid, told_joined(hold), hold.shared) for hold in holds
@@ -105,15 +100,14 @@ class HeldDevices:
             NVML_DEADLINE_S, lambda: [gpus.sample(hold.device.uuid) for hold in holds], no_samples
         )
         return [
-            (hold.device, _sample(hold, sample))
+            (hold.device, _sample(hold, sample, held.get(hold.device.uuid)))
             for hold, sample in zip(holds, samples, strict=False)
         ]
 
-    def _with_others(self, asked: Asked) -> list[Asked]:
-        return [
-            asked,
-            *(each for each in list(self._neighbours.asked_by_url.values()) if each != asked),
-        ]
+    def _hold_now(self, asked: Asked) -> tuple[Holding, Mapping[str, int]]:
+        everyone = list(self._neighbours.asked_by_url.values())
+        now_us = time.monotonic_ns() // 1_000
+        return self._neighbours.gpus.of(asked, everyone, gpus.holds, now_us)
 
     def _why_no_gpu(self) -> str:
         problem = gpus.why_none()
@@ -123,11 +117,12 @@ class HeldDevices:
         return f"no GPU tells of a process of this engine, so it is not known which it holds{cause}"
 
 
-def _sample(hold: GpuHold, gpu: GpuSample) -> DeviceSample:
+def _sample(hold: GpuHold, gpu: GpuSample, held_ppm_us: int | None) -> DeviceSample:
     return DeviceSample(
         device_id=0,
         share_ppm=round(hold.share * WHOLE),
         busy_ppm=None if gpu.utilisation is None else round(gpu.utilisation * WHOLE),
         memory_mib=hold.memory_mib,
         energy_mj=gpu.energy_mj,
+        held_ppm_us=held_ppm_us,
     )

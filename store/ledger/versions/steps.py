@@ -66,7 +66,7 @@ def _add_doubts(db: Database) -> None:
 
 def _add_device_notes(db: Database) -> None:
     """How it is known that a run holds a device, and how it is shared."""
-    _run_file(db, "v8.sql")
+    _run_file(db, "device_notes.sql")
 
 
 STEPS: tuple[Step, ...] = (

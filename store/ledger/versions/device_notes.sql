@@ -1,4 +1,4 @@
--- Version 8: how it is known that a run holds a device, and with whom it shares it. Frozen.
+-- How it is known that a run holds a device, and with whom it shares it. Frozen.
 
 CREATE TABLE device_notes (
   run_id INTEGER NOT NULL REFERENCES runs (id),
