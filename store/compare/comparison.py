@@ -148,7 +148,7 @@ def compare_sides(
         is_confounded = mix or (spec.demand and rate) or (bool(shared) and is_by_part(spec))
         terms = Terms(Certainty(alpha, at_every_look), drift, not is_confounded)
         effects[spec.name], estimates[spec.name] = effect(spec, a, b, terms)
-    verdict, reasons = overall(a, b, effects, shifts, deciding, shared)
+    verdict, reasons = overall(a, b, effects, shifts, deciding, shared=shared)
     reasons += circumstances(ledger, a, b, prices)
     if drift is not None and drift.reason:
         reasons.append(drift.reason)

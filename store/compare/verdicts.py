@@ -52,6 +52,7 @@ def overall(
     effects: Mapping[str, Effect],
     shifts: Mapping[str, Shift],
     deciding: str | None,
+    *,
     shared: str = "",
 ) -> tuple[Verdict, list[str]]:
     """The verdict by the deciding metric, and why it is that. `shared` tells what devices were
