@@ -10,6 +10,7 @@ from store.tables.changes import list_changes
 from store.tables.snapshots import Snapshot, get, list_all
 
 if TYPE_CHECKING:
+    from store.compare.blocks import Span
     from store.ledger.connection import Ledger
 
 NOW = "now"
@@ -24,6 +25,13 @@ def named_snapshot(ledger: Ledger, name: str) -> Snapshot:
         there = ", ".join(other.name for other in list_all(ledger)) or "none"
         raise BadInput(f"There is no snapshot {name!r}", f"There are: {there}")
     return snapshot
+
+
+def span_of(snapshot: Snapshot) -> Span:
+    """A snapshot's window, to be compared."""
+    from store.compare.blocks import Span
+
+    return Span(snapshot.engine_id, snapshot.from_ms, snapshot.to_ms, snapshot.name)
 
 
 def since_last_change(ledger: Ledger, before: Snapshot, now_ms: int, earliest_ms: int) -> Snapshot:

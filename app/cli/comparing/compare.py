@@ -13,7 +13,7 @@ from store.clock import now_ms
 from store.errors import BadInput, NotAchieved
 
 if TYPE_CHECKING:
-    from store.compare.comparison import Comparison, Span
+    from store.compare.comparison import Comparison
     from store.ledger.connection import Ledger
     from store.tables.snapshots import Snapshot
 
@@ -53,7 +53,7 @@ def command_(
     --until-decided they hold at every look, so that the first verdict may be believed. Where
     prompts or answers differ by more than 20 % in length the windows are not comparable.
     """
-    from app.acts.comparing import named_snapshot
+    from app.acts.comparing import named_snapshot, span_of
     from app.settings.load import load_settings, price_book
     from store.compare.comparison import compare
 
@@ -83,13 +83,6 @@ def _since(ledger: Ledger, before: Snapshot) -> Snapshot:
 
     now = now_ms()
     return since_last_change(ledger, before, now, now - LONGEST_MS)
-
-
-def span_of(snapshot: Snapshot) -> Span:
-    """A snapshot's window, to be compared."""
-    from store.compare.comparison import Span
-
-    return Span(snapshot.engine_id, snapshot.from_ms, snapshot.to_ms, snapshot.name)
 
 
 def _print(

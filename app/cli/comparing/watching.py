@@ -6,8 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.acts.comparing import LONGEST_MS, since_last_change
-from app.cli.comparing.compare import span_of
+from app.acts.comparing import LONGEST_MS, since_last_change, span_of
 from app.text.durations import format_duration
 from app.text.outlook import outlook
 from app.text.output import say
