@@ -21,6 +21,8 @@ from store.reports.fields import a_count, a_number
 
 HOLD_S = 3.0
 """For how long an engine keeps a change that nobody confirms."""
+MOST_KNOBS = 100
+"""More than any engine has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,12 @@ class PluginClient:
         )
 
     def knobs(self) -> list[KnobState]:
-        """Every knob as this engine has it now."""
-        return [
-            _knob_state(record(item)) for item in items(self._channel.ask({"op": "knobs"}), "knobs")
-        ]
+        """Every knob as this engine has it now; raises as for any other strange answer where there
+        are more than an engine has."""
+        told = items(self._channel.ask({"op": "knobs"}), "knobs")
+        if len(told) > MOST_KNOBS:
+            raise strange("knobs")
+        return [_knob_state(record(item)) for item in told]
 
     def set(self, change: Change, *, hold: bool = False) -> Change:
         """Apply `change.to_value` between two steps; the answer's outcome says whether it took.

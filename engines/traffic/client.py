@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -218,4 +219,11 @@ def _failure(error: Exception) -> str:
         return "too large"
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return "not an http or https address"
+    if isinstance(error, httpx.RemoteProtocolError) and not _ENDED.search(str(error)):
+        return "not HTTP"
     return "cut"
+
+
+_ENDED = re.compile(r"disconnected|peer closed")
+"""How httpx words the end of a connection in the midst of an answer, which it takes for a fault of
+the protocol as well."""

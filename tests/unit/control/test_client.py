@@ -184,3 +184,18 @@ def test_a_number_too_large_for_anything_is_unknown(strange: Any) -> None:
 
     (state,) = strange(act).knobs()
     assert state.lease_left_s is None
+
+
+def test_more_knobs_than_an_engine_has_are_no_answer(
+    strange: Callable[..., PluginClient],
+) -> None:
+    """They would go into the ledger, and take seconds to be compared."""
+    knob = {"kind": "live", "value": 1, "start": 1, "reason": ""}
+
+    def tell(channel: socket.socket) -> None:
+        channel.recv(1 << 16)
+        knobs = [{**knob, "name": f"k{number}"} for number in range(8_000)]
+        channel.sendall(json.dumps({"ok": True, "knobs": knobs}).encode() + b"\n")
+
+    with pytest.raises(ControlLost, match="speaks strangely"):
+        strange(tell).knobs()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from engines.traffic import PRESETS, TrafficReport, TrafficSpec, preset, run
+from engines.traffic.client import Client
 from engines.traffic.prompts import LONGEST_QUESTION, questions, system_prompt
 from engines.traffic.report import Reservoir
 from store.errors import BadInput, EngineUnreachable
@@ -350,3 +351,30 @@ async def test_no_answer_of_a_server_ends_the_load(body: bytes) -> None:
     assert set(report.failed) <= {"not a completion", "cut"}
     assert report.failed
     json.dumps(report.to_json())
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (b"\x00\xff" * 2_000, "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-Long: %b\r\n" % (b"y" * 200_000), "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "cut"),
+        (b"", "cut"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n", "HTTP 302"),
+    ],
+    ids=["no HTTP", "a long header", "too short", "nothing", "a redirect"],
+)
+async def test_what_a_strange_server_answers_is_named(answer: bytes, failure: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"}")
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = Client(f"http://127.0.0.1:{port}", TrafficSpec())
+        outcome = await client.complete("The", 4)
+        await client.aclose()
+    assert outcome.failure == failure
