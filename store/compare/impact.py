@@ -11,12 +11,12 @@ their effects apart. Its intervals hold at every look, so that the first verdict
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from store.compare.blocks import Span
 from store.metrics.quantiles import quantile
-from store.records import Change
+from store.records import VARIANT, Change
 from store.tables.changes import SETTLE_MS, carried_over, list_changes
 from store.windows.window import read_window
 
@@ -45,8 +45,9 @@ _OFTEN_S = 20
 @dataclass(frozen=True, slots=True)
 class Impact:
     """The effect of one change so far. `comparison` is None until each side holds a second, and for
-    a change that did not take effect; `seconds` counts the time
-    measured before and after; `together` names other knobs changed in the same act."""
+    a change that did not take effect or that its own act took back (`was_put_back`); `seconds`
+    counts the time measured before and after; `together` names other knobs changed in the same act.
+    """
 
     change: Change
     before: Span
@@ -54,6 +55,25 @@ class Impact:
     comparison: Comparison | None = None
     seconds: tuple[float, float] = (0.0, 0.0)
     together: tuple[str, ...] = ()
+    was_put_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """When the changes of an act began and ended, the other knobs that it moved, and whether it
+    moved none at all in the end."""
+
+    first_ms: int
+    last_ms: int
+    together: tuple[str, ...]
+    was_put_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    before: Span
+    after: Span
+    act: _Act
 
 
 class ImpactWatch:
@@ -74,6 +94,7 @@ class ImpactWatch:
         self._washout_ms: int | None = None
         self._comparison: GrowingComparison | None = None
         self._last: Impact | None = None
+        self._seen: _Spans | None = None
 
     def look(self, change: Change, now_ms: int) -> Impact:
         """The impact of the change, the same at each look, as far as it can be seen at `now_ms`.
@@ -81,28 +102,25 @@ class ImpactWatch:
         It is measured anew only where its spans have grown by enough to matter.
         """
         spans = self._spans(change, now_ms)
-        last = self._last
-        seen = None if last is None else (last.change, last.before, last.after, last.together)
-        if last is None or seen != (change, *spans):
-            last = self._measured(change, *spans)
-        self._last = last
-        return last
+        if self._last is None or (self._last.change, self._seen) != (change, spans):
+            self._last, self._seen = self._measured(change, spans), spans
+        return self._last
 
-    def _measured(
-        self, change: Change, before: Span, after: Span, together: tuple[str, ...]
-    ) -> Impact:
+    def _measured(self, change: Change, spans: _Spans) -> Impact:
+        before, after, act = spans.before, spans.after, spans.act
+        impact = Impact(change, before, after, together=act.together, was_put_back=act.was_put_back)
         is_empty = before.to_ms <= before.from_ms or after.to_ms <= after.from_ms
-        if is_empty or change.outcome != "applied":
-            return Impact(change, before, after, together=together)
+        if is_empty or act.was_put_back or change.outcome != "applied":
+            return impact
         if self._comparison is None:
             from store.compare.watch import GrowingComparison  # numpy, only where one is made
 
             self._comparison = GrowingComparison(self._ledger, self._prices, self._metrics)
         comparison = self._comparison.look(before, after)
         seconds = (comparison.windows[0].seconds, comparison.windows[1].seconds)
-        return Impact(change, before, after, comparison, seconds, together)
+        return replace(impact, comparison=comparison, seconds=seconds)
 
-    def _spans(self, change: Change, now_ms: int) -> tuple[Span, Span, tuple[str, ...]]:
+    def _spans(self, change: Change, now_ms: int) -> _Spans:
         reach_ms = BEFORE_MS + 2 * SETTLE_MS + _took(change)
         carried = carried_over(self._ledger, change)
         others = [
@@ -112,18 +130,18 @@ class ImpactWatch:
             )
             if other.took_effect and other.id != change.id and other.id not in carried
         ]
-        first_ms, last_ms, together = _act(change, others)
-        earlier_ends = [other.ts_ms + SETTLE_MS for other in others if other.ts_ms < first_ms]
-        later_starts = [other.ts_ms - _took(other) for other in others if other.ts_ms > last_ms]
-        since_ms = min(first_ms, max([first_ms - BEFORE_MS, *earlier_ends]))
-        start_ms = last_ms + self._washout(first_ms)
+        act = _act_of(change, others)
+        earlier_ends = [other.ts_ms + SETTLE_MS for other in others if other.ts_ms < act.first_ms]
+        later_starts = [other.ts_ms - _took(other) for other in others if other.ts_ms > act.last_ms]
+        since_ms = min(act.first_ms, max([act.first_ms - BEFORE_MS, *earlier_ends]))
+        start_ms = act.last_ms + self._washout(act.first_ms)
         end_ms = min([start_ms + AFTER_MS, *later_starts])
         seen_ms = now_ms - LAG_MS
         length_ms = end_ms - start_ms if seen_ms >= end_ms else _looked_at(seen_ms - start_ms)
-        return (
-            Span(self._engine_id, since_ms, first_ms, "before"),
+        return _Spans(
+            Span(self._engine_id, since_ms, act.first_ms, "before"),
             Span(self._engine_id, start_ms, start_ms + length_ms, "after"),
-            together,
+            act,
         )
 
     def _washout(self, first_ms: int) -> int:
@@ -145,15 +163,20 @@ def washout_ms(ledger: Ledger, engine_id: int, at_ms: int) -> int:
     return min(max(round(1000 * seconds), _SHORTEST_WASHOUT_MS), _LONGEST_WASHOUT_MS)
 
 
-def _act(change: Change, others: list[Change]) -> tuple[int, int, tuple[str, ...]]:
-    """First and last instant of the act a change belongs to, and the other knobs in it."""
+def _act_of(change: Change, others: list[Change]) -> _Act:
+    """The act that a change belongs to: all that was set within `SETTLE_MS` of each other."""
     first_ms, last_ms = change.ts_ms - _took(change), change.ts_ms
-    knobs: list[str] = []
+    made = [change]
     for other in sorted(others, key=lambda other: abs(other.ts_ms - change.ts_ms)):
         if first_ms - SETTLE_MS <= other.ts_ms <= last_ms + SETTLE_MS:
             first_ms, last_ms = min(first_ms, other.ts_ms - _took(other)), max(last_ms, other.ts_ms)
-            knobs.append(other.knob)
-    return first_ms, last_ms, tuple(sorted(set(knobs)))
+            made.append(other)
+    values: dict[str, tuple[object, object]] = {}
+    for each in sorted(made, key=lambda each: each.ts_ms):
+        first_value, _ = values.get(each.knob, (each.from_value, None))
+        values[each.knob] = (first_value, each.to_value)
+    moved = {knob for knob, (start, end) in values.items() if start != end or knob == VARIANT}
+    return _Act(first_ms, last_ms, tuple(sorted(moved - {change.knob})), not moved)
 
 
 def _took(change: Change) -> int:

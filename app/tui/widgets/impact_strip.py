@@ -107,6 +107,8 @@ def _title(frame: Frame, impact: Impact, width: int, *, wide: bool) -> Line:
 def _verdict(impact: Impact) -> str:
     """The verdict, or what is waited for and how long."""
     comparison = impact.comparison
+    if impact.was_put_back:
+        return "put back at once"
     if comparison is None or not min(impact.seconds):
         is_first = impact.before.to_ms <= impact.before.from_ms
         return "nothing before it" if is_first else "gathering"

@@ -164,6 +164,19 @@ def test_knobs_set_at_once_are_one_act(tmp_path: Path) -> None:
     assert found[0].after == found[1].after
 
 
+def test_what_its_own_act_takes_back_has_no_effect_to_show(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "l.db")
+    busy(engine, 60, 10)
+    off = change(engine, "off")
+    back = replace(off, id="back", ts_ms=engine.ms + 1_000, from_value=True, to_value=False)
+    record(engine.ledger, engine.run_id, back)
+    busy(engine, 60, 10)
+    for made in (off, back):
+        found = seen(engine, made)
+        assert found.was_put_back
+        assert found.comparison is None
+
+
 def test_the_longer_it_is_watched_the_less_often_it_is_measured(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "l.db")
     busy(engine, 60, 10)
