@@ -36,10 +36,11 @@ def shared_otherwise(ledger: Ledger, a: Side, b: Side) -> str:
     parts = _parts(a.window), _parts(b.window)
     for device in parts[0].keys() & parts[1].keys():
         low, high = sorted((parts[0][device], parts[1][device]))
-        if high > ALIKE * low:
+        notes = _shared(ledger, a.window, device), _shared(ledger, b.window, device)
+        if high > ALIKE * low and notes != ((), ()):
             told = [
-                _told(ledger, side, window, device, part[device])
-                for side, window, part in zip((a, b), (a.window, b.window), parts, strict=True)
+                f"{side.label}: {part[device]:.0%} its own{''.join(f', {text}' for text in shared)}"
+                for side, part, shared in zip((a, b), parts, notes, strict=True)
             ]
             return (
                 f"{device.name} was shared otherwise ({told[0]}; {told[1]}): "
@@ -56,7 +57,8 @@ def _parts(window: Window) -> dict[Device, float]:
     return {each.device: each.held_ms / elapsed_ms for each in window.devices if each.held_ms > 0}
 
 
-def _told(ledger: Ledger, side: Side, window: Window, device: Device, part: float) -> str:
+def _shared(ledger: Ledger, window: Window, device: Device) -> tuple[str, ...]:
+    """With whom and by what a device was shared in a window, each once; a device that was alone
+    the engine's, and held for a part of the window only, was not shared."""
     notes = device_notes_of(ledger, window).get(device.uuid, ())
-    shared = list(dict.fromkeys(span.note.shared for span in notes if span.note.shared))
-    return f"{side.label}: {part:.0%} its own{''.join(f', {text}' for text in shared)}"
+    return tuple(dict.fromkeys(span.note.shared for span in notes if span.note.shared))

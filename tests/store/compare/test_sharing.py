@@ -57,3 +57,8 @@ def test_where_the_same_is_shared_as_before_its_cost_decides(tmp_path: Path) -> 
     found = with_neighbour(tmp_path, 10, 20, 0.99)
     assert found.verdict == found.metrics["cost_per_request_usd"].verdict == "better"
     assert not any("shared otherwise" in reason for reason in found.reasons)
+
+
+def test_a_device_that_was_held_later_and_alone_was_not_shared(tmp_path: Path) -> None:
+    found = with_neighbour(tmp_path, 20, 20, 0.9, told="")
+    assert not any("shared otherwise" in reason for reason in found.reasons)
