@@ -34,6 +34,9 @@ __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
 
 MODEL = "tiny"
 ARGUMENTS = ("--max-model-len", "2048", "--max-num-seqs", "32", "--dtype", "half")
+START_S = 600.0
+"""Some versions compile at their first start, which takes minutes on a busy machine."""
+
 PREFIX = "You answer questions about the harbour, its ships and the weather. " * 60
 
 
@@ -121,7 +124,7 @@ def serving(version: str, name: str) -> Iterator[LiveEngine]:
     spec = LaunchSpec(MODEL, name=name, arguments=ARGUMENTS, python=python)
     started = start_supervised(spec)
     try:
-        wait_healthy(started, 300)
+        wait_healthy(started, START_S)
         yield LiveEngine(started.name, started.url, started.pid, probe(started.url).sockets)
     finally:
         with suppress(BadInput):  # it was stopped within the block
