@@ -33,7 +33,8 @@ def main() -> int:
     chosen = sys.argv[1:] or VERSIONS
     failed = [version for version in chosen if not tried(version)]
     PAGE.write_text(as_markdown(read_all(KEPT)), "utf-8")
-    print(as_markdown(read_all(KEPT, chosen)))
+    if found := read_all(KEPT, chosen):
+        print(as_markdown(found))
     if failed:
         print(f"not as it should be: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
