@@ -58,8 +58,9 @@ def shown(metric: str) -> Measure:
 
 
 def _steps(trimtab: Trimtab, load: Load) -> Figure:
+    """The fewest of some: what passes between a prompt and its count adds to them."""
     del load
-    return 1 + max(steps_of_a_long_prompt(trimtab.engine) for _ in range(3))
+    return 1 + min(steps_of_a_long_prompt(trimtab.engine) for _ in range(4))
 
 
 def _caching_is_off(on: Figure, off: Figure) -> bool:
@@ -76,7 +77,7 @@ def _cuts(value: int) -> Effect:
     least = 1800 // value
 
     def holds(before: Figure, turned: Figure) -> bool:
-        return (turned or 0) > (before or 0) + least / 3
+        return (before or 0) < least <= (turned or 0)
 
     return Effect(
         value, clients=1, tokens=400, measure=_steps, holds=holds, what=_LONG_PROMPT, form=".0f"
