@@ -135,28 +135,6 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceReading:
-    """One cumulative row of a device (a GPU, or the host of a CPU engine) held by a run.
-
-    `held_ms` is device-time charged to the run: wall time × the run's share of the device (a GPU
-    shared by engines is split by the memory each holds). It grows also while nobody watches, as
-    long as the run lives. `watched_ms` is the time the other integrals cover: `busy_us` =
-    ∫ utilisation dt in µs, `memory_mib_ms` = ∫ memory in use dt (MiB·ms), `energy_mj` =
-    cumulative millijoules.
-    """
-
-    run_id: int
-    device_id: int
-    ts_ms: int
-    held_ms: int
-    watched_ms: int
-    busy_us: int | None = None
-    memory_mib_ms: int | None = None
-    memory_max_mib: int | None = None
-    energy_mj: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Bounds:
     """The finite bucket bounds (seconds, ascending) of each histogram of a run."""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from engines.engine_info import EngineInfo
 from engines.host import procfs
 
-NVML_DEADLINE_S = 0.5
 _ACCELERATORS = re.compile(
     rb"/lib(cuda|cudart|nvidia-ml|amdhip64|hsa-runtime64|tpu|ze_loader|sycl|ascendcl)[.\-]"
 )

@@ -45,8 +45,17 @@ class GpuShares:
                     key: held for key, held in self._held_ppm_us.items() if key[0] in self._holdings
                 }
             holding = self._holdings[asked]
-            uuids = [hold.device.uuid for hold in holding.holds]
-            return holding, {uuid: self._held_ppm_us.get((asked, uuid), 0) for uuid in uuids}
+            ahead_us = self._counted_us - now_us  # another was asked for at a later instant
+            return holding, {
+                hold.device.uuid: self._held_ppm_us.get((asked, hold.device.uuid), 0)
+                - int(hold.share * WHOLE) * ahead_us
+                for hold in holding.holds
+            }
+
+    def look_anew(self) -> None:
+        """At the next question look again: what there is to see has changed."""
+        with self._lock:
+            self._looked_us = 0
 
     def _count(self, now_us: int) -> None:
         """Add up device-time until now at the parts that were valid since the last time."""

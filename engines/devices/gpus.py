@@ -2,68 +2,61 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-from engines.devices.holding import Asked, Card, join
-from engines.devices.nvml import Gpu, GpuSample, Nvml
+from engines.devices import holding
+from engines.devices.cards import Card, Cards
+from engines.devices.holding import Asked, join
+from engines.devices.nvml import Gpu
 from engines.held_gpus import Holding
+from store.records import Device
 
-T = TypeVar("T")
+ASK_S = 3.0
+"""How long it may take to ask all cards where nobody waits for more."""
+_FRESH_S = 2.0
+"""What a card told so lately need not be asked for again."""
 
-_nvml = Nvml()
-_asking = threading.Lock()
+CARDS = Cards()
+"""This process's: whoever records keeps them fresh, anyone may look."""
 
 
-def gpus() -> list[Gpu]:
-    """Every GPU of this machine; [] where there are none, and `why_none` says why."""
-    return _nvml.gpus()
+def look(deadline_s: float = ASK_S) -> list[Card]:
+    """Every card, asked now unless it has told within the last seconds; within `deadline_s`."""
+    fresh_us = (time.monotonic() - _FRESH_S) * 1e6
+    cards = CARDS.seen()
+    if not cards or any(card.sample is None or card.sample.at_us < fresh_us for card in cards):
+        CARDS.tick(deadline_s)
+        cards = CARDS.seen()
+    return cards
 
 
 def why_none() -> str:
-    """Why there are no GPUs, or what the last trouble with one was; '' where all is well."""
-    return _nvml.problem
-
-
-def sample(uuid: str) -> GpuSample:
-    """What one GPU does at this instant. Never raises, may be slow."""
-    return _nvml.sample(uuid)
+    """Why there are no GPUs; '' where there are."""
+    if CARDS.problem or CARDS.is_listed():
+        return CARDS.problem
+    return "the NVIDIA driver does not answer"
 
 
 def devices_of(engine_pid: int, stated: str = "") -> Holding:
-    """The GPUs that an engine (by its root PID) holds now. Never raises, may be slow."""
-    return holds([Asked(engine_pid, stated)])[0]
+    """The GPUs that an engine (by its root PID) holds now. Never raises, may take `ASK_S`."""
+    return holds([Asked(engine_pid, stated)], look())[0]
 
 
-def holds(asked: Sequence[Asked]) -> list[Holding]:
-    """The GPUs of several engines at once, in the order in which they are asked for."""
+def holds(asked: Sequence[Asked], cards: Sequence[Card]) -> list[Holding]:
+    """The GPUs of several engines at once, in the order in which they are asked for, by what the
+    cards told last. Looks through /proc."""
     if not asked:
         return []
-    cards = [Card(gpu, tuple(_nvml.compute_processes(gpu))) for gpu in _nvml.gpus()]
     if not cards:
         return [Holding(why_none=why_none()) for _ in asked]
-    return join(cards, asked)
+    told = [
+        holding.Card(card.gpu, (card.sample.processes or ()) if card.sample else ())
+        for card in cards
+    ]
+    return join(told, asked)
 
 
-def within(deadline_s: float, call: Callable[[], T], fallback: T) -> T:
-    """The result of NVML `call`, or `fallback` where it takes longer than `deadline_s`.
-
-    A hung driver keeps one thread for ever, not one per call, and never the program from ending.
-    """
-    began = time.monotonic()
-    if not _asking.acquire(timeout=deadline_s):
-        return fallback
-    results: list[T] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        finally:
-            _asking.release()
-
-    thread = threading.Thread(target=run, name="nvml", daemon=True)
-    thread.start()
-    thread.join(max(0.0, began + deadline_s - time.monotonic()))
-    return results[0] if results else fallback
+def device_of(gpu: Gpu) -> Device:
+    """A GPU as the ledger knows it."""
+    return Device("gpu", gpu.uuid, gpu.name)

@@ -180,8 +180,7 @@ def _look_inside(
             )
             for location in locations
         ]
-        silent = [Holding(why_none="the GPU driver does not answer in time") for _ in asked]
-        holdings = gpus.within(deadline_s, lambda: gpus.holds(asked), silent)
+        holdings = gpus.holds(asked, gpus.look(deadline_s)) if asked else []
         return [
             _Inside(
                 control,

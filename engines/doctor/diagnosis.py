@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engines.control.plugin_sockets import directory_fault
 from engines.devices import gpus
-from engines.devices.nvml import Gpu, GpuSample
+from engines.devices.nvml import GpuSample
 from engines.devices.remarks import gpu_remarks
 from engines.discovery.find import SILENT, find_engines
 from engines.doctor import host_checks
@@ -32,6 +32,7 @@ __all__ = ["Check", "examine"]
 
 GPU_DEADLINE_S = 5.0
 REMEDY = "trimtab stop --orphans"
+BROKEN_GPU = "look at dmesg and nvidia-smi; a reset or reboot may help"
 
 
 def examine(
@@ -84,29 +85,28 @@ def _environment() -> Iterator[Check]:
 
 
 def _gpus() -> Iterator[Check]:
-    devices: list[Gpu] | None = gpus.within(GPU_DEADLINE_S, gpus.gpus, None)
-    if devices is None:
+    cards = gpus.look(GPU_DEADLINE_S)
+    dead = gpus.CARDS.dead()
+    if gpus.CARDS.driver_silent_s() and not cards:
         finding = f"the NVIDIA driver does not answer within {GPU_DEADLINE_S:g} s"
-        yield Check(
-            "GPUs", False, finding, "look at dmesg and nvidia-smi; a reset or reboot may help"
-        )
-    elif not devices:
+        yield Check("GPUs", False, finding, BROKEN_GPU)
+    elif not cards and not dead:
         on_driver = Path("/proc/driver/nvidia/version").exists()
         remedy = "mend the driver: nvidia-smi says more" if on_driver else ""
         yield Check("GPUs", False if on_driver else None, f"none: {gpus.why_none()}", remedy)
-    else:
-        for gpu in devices:
-            sample = _sample(gpu.uuid)
-            problem = "does not answer" if sample is None else sample.problem
-            remark = problem or _missing_fields(sample)
-            yield Check(f"GPU {gpu.index}", not problem, f"{gpu.name}{remark and f': {remark}'}")
+    for card in cards:
+        is_well = card.state == "ok" and card.sample is not None
+        trouble = card.reason or "it does not answer"
+        remark = _missing_fields(card.sample) if is_well and card.sample else trouble
+        finding = f"{card.gpu.name}{remark and f': {remark}'}"
+        yield Check(f"GPU {card.gpu.index}", is_well, finding, "" if is_well else BROKEN_GPU)
+    known = {card.gpu.index.partition(":")[0] for card in cards}
+    for index, why in dead.items():
+        if index not in known:
+            yield Check(f"GPU {index}", False, f"it does not answer: {why}", BROKEN_GPU)
 
 
-def _sample(uuid: str) -> GpuSample | None:
-    return gpus.within(GPU_DEADLINE_S, lambda: gpus.sample(uuid), None)
-
-
-def _missing_fields(sample: GpuSample | None) -> str:
+def _missing_fields(sample: GpuSample) -> str:
     fields = ("utilisation", "memory_used", "energy_mj", "power_mw")
     missing = [name for name in fields if getattr(sample, name) is None]
     return f"does not tell {', '.join(missing)}" if missing else ""

@@ -18,6 +18,7 @@ from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes
+from engines.recording.cards.card_watch import CardWatch
 from engines.recording.current_run import run_of
 from engines.recording.device_time import DeviceSample
 from engines.recording.held_devices import HeldDevices
@@ -28,14 +29,15 @@ from engines.recording.neighbours import Neighbours
 from engines.recording.sampler import Run, Sampler
 from engines.web.http import DEADLINE_S
 from store.clock import now_ms
+from store.device_columns import DeviceReading
 from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
-from store.metrics.reasons import DEVICES
-from store.reading_columns import DeviceReading, Reading
+from store.reading_columns import Reading
 from store.records import Device, DeviceNote, Event, RunInfo
 from store.tables import engines, events, recorders
 from store.tables.devices import upsert_device
+from store.tables.doubts import DEVICES
 from store.tables.engines import EngineState
 
 T = TypeVar("T")
@@ -66,6 +68,7 @@ class EngineRecorder:
         writer: LedgerWriter,
         threads: Executor,
         neighbours: Neighbours,
+        cards: CardWatch,
         *,
         owner: str,
         every_s: float,
@@ -82,7 +85,9 @@ class EngineRecorder:
         self._ledger_number = -1
         self._run_id: int | None = None
         self._device_ids: dict[Device, int] = {}
-        self._devices = HeldDevices(threads, neighbours)
+        self._cards = cards
+        self._card_news = cards.newest
+        self._devices = HeldDevices(threads, neighbours, cards)
         self._said_state: tuple[EngineState, str] | None = None
         self._kept_told: tuple[int, Mapping[str, str], Sequence[DeviceNote]] | None = None
         self._sampler: Sampler | None = None
@@ -225,13 +230,15 @@ class EngineRecorder:
         self._turned_at = time.monotonic()
         info = self._run_info(sample)
 
-        def write(ledger: Ledger) -> Run:
+        def write(ledger: Ledger) -> tuple[Run, dict[Device, int]]:
             self._keep_lease(ledger)
-            return ledger_writes.begin_run(
+            run = ledger_writes.begin_run(
                 ledger, self._engine_id, info, sample, at_ms=at_ms, why=why, anew=anew
             )
+            return run, ledger_writes.held_at_end(ledger, run)
 
-        run = await self._write(write)
+        run, held = await self._write(write)
+        self._devices.resume(self.engine, held)
         self._run_id = run.run_id
         return run
 
@@ -258,9 +265,13 @@ class EngineRecorder:
         notes = self._devices.notes
         self._turned_at = self._stored_at = time.monotonic()
 
+        news = self._cards.news(self.engine.url, self._card_news)
+
         def write(ledger: Ledger) -> bool:
             self._keep_lease(ledger)
             kept = ledger_writes.store_reading(ledger, reading, devices)
+            for each in news:
+                events.add(ledger, self._engine_id, Event(each.ts_ms, "gpu", each.text))
             told = reading.run_id, doubts, notes
             if kept and self._kept_told != told:
                 ledger_writes.keep_told(ledger, self._engine_id, reading, doubts, notes)
@@ -270,7 +281,9 @@ class EngineRecorder:
             return kept
 
         try:
-            return await self._write(write)
+            kept = await self._write(write)
+            self._card_news = max((each.number for each in news), default=self._card_news)
+            return kept
         except LedgerUnusable:
             # The next reading is cumulative, too: what this one would have told is not lost.
             return True

@@ -9,12 +9,23 @@ from engines.recording.judging.continuity import continues
 from engines.recording.judging.lives import may_be_same_life
 from engines.recording.sampler import Run
 from engines.recording.wall_clock import JUMP_S
+from store.device_columns import DeviceReading
 from store.errors import NotCumulative, TrimtabError
 from store.ledger.connection import Ledger
-from store.metrics.reasons import DEVICES
-from store.reading_columns import DeviceReading, Reading
-from store.records import Change, DeviceNote, Event, RunInfo, format_value
-from store.tables import changes, device_notes, doubts, engines, events, readings, recorders, runs
+from store.reading_columns import Reading
+from store.records import Change, Device, DeviceNote, Event, RunInfo, format_value
+from store.tables import (
+    changes,
+    device_notes,
+    devices,
+    doubts,
+    engines,
+    events,
+    readings,
+    recorders,
+    runs,
+)
+from store.tables.doubts import DEVICES
 from store.tables.engines import EngineState
 
 
@@ -55,10 +66,27 @@ def begin_run(
     return Run(run_id)
 
 
-def store_reading(ledger: Ledger, reading: Reading, devices: Sequence[DeviceReading]) -> bool:
+def held_at_end(ledger: Ledger, run: Run) -> dict[Device, int]:
+    """The devices that a run held at its last reading, with its share of each in parts per
+    million as its last two rows tell it."""
+    known = devices.devices_by_id(ledger, run.run_id)
+    held = {}
+    for last in run.last_devices:
+        if run.last is None or last.ts_ms < run.last.ts_ms:
+            continue
+        before = devices.devices_at(ledger, run.run_id, last.ts_ms - 1).get(last.device_id)
+        share_ppm = 1_000_000
+        if before is not None:
+            held_ms, passed_ms = last.held_ms - before.held_ms, last.ts_ms - before.ts_ms
+            share_ppm = min(share_ppm, round(1_000_000 * held_ms / passed_ms))
+        held[known[last.device_id]] = share_ppm
+    return held
+
+
+def store_reading(ledger: Ledger, reading: Reading, held: Sequence[DeviceReading]) -> bool:
     """Append a reading; False if it does not go on from the run's last one."""
     try:
-        readings.append(ledger, reading, devices)
+        readings.append(ledger, reading, held)
     except NotCumulative:
         return False
     return True

@@ -19,6 +19,7 @@ from pathlib import Path
 from engines.discovery.api_keys import NO_KEY, ApiKeys
 from engines.engine_info import EngineInfo
 from engines.held_gpus import NOTHING_STATED, StatedGpus
+from engines.recording.cards.card_watch import CardWatch
 from engines.recording.engine_recorder import EngineRecorder
 from engines.recording.neighbours import Neighbours
 from engines.recording.wall_clock import SteadyClock
@@ -69,6 +70,7 @@ class Recorder:
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._main, name="recorder", daemon=True)
+        self._cards = CardWatch(self._writer, self._threads, owner=self._owner, every_s=every_s)
         self._recorders: dict[str, EngineRecorder] = {}
         self._faults: dict[str, TrimtabError] = {}
 
@@ -110,11 +112,16 @@ class Recorder:
         stop_task = asyncio.create_task(self._stopping.wait())
         look_task = asyncio.create_task(self._look(tasks))
         thin_task = asyncio.create_task(self._thin())
+        cards_task = asyncio.create_task(self._cards.run(self._records_here))
         await asyncio.wait({stop_task, look_task}, return_when=asyncio.FIRST_COMPLETED)
-        all_tasks = [stop_task, look_task, thin_task, *tasks.values()]
+        all_tasks = [stop_task, look_task, thin_task, cards_task, *tasks.values()]
         for task in all_tasks:
             task.cancel()
         await asyncio.wait(all_tasks, timeout=STOP_S / 4)
+
+    def _records_here(self) -> bool:
+        """Whether an engine of this host is recorded, whose cards are looked at."""
+        return any(each.engine.pid is not None for each in list(self._recorders.values()))
 
     async def _look(self, tasks: dict[str, asyncio.Task[None]]) -> None:
         """Begin to record each engine not yet recorded; look for more where we may."""
@@ -191,6 +198,7 @@ class Recorder:
             self._writer,
             self._threads,
             self._neighbours,
+            self._cards,
             owner=self._owner,
             every_s=self._every_s,
             keys=self._keys,

@@ -25,7 +25,8 @@ from engines.recording.read_deadline import ReadDeadline
 from engines.recording.wall_clock import WallClock, jump_text
 from engines.web.http import Fetcher, ReadFailed
 from store.clock import now_ms
-from store.reading_columns import DeviceReading, Reading
+from store.device_columns import DeviceReading
+from store.reading_columns import Reading
 
 METRICS_PATH = "/metrics"
 ALONE_AGAIN = "one engine answers alone again"
@@ -174,7 +175,10 @@ class Sampler:
         accumulator = Accumulator(run.run_id, self._every_s, run.last)
         life = _Life(accumulator, Judgement(run.last))
         for last in run.last_devices:
-            life.devices[last.device_id] = DeviceAccumulator(run.run_id, self._every_s, last)
+            device = DeviceAccumulator(run.run_id, self._every_s, last)
+            if run.last is not None and last.ts_ms < run.last.ts_ms:
+                device.let_go()  # it was held no more when the run was last read
+            life.devices[last.device_id] = device
         self._life = life
         return life
 
@@ -182,7 +186,10 @@ class Sampler:
         self, life: _Life, reading: Reading, mono_us: int
     ) -> list[DeviceReading]:
         readings = []
-        for sample in await self._sink.devices():
+        samples = await self._sink.devices()
+        for device_id in life.devices.keys() - {sample.device_id for sample in samples}:
+            life.devices[device_id].let_go()
+        for sample in samples:
             device = life.devices.get(sample.device_id)
             if device is None:
                 device = DeviceAccumulator(reading.run_id, self._every_s)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engines.devices import gpus
 from engines.devices.computing import on_cpu
+from engines.devices.holding import Asked
 from engines.engine_info import EngineInfo
 from engines.host.memory import host_memory, private_bytes
 
@@ -41,8 +42,7 @@ def room_of(engine: EngineInfo) -> list[Room]:
     if engine.pid is None:
         return []
     pid = engine.pid
-    no_rooms: list[Room] = []
-    rooms = gpus.within(NVML_DEADLINE_S, lambda: _gpus(pid), no_rooms)
+    rooms = _gpus(pid)
     if rooms or not on_cpu(engine):
         return rooms
     host = host_memory(pid)
@@ -51,13 +51,13 @@ def room_of(engine: EngineInfo) -> list[Room]:
 
 def _gpus(pid: int) -> list[Room]:
     rooms = []
-    for hold in gpus.devices_of(pid).holds:
-        sample = gpus.sample(hold.device.uuid)
-        free = (
-            None
-            if sample.memory_total is None or sample.memory_used is None
-            else sample.memory_total - sample.memory_used
-        )
+    cards = gpus.look(NVML_DEADLINE_S)
+    samples = {card.gpu.uuid: card.sample for card in cards if card.state == "ok"}
+    for hold in gpus.holds([Asked(pid)], cards)[0].holds:
+        sample = samples.get(hold.device.uuid)
+        total = None if sample is None else sample.memory_total
+        used = None if sample is None else sample.memory_used
+        free = None if total is None or used is None else total - used
         held_bytes = None if hold.memory_mib is None else hold.memory_mib * MIB
-        rooms.append(Room(f"gpu {hold.index}", sample.memory_total, free, held_bytes))
+        rooms.append(Room(f"gpu {hold.index}", total, free, held_bytes))
     return rooms

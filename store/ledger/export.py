@@ -23,6 +23,8 @@ class _View:
 _VIEWS = {
     "readings": _View("v_readings", "engine, ts_ms", "ts_ms"),
     "devices": _View("v_devices", "engine, device, ts_ms", "ts_ms"),
+    "cards": _View("v_cards", "gpu, ts_ms", "ts_ms"),
+    "card_states": _View("v_card_states", "ts_ms, gpu", "ts_ms"),
     "changes": _View("v_changes", "ts_ms", "ts_ms"),
     "knobs": _View("v_knobs", "ts_ms, knob", "ts_ms"),
     "events": _View("v_events", "ts_ms", "ts_ms"),

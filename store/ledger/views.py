@@ -7,6 +7,7 @@ range or a LIMIT reads only the rows it asks for.
 
 from __future__ import annotations
 
+from store.device_columns import CARD_GAUGES, CAUSES, unknown_column
 from store.ledger.schema import MINUTE_MS, cumulative
 from store.reading_columns import GAUGES, MAXIMA, READING_COLUMNS
 
@@ -41,6 +42,22 @@ def _grew(column: str) -> str:
     """What a reading's column grew by since the one before, which is told in its two parts."""
     return f"(now.{column} - {cumulative(column, 'was', 'was_base')})"
 
+
+def _known_step(gauge: str) -> str:
+    """The time since the row before in which a device told a gauge."""
+    unknown = _step(unknown_column(gauge))
+    return f"({_step('watched_ms')} - ifnull({unknown}, 0))"
+
+
+def _card_mean(gauge: str, scale: float, digits: int) -> str:
+    """The mean of a card's gauge since the row before, over the time in which it was told."""
+    grown = _step(CARD_GAUGES[gauge])
+    return f"round({scale} * {grown} / nullif({_known_step(gauge)}, 0), {digits})"
+
+
+_THROTTLED = ", ".join(
+    f"{_step(f'throttled_{cause}_ms')} / 1000.0 AS throttled_{cause}_seconds" for cause in CAUSES
+)
 
 READINGS = f"""
 SELECT grown.run_id AS run_id, grown.ts_ms AS ts_ms, {
@@ -148,8 +165,8 @@ SELECT
   engines.name AS engine, now.run_id, devices.kind, devices.name AS device, devices.uuid,
   {_time("now.ts_ms")} AS time_utc, now.ts_ms,
   {_step("held_ms")} / 1000.0 AS device_seconds,
-  round({_step("busy_us")} / 1000.0 / nullif({_step("watched_ms")}, 0), 4) AS utilisation_mean,
-  round(1.0 * {_step("memory_mib_ms")} / nullif({_step("watched_ms")}, 0), 1) AS memory_mean_mib,
+  round({_step("busy_us")} / 1000.0 / nullif({_known_step("busy")}, 0), 4) AS utilisation_mean,
+  round(1.0 * {_step("memory_mib_ms")} / nullif({_known_step("memory")}, 0), 1) AS memory_mean_mib,
   now.memory_max_mib,
   round(1.0 * {_step("energy_mj")} / {_step("ts_ms")}, 2) AS power_mean_watts,
   engines.id AS engine_id
@@ -160,6 +177,45 @@ LEFT JOIN device_readings AS was ON was.run_id = now.run_id AND was.device_id = 
 JOIN devices ON devices.id = now.device_id
 JOIN runs ON runs.id = now.run_id
 JOIN engines ON engines.id = runs.engine_id
+"""
+
+_CARDS = f"""
+SELECT
+  cards.card_index AS gpu, devices.name AS device, devices.uuid, cards.host,
+  {_time("now.ts_ms")} AS time_utc, now.ts_ms, {_step("ts_ms")} / 1000.0 AS step_seconds,
+  {_card_mean("busy", 0.001, 4)} AS utilisation_mean,
+  {_card_mean("memory", 1.0, 1)} AS memory_mean_mib,
+  {_card_mean("power", 1.0, 2)} AS power_mean_watts,
+  {_card_mean("limit", 1.0, 2)} AS power_limit_watts,
+  {_step("energy_mj")} / 1000.0 AS energy_joules,
+  now.temperature_max_c,
+  {_card_mean("sm_clock", 1.0, 0)} AS sm_clock_mhz,
+  {_card_mean("memory_clock", 1.0, 0)} AS memory_clock_mhz,
+  {_card_mean("sm_active", 0.001, 4)} AS sm_active,
+  {_card_mean("tensor_active", 0.001, 4)} AS tensor_active,
+  {_card_mean("dram_active", 0.001, 4)} AS dram_active,
+  {_THROTTLED},
+  {_step("ecc_corrected")} AS ecc_corrected, {_step("ecc_uncorrected")} AS ecc_uncorrected,
+  {_step("xids")} AS xids,
+  1024 * {_step("pcie_tx_kib")} AS pcie_tx_bytes, 1024 * {_step("pcie_rx_kib")} AS pcie_rx_bytes,
+  1024 * {_step("nvlink_tx_kib")} AS nvlink_tx_bytes,
+  1024 * {_step("nvlink_rx_kib")} AS nvlink_rx_bytes,
+  NULL AS engine, NULL AS engine_id
+FROM card_readings AS now
+LEFT JOIN card_readings AS was ON was.device_id = now.device_id
+  AND was.ts_ms = (SELECT max(ts_ms) FROM card_readings
+    WHERE device_id = now.device_id AND ts_ms < now.ts_ms)
+JOIN cards ON cards.device_id = now.device_id
+JOIN devices ON devices.id = now.device_id
+"""
+
+_CARD_STATES = f"""
+SELECT {_time("from_ms")} AS from_utc, {_time("to_ms")} AS to_utc, cards.card_index AS gpu,
+  devices.name AS device, devices.uuid, card_states.state, card_states.reason, from_ms AS ts_ms,
+  NULL AS engine, NULL AS engine_id
+FROM card_states
+JOIN cards ON cards.device_id = card_states.device_id
+JOIN devices ON devices.id = card_states.device_id
 """
 
 _EVENTS = f"""
@@ -207,5 +263,8 @@ VIEWS: dict[str, str] = {
     "v_starts": _STARTS,
     "v_doubts": _DOUBTS,
     "v_sharing": _SHARING,
+    "v_cards": _CARDS,
+    "v_card_states": _CARD_STATES,
 }
-"""The query of each friendly view. Every one has the columns `engine`, `engine_id` and `ts_ms`."""
+"""The query of each friendly view. Every one has the columns `engine`, `engine_id` and `ts_ms`; a
+card is of no engine."""

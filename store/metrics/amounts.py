@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from store.metrics.cost import cost_of
+from store.metrics.cost import UNKNOWN_SHARE, cost_of
 from store.metrics.prices import PriceBook
 from store.reading_columns import CUMULATIVE_VALUES, GAUGES
 
 if TYPE_CHECKING:
+    from store.windows.devices import DeviceWindow
     from store.windows.window import Window
 
 Amounts = Mapping[str, int | float | None]
@@ -130,21 +131,37 @@ def _counted_seconds(window: Window) -> float:
 
 def _device_amounts(window: Window) -> dict[str, int | float | None]:
     gpus = [device_window for device_window in window.devices if device_window.device.kind == "gpu"]
-    watched_s = sum(gpu.watched_ms for gpu in gpus) / 1e3
+    busy_s = sum(gpu.watched_ms - gpu.busy_unknown_ms for gpu in gpus) / 1e3
+    memory_s = sum(gpu.watched_ms - gpu.memory_unknown_ms for gpu in gpus) / 1e3
     busy = _full_sum(gpu.busy_us for gpu in gpus)
-    memory = _full_sum(gpu.memory_mib_ms for gpu in gpus)
-    energy = _full_sum(device_window.energy_mj for device_window in window.devices)
+    # Seconds to average memory over. The GPUs of one run are watched side by side; runs on other
+    # GPUs follow each other, so there the engine's own time counts.
+    is_beside = bool(gpus) and window.runs == 1
+    seconds = memory_s / len(gpus) if is_beside else (window.totals.get("watched_ms") or 0) / 1e3
+    memory = _full_sum(_memory_mib_ms(gpu, seconds if is_beside else None) for gpu in gpus)
+    energy = _full_sum(_energy_mj(device_window) for device_window in window.devices)
     return {
-        "gpu_watched_s": watched_s,
+        "gpu_watched_s": busy_s,
         "gpu_busy_s": None if busy is None else busy / 1e6,
         "gpu_byte_s": None if memory is None else memory * 2**20 / 1e3,
-        # Seconds to average memory over. The GPUs of one run are watched side by side; runs on
-        # other GPUs follow each other, so there the engine's own time counts.
-        "gpu_memory_s": watched_s / len(gpus)
-        if gpus and window.runs == 1
-        else (window.totals.get("watched_ms") or 0) / 1e3,
+        "gpu_memory_s": seconds,
         "energy_j": None if energy is None else energy / 1e3,
     }
+
+
+def _memory_mib_ms(gpu: DeviceWindow, seconds: float | None) -> float | None:
+    """A GPU's memory over time; brought to `seconds`, so that one that told for a part of the time
+    counts with its own mean."""
+    known_ms = gpu.watched_ms - gpu.memory_unknown_ms
+    if seconds is None or gpu.memory_mib_ms is None or not gpu.memory_unknown_ms or known_ms <= 0:
+        return gpu.memory_mib_ms
+    return gpu.memory_mib_ms * seconds * 1e3 / known_ms
+
+
+def _energy_mj(device_window: DeviceWindow) -> int | None:
+    """None where too much of it is not known: the rest would look thrifty."""
+    is_known = abs(device_window.energy_unknown_ms) <= UNKNOWN_SHARE * device_window.held_ms
+    return device_window.energy_mj if is_known else None
 
 
 def _full_sum(values: Iterable[int | float | None]) -> int | float | None:

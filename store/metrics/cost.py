@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from store.windows.window import Window
 
 MS_PER_HOUR = 3_600_000
+UNKNOWN_SHARE = 0.01
+"""The part of a window that may be unknown before its sums are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def cost_of(window: Window, prices: PriceBook) -> WindowCost:
     lines = tuple(_device_costs(window, prices))
     fraction = active_fraction(window)
     unpriced = sorted({prices.why_unpriced(line.device) for line in lines if line.price is None})
-    if not lines:
+    if window.devices_unknown_ms > UNKNOWN_SHARE * (window.to_ms - window.from_ms):
+        reason = window.devices_unknown  # what is known of a part only would be too cheap
+    elif not lines:
         reason = "no device of this engine is known"
     elif unpriced:
         reason = "; ".join(unpriced)

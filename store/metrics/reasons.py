@@ -9,13 +9,12 @@ from store.metrics.amounts import Amounts, abandoned_hint
 from store.metrics.measure import MetricValue
 from store.metrics.specs import METRICS, MetricSpec
 from store.reading_columns import GAUGES, HISTOGRAMS
+from store.tables.doubts import DEVICES
 
 if TYPE_CHECKING:
     from store.metrics.cost import WindowCost
     from store.windows.window import Window
 
-DEVICES = "devices"
-"""What is in doubt where it is not known which devices an engine holds."""
 NOT_TOLD = "the engine does not tell it"
 
 _FIELDS: Mapping[str, tuple[str, ...]] = {

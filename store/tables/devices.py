@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 
+from store.device_columns import DeviceReading
 from store.errors import NotCumulative
 from store.ledger.connection import Ledger
-from store.reading_columns import DeviceReading
 from store.records import Device
 
-COLUMNS = (
-    "run_id, device_id, ts_ms, held_ms, watched_ms, busy_us, memory_mib_ms, memory_max_mib, "
-    "energy_mj"
-)
+_FIELDS = tuple(field.name for field in fields(DeviceReading))
+COLUMNS = ", ".join(_FIELDS)
 """Columns of `device_readings` in the order of `DeviceReading`'s fields."""
 
-CUMULATIVE: tuple[str, ...] = ("held_ms", "watched_ms", "busy_us", "memory_mib_ms", "energy_mj")
+CUMULATIVE: tuple[str, ...] = (
+    "held_ms",
+    "watched_ms",
+    "busy_us",
+    "memory_mib_ms",
+    "energy_mj",
+    "busy_unknown_ms",
+    "memory_unknown_ms",
+)
 """What only grows in a device's rows within a run."""
 
-_INSERT = f"INSERT INTO device_readings ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO device_readings ({COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"
 
 
 def upsert_device(ledger: Ledger, device: Device) -> int:
@@ -50,20 +57,7 @@ def append_devices(ledger: Ledger, readings: Iterable[DeviceReading]) -> None:
             "ON CONFLICT DO NOTHING",
             (reading.run_id, reading.device_id, reading.ts_ms),
         )
-        ledger.conn.execute(
-            _INSERT,
-            (
-                reading.run_id,
-                reading.device_id,
-                reading.ts_ms,
-                reading.held_ms,
-                reading.watched_ms,
-                reading.busy_us,
-                reading.memory_mib_ms,
-                reading.memory_max_mib,
-                reading.energy_mj,
-            ),
-        )
+        ledger.conn.execute(_INSERT, [getattr(reading, name) for name in _FIELDS])
 
 
 def check_devices_grow(before: Mapping[int, DeviceReading], after: Iterable[DeviceReading]) -> None:

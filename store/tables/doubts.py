@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from store.ledger.connection import Ledger
 
+DEVICES = "devices"
+"""What is in doubt where it is not known which devices an engine holds."""
+
 
 def keep(ledger: Ledger, run_id: int, reasons: Mapping[str, str], ts_ms: int) -> dict[str, str]:
     """From `ts_ms` on these hold of the run and no others: what → the reason. Returns those that
@@ -39,6 +42,18 @@ def between(ledger: Ledger, run_ids: Sequence[int], from_ms: int, to_ms: int) ->
         (*run_ids, to_ms, to_ms, from_ms),
     )
     return dict(rows.fetchall())
+
+
+def stretch(ledger: Ledger, run_id: int, what: str, from_ms: int, to_ms: int) -> tuple[int, str]:
+    """For how many milliseconds of [from_ms, to_ms] something of the run was in doubt, and the
+    newest reason."""
+    rows = ledger.conn.execute(
+        "SELECT from_ms, ifnull(to_ms, :to), reason FROM doubts WHERE run_id = :run "
+        "AND what = :what AND from_ms < :to AND ifnull(to_ms, :to) > :from ORDER BY from_ms",
+        {"run": run_id, "what": what, "from": from_ms, "to": to_ms},
+    ).fetchall()
+    spans = [min(end, to_ms) - max(start, from_ms) for start, end, _ in rows]
+    return sum(spans), rows[-1][2] if rows else ""
 
 
 def _open(ledger: Ledger, run_id: int) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from store.device_columns import DeviceReading
 from store.errors import NotCumulative
 from store.ledger.connection import Ledger
 from store.ledger.schema import CUMULATIVE_COLUMNS, MINUTE_MS
@@ -13,7 +14,6 @@ from store.reading_columns import (
     HISTOGRAMS,
     READING_COLUMNS,
     VALUE_COLUMNS,
-    DeviceReading,
     Histogram,
     Reading,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from store.device_columns import DeviceReading
 from store.ledger.connection import Ledger
-from store.reading_columns import DeviceReading
 from store.records import Device
 from store.tables.devices import devices_at, devices_by_id, first_of_device
 from store.windows.peaks import read_device_maximum
@@ -15,7 +15,8 @@ from store.windows.sums import add_known, highest_known, minus_known
 
 @dataclass(frozen=True, slots=True)
 class DeviceWindow:
-    """Differences of a device's rows over a window; the fields are `DeviceReading`'s."""
+    """Differences of a device's rows over a window; the fields are `DeviceReading`'s. What was
+    unknown is so many milliseconds, 0 in a ledger that did not keep it."""
 
     device: Device
     held_ms: int
@@ -24,6 +25,9 @@ class DeviceWindow:
     memory_mib_ms: int | None
     memory_max_mib: int | None
     energy_mj: int | None
+    busy_unknown_ms: int = 0
+    memory_unknown_ms: int = 0
+    energy_unknown_ms: int = 0
 
 
 def read_devices(
@@ -56,6 +60,9 @@ def between(
         minus_known(end.memory_mib_ms, start.memory_mib_ms),
         memory_max_mib,
         minus_known(end.energy_mj, start.energy_mj),
+        (end.busy_unknown_ms or 0) - (start.busy_unknown_ms or 0),
+        (end.memory_unknown_ms or 0) - (start.memory_unknown_ms or 0),
+        (end.energy_unknown_ms or 0) - (start.energy_unknown_ms or 0),
     )
 
 
@@ -77,4 +84,7 @@ def _add(a: DeviceWindow, b: DeviceWindow) -> DeviceWindow:
         add_known(a.memory_mib_ms, b.memory_mib_ms),
         highest_known(a.memory_max_mib, b.memory_max_mib),
         add_known(a.energy_mj, b.energy_mj),
+        a.busy_unknown_ms + b.busy_unknown_ms,
+        a.memory_unknown_ms + b.memory_unknown_ms,
+        a.energy_unknown_ms + b.energy_unknown_ms,
     )

@@ -11,6 +11,7 @@ from functools import reduce
 
 from store.ledger.connection import Ledger
 from store.reading_columns import BUCKET_SLOTS, CUMULATIVE_VALUES, HISTOGRAMS, VALUE_COLUMNS
+from store.tables import doubts
 from store.tables.readings import Row, first_row, row_at
 from store.tables.runs import read_bounds
 from store.windows.devices import DeviceWindow, merge_devices, read_devices
@@ -34,7 +35,8 @@ class Window:
 
     `runs` runs contributed (`run_ids` names them, oldest first). `totals` has a key for each of
     `CUMULATIVE_VALUES`, `maxima` for each of `MAXIMA`, `histograms` for each of `HISTOGRAMS`; None
-    where a contributing run does not tell it.
+    where a contributing run does not tell it. For `devices_unknown_ms` of it nobody knew what
+    devices the engine held; `devices_unknown` says why.
     """
 
     engine_id: int
@@ -46,6 +48,8 @@ class Window:
     histograms: Mapping[str, HistogramWindow | None]
     devices: tuple[DeviceWindow, ...] = ()
     run_ids: tuple[int, ...] = ()
+    devices_unknown_ms: int = 0
+    devices_unknown: str = ""
 
 
 def read_window(ledger: Ledger, engine_id: int, from_ms: int, to_ms: int) -> Window | None:
@@ -93,6 +97,8 @@ def add(a: Window, b: Window) -> Window:
         },
         merge_devices(a.devices, b.devices),
         run_ids,
+        a.devices_unknown_ms + b.devices_unknown_ms,
+        b.devices_unknown or a.devices_unknown,
     )
 
 
@@ -116,6 +122,7 @@ def difference_of_rows(
     """The window between two rows of one run, the later one given as `upper`."""
     run_id, from_ms = lower[:2]
     to_ms = upper[1]
+    unknown_ms, why_unknown = doubts.stretch(ledger, run_id, doubts.DEVICES, from_ms, to_ms)
     return Window(
         engine_id,
         from_ms,
@@ -134,4 +141,6 @@ def difference_of_rows(
         },
         read_devices(ledger, run_id, from_ms, to_ms),
         (run_id,),
+        unknown_ms,
+        why_unknown,
     )

@@ -5,14 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from store.reading_columns import (
-    CUMULATIVE_VALUES,
-    HISTOGRAMS,
-    Bounds,
-    DeviceReading,
-    Histogram,
-    Reading,
-)
+from store.device_columns import DeviceReading
+from store.reading_columns import CUMULATIVE_VALUES, HISTOGRAMS, Bounds, Histogram, Reading
 
 START_MS = 1_795_367_000_000
 

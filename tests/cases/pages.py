@@ -12,11 +12,12 @@ from engines.metrics_page import Sample
 from engines.recording import ledger_writes, sampler
 from engines.recording.device_time import DeviceSample
 from engines.recording.sampler import Run, Sampler
+from store.device_columns import DeviceReading
 from store.ledger.connection import Ledger
 from store.metrics.account import account_of
 from store.metrics.measure import MetricValue
 from store.metrics.prices import PriceBook
-from store.reading_columns import DeviceReading, Reading
+from store.reading_columns import Reading
 from store.records import RunInfo
 from store.tables.engines import upsert_engine
 from store.windows.window import read_window

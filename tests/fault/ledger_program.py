@@ -15,17 +15,11 @@ import threading
 import time
 from pathlib import Path
 
+from store.device_columns import DeviceReading
 from store.errors import LedgerUnusable
 from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
-from store.reading_columns import (
-    CUMULATIVE_VALUES,
-    HISTOGRAMS,
-    Bounds,
-    DeviceReading,
-    Histogram,
-    Reading,
-)
+from store.reading_columns import CUMULATIVE_VALUES, HISTOGRAMS, Bounds, Histogram, Reading
 from store.records import Device, RunInfo
 from store.tables.devices import upsert_device
 from store.tables.engines import upsert_engine

@@ -7,16 +7,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from store.device_columns import DeviceReading
 from store.ledger.connection import Ledger
-from store.reading_columns import (
-    CUMULATIVE_VALUES,
-    HISTOGRAMS,
-    MAXIMA,
-    Bounds,
-    DeviceReading,
-    Histogram,
-    Reading,
-)
+from store.reading_columns import CUMULATIVE_VALUES, HISTOGRAMS, MAXIMA, Bounds, Histogram, Reading
 from store.records import Device, RunInfo
 from store.tables.devices import upsert_device
 from store.tables.engines import upsert_engine

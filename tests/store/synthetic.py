@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from store.device_columns import DeviceReading
 from store.ledger.connection import Ledger
 from store.reading_columns import (
     CUMULATIVE_VALUES,
     HISTOGRAMS,
     VALUE_COLUMNS,
     Bounds,
-    DeviceReading,
     Histogram,
     Reading,
 )

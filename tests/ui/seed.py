@@ -10,15 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.device_columns import DeviceReading
 from store.ledger.connection import Ledger
-from store.reading_columns import (
-    HISTOGRAMS,
-    VALUE_COLUMNS,
-    Bounds,
-    DeviceReading,
-    Histogram,
-    Reading,
-)
+from store.reading_columns import HISTOGRAMS, VALUE_COLUMNS, Bounds, Histogram, Reading
 from store.records import Change, Device, Event, KnobState, RunInfo
 from store.tables import changes, events, knobs, recorders
 from store.tables.devices import upsert_device

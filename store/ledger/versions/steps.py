@@ -64,8 +64,12 @@ def _add_doubts(db: Database) -> None:
     _run_file(db, "v6.sql")
 
 
-def _add_device_notes(db: Database) -> None:
-    """How it is known that a run holds a device, and how it is shared."""
+def _add_cards_and_notes(db: Database) -> None:
+    """What every card of a host does, and for how long a held one did not tell; how it is known
+    that a run holds a device, and how it is shared."""
+    for column in ("busy_unknown_ms", "memory_unknown_ms", "energy_unknown_ms"):
+        db.table("device_readings").add_column(column, int)
+    _run_file(db, "v7.sql")
     _run_file(db, "device_notes.sql")
 
 
@@ -76,7 +80,7 @@ STEPS: tuple[Step, ...] = (
     _drop_record_of_steps,
     _add_acts,
     _add_doubts,
-    _add_device_notes,
+    _add_cards_and_notes,
 )
 """What brings a ledger from each version to the next; the first one makes version 1."""
 

@@ -1,6 +1,6 @@
 """Record a small ledger with the program's own recorder, and keep what the program says of it.
 
-    python -m tests.store.kept_ledgers.make    # v6.ledger.gz and v6.json, beside this file
+    python -m tests.store.kept_ledgers.make    # v7.ledger.gz and v7.json, beside this file
 
 Half a minute of a made-up engine: the page of a real vLLM, its counters multiplied as time goes on.
 A minute turns, the page cannot be read for a while, and the engine restarts. Knobs, changes,

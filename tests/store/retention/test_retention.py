@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from store.reading_columns import DeviceReading, Reading
+from store.device_columns import DeviceReading
+from store.reading_columns import Reading
 from store.records import Change, Device
 from store.retention import thinning as retention
 from store.retention.thinning import KEEP_ALL_MS, thin_chunk, tidy

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from store.device_columns import DeviceReading
 from store.errors import NotCumulative
 from store.ledger.connection import Ledger
 from store.reading_columns import (
@@ -15,7 +16,6 @@ from store.reading_columns import (
     HISTOGRAMS,
     MAXIMA,
     VALUE_COLUMNS,
-    DeviceReading,
     Histogram,
     Reading,
 )

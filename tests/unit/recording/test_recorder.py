@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from engines.host import procfs
 from engines.metrics_page import Sample, read
 from engines.recording import held_devices, wall_clock
 from engines.recording.accumulate import Accumulator, Scrape
+from engines.recording.cards.card_watch import CardWatch
 from engines.recording.held_devices import HeldDevices
 from engines.recording.judging.judgement import Judgement
 from engines.recording.ledger_writes import (
@@ -35,6 +36,7 @@ from engines.recording.recorder import Recorder
 from engines.recording.sampler import Run
 from store.clock import now_ms
 from store.ledger.connection import Ledger
+from store.ledger.writer import LedgerWriter
 from store.records import RunInfo
 from store.tables import events, readings, recorders, runs
 from store.tables.engines import find_engine, upsert_engine
@@ -154,6 +156,11 @@ def test_a_lost_lease_is_an_error(ledger: Ledger, engine_id: int) -> None:
         keep_lease(ledger, engine_id, "me", WALL + 61_000)
 
 
+def card_watch(folder: Path, threads: Executor) -> CardWatch:
+    """One that is not begun, and writes nothing."""
+    return CardWatch(LedgerWriter(folder / "l.db"), threads, owner="me@here:1", every_s=1.0)
+
+
 async def test_cpu_engines_share_the_host(tmp_path: Path) -> None:
     neighbours = Neighbours()
     with (
@@ -161,7 +168,8 @@ async def test_cpu_engines_share_the_host(tmp_path: Path) -> None:
         fake_engine(tmp_path / "a", "m") as a,
         fake_engine(tmp_path / "b", "m") as b,
     ):
-        one, two = HeldDevices(threads, neighbours), HeldDevices(threads, neighbours)
+        cards = card_watch(tmp_path, threads)
+        one, two = (HeldDevices(threads, neighbours, cards) for _ in range(2))
         first = EngineInfo(a.url, "a", pid=a.pid, vllm_version="0.32.0+cpu")
         second = EngineInfo(b.url, "b", pid=b.pid, vllm_version="0.32.0+cpu")
         ((device, _),) = await one.sample(first)
@@ -178,7 +186,7 @@ async def test_cpu_engines_share_the_host(tmp_path: Path) -> None:
 
 
 async def test_what_is_not_seen_is_looked_for_in_a_thread_and_seldom(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[threading.Thread] = []
     monkeypatch.setattr(
@@ -186,7 +194,7 @@ async def test_what_is_not_seen_is_looked_for_in_a_thread_and_seldom(
     )
     engine = EngineInfo("http://a", "a", pid=2**22 + 41, vllm_version="0.32.0")
     with ThreadPoolExecutor(1) as threads:
-        devices = HeldDevices(threads, Neighbours())
+        devices = HeldDevices(threads, Neighbours(), card_watch(tmp_path, threads))
         for _ in range(3):
             assert await devices.sample(engine) == []
         assert devices.why_unknown

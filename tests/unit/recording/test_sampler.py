@@ -10,7 +10,8 @@ from engines.metrics_page import Sample
 from engines.recording.device_time import DeviceSample
 from engines.recording.sampler import PATIENCE, Run, Sampler, next_instant
 from store.clock import now_ms
-from store.reading_columns import DeviceReading, Reading
+from store.device_columns import DeviceReading
+from store.reading_columns import Reading
 from tests.servers import REAL_PAGE, Server, hangs, reply, says, serving
 
 

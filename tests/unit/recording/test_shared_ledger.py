@@ -16,6 +16,7 @@ from engines.engine_info import EngineInfo
 from engines.metrics_page import read
 from engines.recording import engine_recorder, knob_watch
 from engines.recording.accumulate import Accumulator, Scrape
+from engines.recording.cards.card_watch import CardWatch
 from engines.recording.engine_recorder import EngineRecorder
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
@@ -73,6 +74,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[EngineRecorder, EngineRecorder]]:
                 writer,
                 threads,
                 Neighbours(),
+                CardWatch(writer, threads, owner="me@here:1", every_s=1.0),
                 owner="me@here:1",
                 every_s=1.0,
                 keys=NO_KEY,

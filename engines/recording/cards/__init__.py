@@ -1,0 +1,1 @@
+"""The cards of this host, recorded once for all engines: what each did, and what befell it."""
