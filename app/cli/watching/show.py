@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @duration_option("--last", text="How far back the window reaches.", default="60s")
 @duration_option("--for", "seconds", text="Record right now for this long, and show that.")
 @gpus_option
+@click.option("--by", type=click.Choice(["gpu"]), help="A row for each of the host's GPUs.")
 @engine_option
 @api_key_option
 @common
@@ -46,6 +47,7 @@ def command_(
     last: float,
     seconds: float | None,
     gpus: tuple[str, ...],
+    by: str | None,
     engine: str | None,
     api_key: str | None,
     as_json: bool,
@@ -70,6 +72,13 @@ def command_(
     else:
         chosen, from_ms, to_ms = record_now(db, chosen, seconds, api_key, gpus)
     with ledger_of(db, chosen, api_key) as ledger:
+        if by == "gpu":
+            from app.cli.watching.by_gpu import print_cards
+
+            engine_row = ledger_engine(ledger, chosen, api_key) if chosen else None
+            span = from_ms, to_ms
+            print_cards(ledger, engine_row, span, price_book(settings), as_json=as_json)
+            return
         row = ledger_engine(ledger, chosen, api_key)
         window = read_or_explain(ledger, row, from_ms, to_ms)
         _print(ledger, row, window, price_book(settings), as_json)

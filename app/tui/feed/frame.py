@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from store.records import Change, EngineRow, Event, KnobState, RunRow
 
 if TYPE_CHECKING:
+    from app.text.cards import CardLine
     from store.compare.impact import Impact
     from store.errors import TrimtabError
     from store.metrics.measure import MetricValue
@@ -72,7 +73,8 @@ class Frame:
     `metrics` are those of the `range` that ends at `until_ms`, the last reading; empty before there
     are two readings; `unknown` says why some are None. `prices` says at what price and who states
     it. `letters` names changes by id. `swaps` are the engine's last ones, newest first;
-    `start_left` what earlier starts tell of the one in a swap that runs.
+    `start_left` what earlier starts tell of the one in a swap that runs. `cards` are the GPUs of
+    its host, also those that it does not hold.
     """
 
     now_ms: int
@@ -97,6 +99,7 @@ class Frame:
     events: tuple[Event, ...] = ()
     swaps: tuple[SwapReport, ...] = ()
     start_left: TimeLeft | None = None
+    cards: tuple[CardLine, ...] = ()
 
     @property
     def age_ms(self) -> int | None:

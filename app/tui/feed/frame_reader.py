@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from app.offers.expectation import start_left
 from app.tui.drawing.changes import short
+from app.tui.feed.card_lines import read_card_lines
 from app.tui.feed.frame import Frame, Mark, Query
 from app.tui.feed.series import SeriesCache
 from store.knobs.specs import in_order
 from store.metrics.account import WindowAccount, account_of
 from store.metrics.formats import three_digits
-from store.metrics.reasons import DEVICES
 from store.reports.outcomes import RUNNING
 from store.tables import changes, engines, events, knobs, recorders, runs, swaps
+from store.tables.doubts import DEVICES
 from store.windows.window import read_window
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class FrameReader:
             events=tuple(events.recent(ledger, engine.id, _EVENTS)),
             swaps=made,
             start_left=start_left(ledger, made[0], now_ms) if running else None,
+            cards=read_card_lines(ledger, engine.id, until_ms) if _is_local(run) else (),
         )
 
     def _last_read(self, run: RunRow | None) -> int | None:
@@ -129,6 +131,11 @@ class FrameReader:
             if change.id not in self._letters:
                 self._letters[change.id] = chr(ord("A") + len(self._letters) % 26)
         return {change.id: self._letters[change.id] for change in applied}
+
+
+def _is_local(run: RunRow | None) -> bool:
+    """Whether the engine runs where it is recorded: the cards in the ledger are of that host."""
+    return run is not None and run.info.pid is not None
 
 
 def _prices(account: WindowAccount) -> str:

@@ -27,7 +27,7 @@ MAIN_KEYS = (
     Key("compare", "c", "c", "compare", "Compare the baseline with now", "compare"),
     Key("pause", "space", "space", "pause", "Freeze the view; recording goes on", "pause"),
     Key("range", "r", "r", "range", "Look back 15 s, 1 min or 5 min", "range"),
-    Key("view", "v", "v", "view", "Show the other charts, or the event log", "view"),
+    Key("view", "v", "v", "view", "Show the other charts, the GPUs, or the event log", "view"),
     Key("previous_engine", "left_square_bracket", "[", "engine(-1)", "Show the engine before this"),
     Key("next_engine", "right_square_bracket", "]", "engine(1)", "Show the engine after this"),
     Key(

@@ -24,6 +24,7 @@ from app.tui.keys.key import bindings_of
 from app.tui.keys.main_screen import MAIN_KEYS
 from app.tui.screens.common.frame_screen import FrameScreen
 from app.tui.widgets.banner import Banner
+from app.tui.widgets.card_list import CardList
 from app.tui.widgets.chart import Chart
 from app.tui.widgets.event_log import EventLog
 from app.tui.widgets.header import Header
@@ -62,6 +63,7 @@ class MainScreen(FrameScreen):
         yield Header()
         yield Banner()
         yield Tiles()
+        yield CardList()
         with Container(id="charts"):
             for spec in CHARTS:
                 yield Chart(spec)
@@ -99,6 +101,8 @@ class MainScreen(FrameScreen):
         self.query_one(Header).show(frame, paused=self._frozen is not None)
         self.query_one(Banner).show(frame)
         self.query_one(Tiles).show(frame)
+        self.set_class(bool(frame.cards), "-cards")
+        self.query_one(CardList).show(frame)
         for chart in self.query(Chart):
             chart.show(frame)
         self.query_one(KnobList).show(frame)
@@ -281,9 +285,11 @@ class MainScreen(FrameScreen):
         self._see(Query(self._query.engine, RANGES[(at + 1) % len(RANGES)]))
 
     def action_view(self) -> None:
-        """The first charts, the others where they do not all fit, the event log."""
+        """The first charts, the others where they do not all fit, the GPUs, the event log."""
         short = self.has_class("-short") and not self.has_class("-large")
         steps = [0, 1, 2] if short or self.has_class("-low") else [0, 2]
+        if self._frame is not None and self._frame.cards:
+            steps.insert(-1, 3)
         at = steps.index(self._view) if self._view in steps else 0
         self.remove_class(f"-view-{self._view}")
         self._view = steps[(at + 1) % len(steps)]
