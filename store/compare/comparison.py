@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from store.compare.blocks import Span
 from store.compare.circumstances import circumstances
+from store.compare.device_sets import devices_unlike
 from store.compare.drift import Drift, drift_between
 from store.compare.effects import Effect, Terms, Verdict, effect
 from store.compare.intervals.estimate import Certainty, Estimate
@@ -148,7 +149,8 @@ def compare_sides(
         is_confounded = mix or (spec.demand and rate) or (bool(shared) and is_by_part(spec))
         terms = Terms(Certainty(alpha, at_every_look), drift, not is_confounded)
         effects[spec.name], estimates[spec.name] = effect(spec, a, b, terms)
-    verdict, reasons = overall(a, b, effects, shifts, deciding, shared=shared)
+    unlike = devices_unlike(ledger, a, b)
+    verdict, reasons = overall(a, b, effects, shifts, deciding, shared=shared, unlike=unlike)
     reasons += circumstances(ledger, a, b, prices)
     if drift is not None and drift.reason:
         reasons.append(drift.reason)

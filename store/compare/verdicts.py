@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from store.compare.effects import Effect, Verdict
@@ -54,10 +54,12 @@ def overall(
     deciding: str | None,
     *,
     shared: str = "",
+    unlike: Sequence[str] = (),
 ) -> tuple[Verdict, list[str]]:
     """The verdict by the deciding metric, and why it is that. `shared` tells what devices were
-    shared otherwise in the one window than in the other."""
-    reasons = _unreadable(a, b) or _other_requests(shifts)
+    shared otherwise in the one window than in the other, `unlike` which were not there all the
+    time."""
+    reasons = _unreadable(a, b) or list(unlike) or _other_requests(shifts)
     if reasons:
         return "not comparable", reasons
     reasons = _unknown_mix(shifts) + _moved_rate(shifts)
