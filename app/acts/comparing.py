@@ -10,7 +10,7 @@ from store.tables.changes import list_changes
 from store.tables.snapshots import Snapshot, get, list_all
 
 if TYPE_CHECKING:
-    from store.compare.blocks import Span
+    from store.compare.sides.blocks import Span
     from store.ledger.connection import Ledger
 
 NOW = "now"
@@ -29,7 +29,7 @@ def named_snapshot(ledger: Ledger, name: str) -> Snapshot:
 
 def span_of(snapshot: Snapshot) -> Span:
     """A snapshot's window, to be compared."""
-    from store.compare.blocks import Span
+    from store.compare.sides.blocks import Span
 
     return Span(snapshot.engine_id, snapshot.from_ms, snapshot.to_ms, snapshot.name)
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engines.devices.holding import Asked
+from engines.devices.joining.holding import Asked
 from engines.held_gpus import Holding
 
 WHOLE = 1_000_000

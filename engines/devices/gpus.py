@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from engines.devices import holding
 from engines.devices.cards import Card, Cards
-from engines.devices.holding import Asked, join
+from engines.devices.joining import holding
+from engines.devices.joining.holding import Asked, join
 from engines.devices.nvml import Gpu
 from engines.held_gpus import Holding
 from store.records import Device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.devices.computing import on_cpu
+from engines.devices.host.computing import on_cpu
 from engines.engine_info import EngineInfo
 from engines.held_gpus import GpuHold, imbalance, told_joined
 

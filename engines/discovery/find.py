@@ -15,7 +15,7 @@ from typing import NamedTuple
 from engines.command_line.flags import cut
 from engines.control.plugin_sockets import PluginControl, confirm, plugin_control
 from engines.devices import gpus
-from engines.devices.holding import Asked
+from engines.devices.joining.holding import Asked
 from engines.discovery import naming
 from engines.discovery.answers import Answer, Question, ask_all
 from engines.discovery.local import (

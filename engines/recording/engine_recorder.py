@@ -20,12 +20,12 @@ from engines.metrics_page import Sample
 from engines.recording import ledger_writes
 from engines.recording.cards.card_watch import CardWatch
 from engines.recording.current_run import run_of
-from engines.recording.device_time import DeviceSample
-from engines.recording.held_devices import HeldDevices
+from engines.recording.devices.device_time import DeviceSample
+from engines.recording.devices.held_devices import HeldDevices
+from engines.recording.devices.neighbours import Neighbours
 from engines.recording.judging.lives import is_same_life
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
-from engines.recording.neighbours import Neighbours
 from engines.recording.sampler import Run, Sampler
 from engines.web.http import DEADLINE_S
 from store.clock import now_ms

@@ -20,8 +20,8 @@ from engines.discovery.api_keys import NO_KEY, ApiKeys
 from engines.engine_info import EngineInfo
 from engines.held_gpus import NOTHING_STATED, StatedGpus
 from engines.recording.cards.card_watch import CardWatch
+from engines.recording.devices.neighbours import Neighbours
 from engines.recording.engine_recorder import EngineRecorder
-from engines.recording.neighbours import Neighbours
 from engines.recording.wall_clock import SteadyClock
 from store.clock import now_ms
 from store.errors import TrimtabError

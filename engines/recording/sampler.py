@@ -17,7 +17,7 @@ from typing import Protocol
 
 from engines.metrics_page import NotMetrics, PageReader, Sample
 from engines.recording.accumulate import Accumulator, Scrape
-from engines.recording.device_time import DeviceAccumulator, DeviceSample
+from engines.recording.devices.device_time import DeviceAccumulator, DeviceSample
 from engines.recording.judging.continuity import MORE_RANKS, lost, restarted
 from engines.recording.judging.judgement import Judgement
 from engines.recording.judging.lineage import Lineage, SeveralEngines

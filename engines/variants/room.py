@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.devices import gpus
-from engines.devices.computing import on_cpu
-from engines.devices.holding import Asked
+from engines.devices.host.computing import on_cpu
+from engines.devices.joining.holding import Asked
 from engines.engine_info import EngineInfo
 from engines.host.memory import host_memory, private_bytes
 

@@ -6,17 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from store.compare.blocks import Span
-from store.compare.circumstances import circumstances
-from store.compare.device_sets import devices_unlike
-from store.compare.drift import Drift, drift_between
-from store.compare.effects import Effect, Terms, Verdict, effect
-from store.compare.intervals.estimate import Certainty, Estimate
-from store.compare.sharing import is_by_part, shared_otherwise
-from store.compare.sides import Side, read_side
-from store.compare.verdicts import deciding_metric, overall
-from store.compare.waiting import seconds_to_verdict
-from store.compare.workload import (
+from store.compare.conditions.circumstances import circumstances
+from store.compare.conditions.device_sets import devices_unlike
+from store.compare.conditions.sharing import is_by_part, shared_otherwise
+from store.compare.conditions.workload import (
     Shift,
     is_rate_an_outcome,
     moved_mix,
@@ -25,6 +18,13 @@ from store.compare.workload import (
     work_ratio,
     workload,
 )
+from store.compare.drift import Drift, drift_between
+from store.compare.effects import Effect, Terms, Verdict, effect
+from store.compare.intervals.estimate import Certainty, Estimate
+from store.compare.sides.blocks import Span
+from store.compare.sides.side import Side, read_side
+from store.compare.verdicts import deciding_metric, overall
+from store.compare.waiting import seconds_to_verdict
 from store.metrics.prices import PriceBook
 from store.metrics.specs import METRICS, SPECS
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from store.compare.conditions.workload import moved_mix, workload
 from store.compare.intervals.estimate import Estimate
-from store.compare.workload import moved_mix, workload
 from store.metrics.measure import metrics
 from store.metrics.specs import METRICS
 from store.tables import swaps
@@ -23,7 +23,7 @@ from store.tables.runs import list_runs
 from store.windows.window import read_window
 
 if TYPE_CHECKING:
-    from store.compare.sides import Side
+    from store.compare.sides.side import Side
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
 

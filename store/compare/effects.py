@@ -8,7 +8,7 @@ from typing import Literal
 
 from store.compare.drift import Drift
 from store.compare.intervals.estimate import Certainty, Estimate, Interval, estimate
-from store.compare.sides import Side
+from store.compare.sides.side import Side
 from store.metrics.measure import MetricValue, bounds_json, to_json
 from store.metrics.quantiles import LessThan, MoreThan
 from store.metrics.specs import MetricSpec

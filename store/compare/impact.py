@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from store.compare.blocks import Span
+from store.compare.sides.blocks import Span
 from store.metrics.quantiles import quantile
 from store.records import VARIANT, Change
 from store.tables.changes import SETTLE_MS, carried_over, list_changes

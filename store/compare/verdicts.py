@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from store.compare.effects import Effect, Verdict
-from store.compare.intervals.long_run import FEWEST_BLOCKS
-from store.compare.workload import (
+from store.compare.conditions.workload import (
     MIX,
     RATE,
     Shift,
@@ -16,11 +14,13 @@ from store.compare.workload import (
     rate_confounds,
     saturated,
 )
+from store.compare.effects import Effect, Verdict
+from store.compare.sides.blocks import FEWEST_BLOCKS
 from store.metrics.formats import format_metric, format_ratio
 from store.metrics.specs import SPECS
 
 if TYPE_CHECKING:
-    from store.compare.sides import Side
+    from store.compare.sides.side import Side
 
 COST = "cost_per_request_usd"
 ACTIVE_COST = "active_cost_per_request_usd"

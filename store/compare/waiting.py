@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from store.compare.intervals import bounds
-from store.compare.intervals.long_run import FEWEST_BLOCKS
+from store.compare.sides.blocks import FEWEST_BLOCKS
 
 if TYPE_CHECKING:
     from store.compare.intervals.estimate import Estimate
-    from store.compare.sides import Side
+    from store.compare.sides.side import Side
 
 ALPHA = 0.05
 

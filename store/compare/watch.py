@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from store.compare.comparison import Comparison, compare_sides
 from store.compare.drift import Drift, drift_between
-from store.compare.sides import Side, read_side
+from store.compare.sides.side import Side, read_side
 
 if TYPE_CHECKING:
-    from store.compare.blocks import Span
+    from store.compare.sides.blocks import Span
     from store.ledger.connection import Ledger
     from store.metrics.prices import PriceBook
 

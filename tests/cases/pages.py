@@ -10,7 +10,7 @@ import pytest
 
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes, sampler
-from engines.recording.device_time import DeviceSample
+from engines.recording.devices.device_time import DeviceSample
 from engines.recording.sampler import Run, Sampler
 from store.device_columns import DeviceReading
 from store.ledger.connection import Ledger

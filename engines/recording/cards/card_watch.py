@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from engines.devices.cards import Card, Cards
 from engines.devices.gpus import CARDS, device_of
-from engines.devices.host_device import host_device
+from engines.devices.host.host_device import host_device
 from engines.recording.cards.card_events import CardChanges, throttle_causes
 from engines.recording.cards.card_time import CardAccumulator
 from engines.recording.cards.kept_holds import KeptHolds

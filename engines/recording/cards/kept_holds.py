@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from engines.devices import gpus
 from engines.devices.cards import Card
-from engines.devices.holding import Asked
+from engines.devices.joining.holding import Asked
 from engines.held_gpus import GpuHold, Holding
 
 

@@ -19,7 +19,7 @@ from store.compare.intervals.percentile import Distribution, distribution_of, lo
 from store.metrics.specs import MetricSpec
 
 if TYPE_CHECKING:
-    from store.compare.sides import Side
+    from store.compare.sides.side import Side
 
 Interval = tuple[float, float]
 

@@ -17,9 +17,6 @@ import numpy as np
 
 from store.compare.intervals.spectra import Floats, Shapes, shapes, weights_of
 
-FEWEST_BLOCKS = 8
-"""Fewer blocks of a window do not show their noise."""
-
 _ONE_SHAPE = 0.5
 """Believed beforehand: that the noise of both windows has the same shape."""
 
@@ -62,7 +59,7 @@ class Variances:
 
 def noise_of(influence: Floats, seconds: float) -> Noise:
     """The noise of a window of so many seconds, given block by block what each adds to the error
-    (`influence`: at least `FEWEST_BLOCKS` numbers around 0, in units of the value)."""
+    (`influence`: eight numbers around 0 or more, in units of the value)."""
     blocks = len(influence)
     count = weights_of(blocks, seconds)
     cosines = _cosines(blocks, count) @ influence * math.sqrt(seconds / blocks)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from store.compare.comparison import Span, compare, compare_sides
 from store.compare.drift import FEWEST_PAIRS, drift_between
-from store.compare.sides import read_side
+from store.compare.sides.side import read_side
 from store.records import Change
 from store.tables.changes import record
 from tests.store.compare.test_compare import PRICES

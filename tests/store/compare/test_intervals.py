@@ -1,4 +1,4 @@
-"""Intervals on made-up noise whose truth is known: a quick form of `tests/bench/bench_coverage`."""
+"""Intervals on made-up noise whose truth is known; `tests/bench/bench_coverage.py` at length."""
 
 from __future__ import annotations
 

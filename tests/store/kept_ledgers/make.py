@@ -20,9 +20,9 @@ from contextlib import closing
 from pathlib import Path
 
 from engines.discovery.find import EngineInfo
-from engines.recording.device_time import DeviceSample
+from engines.recording.devices.device_time import DeviceSample
+from engines.recording.devices.held_devices import HeldDevices
 from engines.recording.engine_recorder import EngineRecorder
-from engines.recording.held_devices import HeldDevices
 from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.ledger.connection import Ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.devices.computing import on_cpu
+from engines.devices.host.computing import on_cpu
 from engines.engine_info import EngineInfo
 from engines.host import procfs
 

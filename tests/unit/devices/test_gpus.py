@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engines.devices.host_device import host_device
+from engines.devices.host.host_device import host_device
 from tests.fakes.engine_trees import child_of, fake_engine
 
 SOURCE = Path(__file__).parents[2] / "fakes" / "nvml" / "nvml.c"

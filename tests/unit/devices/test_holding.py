@@ -20,8 +20,8 @@ library, driver = test_gpus.library, test_gpus.driver
 NOBODY = 3999991
 NAMESPACE = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc"]
 TELL = """
-from engines.devices import holding
-from engines.devices.holding import Asked
+from engines.devices.joining import holding
+from engines.devices.joining.holding import Asked
 def only(*pids):
     '''On a machine where others test, too: the engines of this test are all there are.'''
     every = holding.engine_trees

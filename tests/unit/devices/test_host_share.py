@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.devices import host_share
-from engines.devices.computing import are_of_cpu_build
-from engines.devices.host_share import WHOLE, HostShares, Tenant, split_host
+from engines.devices.host import host_share
+from engines.devices.host.computing import are_of_cpu_build
+from engines.devices.host.host_share import WHOLE, HostShares, Tenant, split_host
 from engines.host.processes import engine_trees
 from tests.fakes.engine_trees import child_of, fake_engine
 
@@ -129,7 +129,7 @@ def test_a_strangers_command_line_takes_nothing(
 
 
 def test_cpu_time_of_the_whole_tree_is_counted(tmp_path: Path) -> None:
-    from engines.host.cpu_time import tree_cpu_s
+    from engines.devices.host.cpu_time import tree_cpu_s
 
     with fake_engine(tmp_path / "a", "m") as a:
         tree = next(tree for tree in engine_trees() if tree.root.pid == a.pid)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from engines.devices.joining.visible import in_container, stated, visible
 from engines.devices.nvml import Gpu
-from engines.devices.visible import in_container, stated, visible
 
 UUIDS = ("GPU-8932f937-d72c", "GPU-8932aaaa-0000", "GPU-31bf", "GPU-77")
 ALIKE = [Gpu(uuid, "NVIDIA H100 80GB HBM3", str(i), None) for i, uuid in enumerate(UUIDS)]

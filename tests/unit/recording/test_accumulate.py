@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engines.metrics_page import Sample
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.busy_time import ActiveTime
-from engines.recording.device_time import DeviceAccumulator, DeviceSample
+from engines.recording.devices.device_time import DeviceAccumulator, DeviceSample
 from engines.recording.integrals.integral import longest_gap_us
 from engines.recording.judging.continuity import continues, lost, restarted
 from store.reading_columns import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engines.devices.gpu_share import GpuShares
-from engines.devices.holding import Asked
+from engines.devices.joining.holding import Asked
 from engines.held_gpus import GpuHold, Holding
-from engines.recording.device_time import WHOLE, DeviceAccumulator, DeviceSample
+from engines.recording.devices.device_time import WHOLE, DeviceAccumulator, DeviceSample
 from store.records import Device
 
 S = 1_000_000

@@ -14,15 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from engines.devices.host_device import host_device
+from engines.devices.host.host_device import host_device
 from engines.discovery.find import probe
 from engines.engine_info import EngineInfo
 from engines.host import procfs
 from engines.metrics_page import Sample, read
-from engines.recording import held_devices, wall_clock
+from engines.recording import wall_clock
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.cards.card_watch import CardWatch
-from engines.recording.held_devices import HeldDevices
+from engines.recording.devices import held_devices
+from engines.recording.devices.held_devices import HeldDevices
+from engines.recording.devices.neighbours import Neighbours
 from engines.recording.judging.judgement import Judgement
 from engines.recording.ledger_writes import (
     LeaseLost,
@@ -31,7 +33,6 @@ from engines.recording.ledger_writes import (
     say_state,
     store_reading,
 )
-from engines.recording.neighbours import Neighbours
 from engines.recording.recorder import Recorder
 from engines.recording.sampler import Run
 from store.clock import now_ms

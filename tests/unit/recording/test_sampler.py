@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from engines.metrics_page import Sample
-from engines.recording.device_time import DeviceSample
+from engines.recording.devices.device_time import DeviceSample
 from engines.recording.sampler import PATIENCE, Run, Sampler, next_instant
 from store.clock import now_ms
 from store.device_columns import DeviceReading

@@ -17,10 +17,10 @@ from engines.metrics_page import read
 from engines.recording import engine_recorder, knob_watch
 from engines.recording.accumulate import Accumulator, Scrape
 from engines.recording.cards.card_watch import CardWatch
+from engines.recording.devices.neighbours import Neighbours
 from engines.recording.engine_recorder import EngineRecorder
 from engines.recording.knob_watch import KnobWatch
 from engines.recording.ledger_writes import LeaseLost
-from engines.recording.neighbours import Neighbours
 from engines.recording.recorder import Recorder
 from store.clock import now_ms
 from store.ledger.connection import Ledger

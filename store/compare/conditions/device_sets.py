@@ -2,7 +2,7 @@
 
 A GPU that is lost, silent, or joins in the midst makes an engine slower or cheaper for a reason
 that is none of the things a person compares. Another set of devices after a restart is a choice,
-and is only told (`store.compare.circumstances`).
+and is only told (`store.compare.conditions.circumstances`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from store.metrics.formats import three_digits
 from store.windows.device_set import DeviceSet, read_device_set
 
 if TYPE_CHECKING:
-    from store.compare.sides import Side
+    from store.compare.sides.side import Side
     from store.ledger.connection import Ledger
     from store.records import Device
 

@@ -10,7 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from engines.devices.computing import has_accelerator_library
+from engines.devices.host.computing import has_accelerator_library
 from engines.host import procfs
 
 _INITIAL_NAMESPACE = 0xEFFFFFFC

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engines.devices.gpu_share import GpuShares
-from engines.devices.holding import Asked
-from engines.devices.host_share import HostShares
+from engines.devices.host.host_share import HostShares
+from engines.devices.joining.holding import Asked
 from engines.held_gpus import NOTHING_STATED, StatedGpus
 
 

@@ -20,8 +20,8 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from engines.devices.computing import are_of_cpu_build
-from engines.host.cpu_time import tree_cpu_s
+from engines.devices.host.computing import are_of_cpu_build
+from engines.devices.host.cpu_time import tree_cpu_s
 from engines.host.processes import EngineTree, engine_trees, is_of_vllm
 from engines.host.procfs import descendants, process_ids, processes, read_process
 from store.clock import now_ms

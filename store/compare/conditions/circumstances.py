@@ -11,7 +11,7 @@ from store.tables.changes import list_changes
 from store.tables.runs import list_runs
 
 if TYPE_CHECKING:
-    from store.compare.sides import Side
+    from store.compare.sides.side import Side
     from store.ledger.connection import Ledger
 
 

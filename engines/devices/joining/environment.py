@@ -6,8 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 
 from engines.command_line.flags import last_value, names_of
+from engines.devices.joining.visible import (
+    CONTAINER,
+    ORDER,
+    VARIABLE,
+    Visible,
+    in_container,
+    visible,
+)
 from engines.devices.nvml import Gpu
-from engines.devices.visible import CONTAINER, ORDER, VARIABLE, Visible, in_container, visible
 from engines.host.processes import EngineTree
 from engines.host.procfs import environment
 

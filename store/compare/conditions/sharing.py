@@ -14,7 +14,7 @@ from store.records import Device
 from store.windows.device_notes import device_notes_of
 
 if TYPE_CHECKING:
-    from store.compare.sides import Side
+    from store.compare.sides.side import Side
     from store.ledger.connection import Ledger
     from store.windows.window import Window
 

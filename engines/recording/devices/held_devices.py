@@ -14,15 +14,15 @@ from dataclasses import replace
 
 from engines.devices import gpus
 from engines.devices.cards import Card
-from engines.devices.computing import seen_on_cpu
-from engines.devices.holding import Asked
-from engines.devices.host_device import host_device
+from engines.devices.host.computing import seen_on_cpu
+from engines.devices.host.host_device import host_device
+from engines.devices.joining.holding import Asked
 from engines.engine_info import EngineInfo
 from engines.held_gpus import GpuHold, Holding, told_joined
 from engines.recording.cards.card_watch import CardWatch
 from engines.recording.cards.kept_holds import tells_processes
-from engines.recording.device_time import WHOLE, DeviceSample
-from engines.recording.neighbours import Neighbours
+from engines.recording.devices.device_time import WHOLE, DeviceSample
+from engines.recording.devices.neighbours import Neighbours
 from store.records import Device, DeviceNote
 
 LOOK_EVERY_S = 5.0

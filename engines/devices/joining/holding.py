@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engines.devices import ray
-from engines.devices.computing import is_cpu_build
-from engines.devices.environment import visible_to
+from engines.devices.host.computing import is_cpu_build
+from engines.devices.joining import ray
+from engines.devices.joining.environment import visible_to
+from engines.devices.joining.one_gpu import Holder, Split, split
+from engines.devices.joining.pids import seen_pids
+from engines.devices.joining.visible import stated
 from engines.devices.nvml import Gpu, GpuProcess
-from engines.devices.pids import seen_pids
-from engines.devices.sharing import Holder, Split, split
-from engines.devices.visible import stated
 from engines.held_gpus import By, Confidence, GpuHold, Holding, Rank
 from engines.host.processes import EngineTree, engine_of, engine_trees, title
 from engines.host.procfs import read_process

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from store.compare.blocks import Blocks, Span, cut
-from store.compare.intervals.long_run import FEWEST_BLOCKS
+from store.compare.sides.blocks import FEWEST_BLOCKS, Blocks, Span, cut
 from store.metrics.amounts import Amounts, add_amounts, amounts
 from store.metrics.measure import MetricValue, measure
 from store.metrics.prices import PriceBook

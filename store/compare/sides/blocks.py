@@ -28,6 +28,9 @@ BLOCK_MS = 1_000
 MOST_BLOCKS = 256
 """A longer span has longer blocks instead of more, twice as long each time."""
 
+FEWEST_BLOCKS = 8
+"""Fewer blocks of a window do not show their noise."""
+
 _WHOLE = 0.9
 """The part of a block's length that its rows must span, and of its time that must be watched."""
 

@@ -1,0 +1,1 @@
+"""The devices that an engine holds, sampled and summed over time."""
