@@ -15,11 +15,10 @@ from engines.discovery.api_keys import ApiKeys
 from engines.discovery.find import probe
 from engines.discovery.local import stranger_at
 from engines.engine_info import EngineInfo
-from engines.host import procfs
 from engines.metrics_page import Sample
 from engines.recording import ledger_writes
 from engines.recording.cards.card_watch import CardWatch
-from engines.recording.current_run import run_of
+from engines.recording.current_run import lives, run_info_of, run_of
 from engines.recording.devices.device_time import DeviceSample
 from engines.recording.devices.held_devices import HeldDevices
 from engines.recording.devices.neighbours import Neighbours
@@ -34,7 +33,7 @@ from store.errors import LedgerUnusable, TrimtabError
 from store.ledger.connection import Ledger
 from store.ledger.writer import LedgerWriter
 from store.reading_columns import Reading
-from store.records import Device, DeviceNote, Event, RunInfo
+from store.records import Device, DeviceNote, Event
 from store.tables import engines, events, recorders
 from store.tables.devices import upsert_device
 from store.tables.doubts import DEVICES
@@ -228,7 +227,7 @@ class EngineRecorder:
             await self._find_again()
         self._check_ours()
         self._turned_at = time.monotonic()
-        info = self._run_info(sample)
+        info = run_info_of(self.engine, sample)
 
         def write(ledger: Ledger) -> tuple[Run, dict[Device, int]]:
             self._keep_lease(ledger)
@@ -293,7 +292,7 @@ class EngineRecorder:
         self._check_ours()
         self._turned_at = time.monotonic()
         engine = self.engine
-        gone = engine.pid is not None and not _lives(engine)
+        gone = engine.pid is not None and not lives(engine)
 
         def write(ledger: Ledger) -> int | None:
             self._keep_lease(ledger)
@@ -369,19 +368,6 @@ class EngineRecorder:
             if not isinstance(error, LedgerUnusable):
                 _log.error("telling of the knobs of %s broke", self.engine.url, exc_info=error)
 
-    def _run_info(self, sample: Sample) -> RunInfo:
-        engine = self.engine
-        started_ms = engine.started_ms
-        if started_ms is None and sample.process_start_s is not None:
-            started_ms = round(sample.process_start_s * 1_000)
-        return replace(
-            engine.run_info(),
-            model=sample.model or engine.model,
-            started_ms=started_ms,
-            bounds=sample.bounds,
-            cache_config=sample.cache_config,
-        )
-
     def _submit(self, write: Callable[[Ledger], T]) -> Future[T]:
         """Queue a write into the ledger that our ids are from: `LeaseLost` where it is another."""
 
@@ -403,12 +389,3 @@ class EngineRecorder:
             raise
         self.problem = None
         return result
-
-
-def _lives(engine: EngineInfo) -> bool:
-    """Whether the process that the engine was found as still runs."""
-    process = procfs.read_process(engine.pid) if engine.pid is not None else None
-    if process is None:
-        return False
-    now = replace(engine.run_info(), pid=process.pid, started_ms=process.started_ms)
-    return is_same_life(now, engine.run_info())
