@@ -6,13 +6,14 @@ is that of its whole time; engines have their parts of it, and what nobody held 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from store.device_columns import CARD_GAUGES, CAUSES, unknown_column
 from store.ledger.connection import Ledger
 from store.metrics.cost import MS_PER_HOUR, UNKNOWN_SHARE
 from store.metrics.prices import PriceBook
+from store.tables.cards import Outage, outages
 from store.tables.engines import list_engines
 from store.windows.bill import CardTime, card_times
 from store.windows.cards import CardWindow, read_cards
@@ -50,14 +51,15 @@ def account_for_cards(
         windows = {window.card.device_id: window for window in read_cards(ledger, from_ms, to_ms)}
         names = {engine.id: engine.name for engine in list_engines(ledger)}
         times = card_times(ledger, from_ms, to_ms)
-    return [
-        CardAccount(
-            windows.get(time.card.device_id),
-            time,
-            _values(windows.get(time.card.device_id), time, names, prices),
-        )
-        for time in times
-    ]
+        silent = [outages(ledger, [time.card.device_id], from_ms, to_ms) for time in times]
+    accounts = []
+    for time, stretches in zip(times, silent, strict=True):
+        window = windows.get(time.card.device_id)
+        values = _values(window, time, names, prices) | {
+            f"{state}_seconds": _outage_s(stretches, time, state) for state in ("lost", "unknown")
+        }
+        accounts.append(CardAccount(window, time, values))
+    return accounts
 
 
 def _values(
@@ -82,8 +84,6 @@ def _values(
         "idle_cost_usd": None if per_ms is None else per_ms * time.free_ms,
         "gpu_memory_total_bytes": _times(card.now.memory_total_mib, _MIB),
         **figures,
-        "lost_seconds": _outage_s(window, time, "lost"),
-        "unknown_seconds": _outage_s(window, time, "unknown"),
     }
 
 
@@ -137,12 +137,11 @@ def _energy_j(totals: Mapping[str, int | None]) -> float | None:
     return energy_mj / 1e3
 
 
-def _outage_s(window: CardWindow | None, time: CardTime, state: str) -> float:
-    if window is None:
-        return 0.0
+def _outage_s(stretches: Sequence[Outage], time: CardTime, state: str) -> float:
+    """For how many seconds the card was in a state in which it does not answer."""
     return sum(
         max(0, min(each.to_ms or time.to_ms, time.to_ms) - max(each.from_ms, time.from_ms)) / 1e3
-        for each in window.outages
+        for each in stretches
         if each.state == state
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 from store.ledger.connection import Ledger
 from store.ledger.schema import MINUTE_MS
 from store.reading_columns import MAXIMA
+from store.retention.cards import thin_cards
 from store.retention.devices import drop_device_rows
 from store.windows.sums import fold
 
@@ -50,7 +51,7 @@ def tidy(ledger: Ledger, now_ms: int) -> bool:
             (until_ms,),
         ).fetchone()
         if row is None:
-            return False
+            return thin_cards(ledger, until_ms)
         run_id, thinned_ms = row
         next_ms = thin_chunk(ledger, run_id, until_ms + 1, KEEP_EVERY_MS, thinned_ms)
         reached_ms = until_ms if next_ms is None else next_ms

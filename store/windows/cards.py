@@ -7,20 +7,19 @@ from dataclasses import dataclass
 
 from store.device_columns import CARD_GAUGES, CARD_VALUES, CardReading, unknown_column
 from store.ledger.connection import Ledger
-from store.tables.cards import CardRow, Outage, hottest, list_cards, outages, reading_at
+from store.tables.cards import CardRow, hottest, list_cards, reading_at
 
 
 @dataclass(frozen=True, slots=True)
 class CardWindow:
     """Differences of a card's rows over [from_ms, to_ms], the instants of the rows. `totals` has a
-    key for each of `CARD_VALUES`; `outages` are the stretches without an answer."""
+    key for each of `CARD_VALUES`."""
 
     card: CardRow
     from_ms: int
     to_ms: int
     totals: Mapping[str, int | None]
     temperature_max_c: int | None
-    outages: tuple[Outage, ...]
 
 
 def read_cards(ledger: Ledger, from_ms: int, to_ms: int) -> list[CardWindow]:
@@ -41,7 +40,6 @@ def read_cards(ledger: Ledger, from_ms: int, to_ms: int) -> list[CardWindow]:
                     end.ts_ms,
                     totals,
                     hottest(ledger, card.device_id, start.ts_ms, end.ts_ms),
-                    tuple(outages(ledger, [card.device_id], from_ms, to_ms)),
                 )
             )
     return windows

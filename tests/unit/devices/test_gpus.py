@@ -446,3 +446,19 @@ def test_the_host_is_one_device_that_hides_the_machine_id() -> None:
     machine_id = Path("/etc/machine-id")
     if machine_id.exists() and os.access(machine_id, os.R_OK):
         assert machine_id.read_text().strip() not in device.uuid
+
+
+def test_the_doctor_names_a_card_that_is_dead_at_the_start(driver: Driver) -> None:
+    code = """
+from engines.doctor.diagnosis import _gpus
+told([[check.name, check.ok, check.what] for check in _gpus()])
+"""
+    two = {**H200, "count": "3", "1.handle": "!15", "2.uuid": "!999"}
+    assert driver.run(two, code) == [
+        ["GPU 0", True, "NVIDIA H200"],
+        ["GPU 1", False, "it does not answer: GPU is lost"],
+        ["GPU 2", False, "it does not answer: Unknown Error"],
+    ]
+    assert driver.run({"count": "1", "0.handle": "!15"}, code) == [
+        ["GPU 0", False, "it does not answer: GPU is lost"]
+    ]
