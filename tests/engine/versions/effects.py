@@ -25,7 +25,8 @@ Measure = Callable[[Trimtab, Load], Figure]
 @dataclass(frozen=True)
 class Effect:
     """A knob turned to `value` under `clients` that ask for `tokens` each: `measure` gives a
-    figure, `holds(before, turned)` says whether the effect is there, `tells` the figure's words."""
+    figure, `holds(before, turned)` says whether the effect is there, `what` and `form` are its words.
+    With `recorded` it is read from the ledger."""
 
     value: bool | int
     clients: int
@@ -34,6 +35,7 @@ class Effect:
     holds: Callable[[Figure, Figure], bool]
     what: str
     form: str
+    recorded: bool = False
 
     def words(self, *figures: Figure) -> str:
         """The figures one after the other; – is unknown."""
@@ -95,6 +97,7 @@ EFFECTS: Mapping[str, Effect] = {
         holds=_caching_is_off,
         what="cache hit rate",
         form=".0%",
+        recorded=True,
     ),
     "max_num_seqs": Effect(
         2,
@@ -104,6 +107,7 @@ EFFECTS: Mapping[str, Effect] = {
         holds=_fewer_run,
         what="running on average",
         form=".1f",
+        recorded=True,
     ),
     "max_num_batched_tokens": _cuts(64),
     "long_prefill_token_threshold": _cuts(64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -35,7 +36,8 @@ def test_a_knob(trimtab: Trimtab, under_load: Callable[..., Any], tell: Teller, 
         tell("knobs", name, "not live", state.reason)
         return
     refused_outside(trimtab, state)
-    with under_load(clients=effect.clients, tokens=effect.tokens) as load, recorded(trimtab):
+    beside = recorded(trimtab) if effect.recorded else nullcontext()
+    with under_load(clients=effect.clients, tokens=effect.tokens) as load, beside:
         before = effect.measure(trimtab, load)
         (change,) = trimtab("set", f"{name}={format_value(effect.value)}")
         told = (change["from"], change["to"], change["outcome"])
