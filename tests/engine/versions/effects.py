@@ -24,9 +24,11 @@ Measure = Callable[[Trimtab, Load], Figure]
 
 @dataclass(frozen=True)
 class Effect:
-    """A knob turned to `value` under `clients` that ask for `tokens` each: `measure` gives a
-    figure, `holds(before, turned)` says whether the effect is there, `what` and `form` are its words.
-    With `recorded` it is read from the ledger."""
+    """A knob turned to `value` under `clients` that ask for `tokens` each.
+
+    `measure` gives a figure, read from the ledger if `recorded`; `holds(before, turned)` says
+    whether the effect is there; `what` and `form` are the figure's words.
+    """
 
     value: bool | int
     clients: int
