@@ -37,7 +37,7 @@ def test_a_knob(trimtab: Trimtab, under_load: Callable[..., Any], tell: Teller, 
         return
     refused_outside(trimtab, state)
     beside = recorded(trimtab) if effect.recorded else nullcontext()
-    with under_load(clients=effect.clients, tokens=effect.tokens) as load, beside:
+    with beside, under_load(clients=effect.clients, tokens=effect.tokens) as load:
         before = effect.measure(trimtab, load)
         (change,) = trimtab("set", f"{name}={format_value(effect.value)}")
         told = (change["from"], change["to"], change["outcome"])
