@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.command import Trimtab
 from tests.engine.conftest import LiveEngine
 from tests.engine.versions.findings import Teller
+from tests.engine.versions.patient import PatientTrimtab
 
 
 @pytest.fixture
@@ -18,6 +18,6 @@ def tell(request: pytest.FixtureRequest) -> Teller:
 
 
 @pytest.fixture
-def trimtab(engine: LiveEngine, tmp_path: Path) -> Iterator[Trimtab]:
-    yield Trimtab(engine, tmp_path / "l.db", {"TRIMTAB_CONFIG_DIR": str(tmp_path)})
+def trimtab(engine: LiveEngine, tmp_path: Path) -> Iterator[PatientTrimtab]:
+    yield PatientTrimtab(engine, tmp_path / "l.db", {"TRIMTAB_CONFIG_DIR": str(tmp_path)})
     engine.found_again()
