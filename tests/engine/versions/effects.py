@@ -82,7 +82,7 @@ def _cuts(value: int) -> Effect:
     least = 1800 // value
 
     def holds(before: Figure, turned: Figure) -> bool:
-        return (before or 0) < least <= (turned or 0)
+        return (turned or 0) >= max(least, 2 * (before or 0))
 
     return Effect(
         value, clients=1, tokens=400, measure=_steps, holds=holds, what=_LONG_PROMPT, form=".0f"
