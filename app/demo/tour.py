@@ -20,6 +20,7 @@ from app.text.comparison import comparison_lines
 from app.text.durations import format_duration
 from app.text.status_line import status_line
 from store.clock import now_ms
+from store.compare.impact import LAG_MS
 from store.knobs.specs import KNOBS
 from store.tables.changes import SETTLE_MS
 
@@ -35,6 +36,7 @@ PUT_BACK_S = 10.0
 LONGEST_S = 240.0
 """So long an effect is watched for."""
 STATUS_EVERY_S = 10.0
+LOOK_EVERY_S = 1.0
 FIRST_ANSWERS_S = 60.0
 
 CACHING = "enable_prefix_caching"
@@ -84,13 +86,15 @@ class Tour:
         start = {state.name: state.value for state in read_knobs(self._engine.sockets)}
         batch = start.get(BATCH)
         self._wait_for_answers()
-        off = self._measure("caching off", CACHING, False)
-        on = self._measure("caching on", CACHING, True)
-        self._compare(findings, CACHING_WORDS, off, on)
-        alone = self._measure(f"{BATCH_WORDS} 1", BATCH, 1)
+        off = self._turn("caching off", CACHING, False)
+        off = self._watched(off, MEASURED_S)
+        on = self._turn("caching on", CACHING, True)
+        on = self._compare(findings, CACHING_WORDS, off, on)
+        alone = self._turn(f"{BATCH_WORDS} 1", BATCH, 1)
         self._compare(findings, BATCH_WORDS, on, alone)
         if batch is not None:
-            self._measure(f"{BATCH_WORDS} {batch}", BATCH, batch, seconds=PUT_BACK_S)
+            back = self._turn(f"{BATCH_WORDS} {batch}", BATCH, batch)
+            self._watched(back, PUT_BACK_S)
         findings.missing += self._missing(findings, off, on)
         return findings
 
@@ -105,10 +109,8 @@ class Tour:
             time.sleep(1)
         self._watch(5.0)
 
-    def _measure(
-        self, label: str, knob: str, value: KnobValue, *, seconds: float = MEASURED_S
-    ) -> Span:
-        """Turn a knob, let the engine settle, and watch it for a while."""
+    def _turn(self, label: str, knob: str, value: KnobValue) -> Span:
+        """Turn a knob and let the engine settle; the span that begins then, still empty."""
         from store.compare.comparison import Span
         from store.tables.engines import find_engine
 
@@ -116,10 +118,14 @@ class Tour:
         self._tell(f"-- {describe(change)}, no restart")
         row = find_engine(self._ledger, self._engine.life.url)
         assert row is not None  # its readings were waited for
+        time.sleep(SETTLE_MS / 1000)
         from_ms = change.ts_ms + SETTLE_MS
-        # A second more: the last second's row must be in the ledger.
-        self._watch(SETTLE_MS / 1000 + seconds + 1)
-        return Span(row.id, from_ms, from_ms + round(seconds * 1000), label)
+        return Span(row.id, from_ms, from_ms, label)
+
+    def _watched(self, span: Span, seconds: float) -> Span:
+        """The span after watching for so long, and a second more: its last row must be there."""
+        self._watch(seconds + 1)
+        return replace(span, to_ms=span.from_ms + round(1000 * seconds))
 
     def _watch(self, seconds: float) -> None:
         """Say now and then how it goes."""
@@ -129,26 +135,40 @@ class Tour:
             self._tell(status_line(self._ledger, self._engine.life.url, self._prices, now_ms()))
         time.sleep(max(0.0, left))
 
-    def _compare(self, findings: Findings, name: str, a: Span, b: Span) -> None:
-        """Compare, and go on measuring `b`, whose knob stands, until the difference is shown."""
+    def _compare(self, findings: Findings, name: str, a: Span, b: Span) -> Span:
+        """Watch `b` grow beside `a`, and tell what is shown; `b` as it was measured.
+
+        It is looked at each second: what was shown at any look was shown, also where something
+        else took the machine's time afterwards.
+        """
         from store.compare.watch import GrowingComparison
 
         growing = GrowingComparison(self._ledger, self._prices)
-        comparison = growing.look(a, b)
-        while comparison.verdict == "no difference shown" and _length_s(b) < LONGEST_S:
-            self._tell(
-                f"-- {b.label}: nothing shown in {format_duration(_length_s(b))}; watching on"
-            )
-            self._watch(MEASURED_S)
-            b = replace(b, to_ms=b.to_ms + round(MEASURED_S * 1000))
+        shown: tuple[Span, Comparison] | None = None
+        next_status_s = STATUS_EVERY_S
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            b = replace(b, to_ms=max(b.from_ms, now_ms() - LAG_MS))
             comparison = growing.look(a, b)
+            if comparison.verdict in ("better", "worse"):
+                shown = b, comparison
+            length_s = _length_s(b)
+            if length_s >= next_status_s:
+                next_status_s += STATUS_EVERY_S
+                self._tell(status_line(self._ledger, self._engine.life.url, self._prices, now_ms()))
+                if shown is None and length_s >= MEASURED_S:
+                    self._tell(f"-- {b.label}: nothing shown yet; watching on")
+            if length_s >= LONGEST_S or (shown and length_s >= MEASURED_S):
+                break
+        measured, comparison = shown or (b, comparison)
         findings.comparisons[name] = comparison
-        lengths = " and ".join(format_duration(_length_s(side)) for side in (a, b))
+        lengths = " and ".join(format_duration(_length_s(side)) for side in (a, measured))
         self._tell(f"== {a.label} against {b.label}, {lengths}")
         if self._show is not None:
             self._show(comparison, a.label, b.label)
         for line in comparison_lines(comparison):
             self._tell(line)
+        return measured
 
     def _missing(self, findings: Findings, off: Span, on: Span) -> list[str]:
         cost = findings.comparisons[CACHING_WORDS].metrics["cost_per_request_usd"].interval

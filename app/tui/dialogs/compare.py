@@ -77,7 +77,7 @@ def comparison_lines(compared: Compared) -> list[Line]:
         tuple(
             Span(pad(name, width, right=0 < number < 4), "quiet")
             for number, (name, width) in enumerate(
-                zip(("", "baseline", "now", "change", "  95 % interval"), _WIDTHS, strict=True)
+                zip(("", "baseline", "now", "change", "  interval"), _WIDTHS, strict=True)
             )
         ),
     ]

@@ -38,7 +38,7 @@ _LABELS = {
 """A metric's label in the table, and where there is no room for a table."""
 
 _COLUMNS = (13, 13, 2, 13, 8, 13)
-_HEADINGS = ("", "before", "", "after", "change", "95 % interval")
+_HEADINGS = ("", "before", "", "after", "change", "interval")
 _TABLE_WIDTH = sum(_COLUMNS)
 _TABLE_HEIGHT = 6
 _PAIR_WIDTH = 38
