@@ -22,7 +22,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "swap": ("changing", "Swap an engine for a variant of it, and back if it does not hold."),
     "snapshot": ("comparing", "Name a window of the recent past, with its configuration."),
     "snapshots": ("comparing", "List the snapshots in the ledger."),
-    "compare": ("comparing", "Compare a snapshot with another or with now: effects, intervals, a verdict."),
+    "compare": (
+        "comparing",
+        "Compare a snapshot with another, or with now.",
+    ),
     "record": ("watching", "Record engines into the ledger without a screen."),
     "export": ("watching", "Write the ledger as CSV, JSON lines or Prometheus text."),
     "serve": ("running", "Start vLLM with the live knobs loaded."),

@@ -39,8 +39,14 @@ class GrowingComparison:
             self._a, self._b, self._drift = read_side(self._ledger, a, self._prices), None, None
         before = self._b if self._b is not None and self._b.span.from_ms == b.from_ms else None
         self._b = read_side(self._ledger, b, self._prices, grows=True, before=before)
-        comparison = self._compared(None)
-        return self._compared(self._known_drift()) if comparison.verdict in _DECIDED else comparison
+        size = round(self._b.blocks.seconds).bit_length()
+        if self._drift is None or self._drift[0] != size:
+            comparison = self._compared(None)
+            if comparison.verdict not in _DECIDED:
+                return comparison
+            drift = drift_between(self._ledger, self._a, self._b, self._prices)
+            self._drift = (size, drift)
+        return self._compared(self._drift[1])
 
     def _compared(self, drift: Drift | None) -> Comparison:
         assert self._a is not None and self._b is not None  # `look` has read them
@@ -53,11 +59,3 @@ class GrowingComparison:
             at_every_look=True,
             drift=drift,
         )
-
-    def _known_drift(self) -> Drift | None:
-        assert self._a is not None and self._b is not None
-        size = round(self._b.blocks.seconds).bit_length()
-        if self._drift is None or self._drift[0] != size:
-            drift = drift_between(self._ledger, self._a, self._b, self._prices)
-            self._drift = (size, drift)
-        return self._drift[1]
