@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from store.compare.drift import Drift
-from store.compare.intervals.estimate import Certainty, Estimate, Interval, estimate
+from store.compare.intervals.estimate import Certainty, Estimate, estimate
+from store.compare.intervals.skew import Interval
 from store.compare.sides.side import Side
 from store.metrics.measure import MetricValue, bounds_json, to_json
 from store.metrics.quantiles import LessThan, MoreThan

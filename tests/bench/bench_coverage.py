@@ -17,9 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from store.compare.intervals.estimate import Certainty
-from store.compare.intervals.influence import Sums, on_logarithm
-from store.compare.intervals.long_run import Noise, error_of_difference, noise_of
+from store.compare.intervals.estimate import Certainty, of_logarithm
+from store.compare.intervals.influence import Sums
 from store.compare.intervals.spectra import Floats
 from tests.bench.noisy_load import LOADS
 
@@ -38,15 +37,22 @@ class Coverage:
     half_width: float
 
 
-def noise(counts: Floats) -> Noise:
-    """The noise of ln(seconds ÷ requests) in a window, in no more blocks than a comparison cuts."""
+def cost_sums(counts: Floats) -> Sums:
+    """Seconds and requests of a window, in no more blocks than a comparison cuts."""
     per_block = 1
     while len(counts) / per_block > MOST_BLOCKS:
         per_block *= 2
     whole = len(counts) // per_block * per_block
     blocks = counts[:whole].reshape(-1, per_block).sum(axis=1)
-    sums = Sums(np.full(len(blocks), float(per_block)), blocks)
-    return noise_of(on_logarithm(sums), float(whole))
+    return Sums(np.full(len(blocks), float(per_block)), blocks)
+
+
+def interval(before: Floats, after: Floats, certainty: Certainty) -> tuple[float, float]:
+    """The interval of ln(cost per request after / before), as `compare` makes it."""
+    sums = cost_sums(before), cost_sums(after)
+    difference = math.log(before.mean() / after.mean())
+    seconds = (float(sums[0].over.sum()), float(sums[1].over.sum()))
+    return of_logarithm(difference, sums, seconds, certainty).interval
 
 
 def coverage(load: str, seconds: int, runs: int) -> Coverage:
@@ -58,10 +64,9 @@ def coverage(load: str, seconds: int, runs: int) -> Coverage:
         after = random.poisson(EFFECT * np.maximum(LOADS[load](random, seconds), 0.0))
         if min(before.sum(), after.sum()) == 0:
             continue
-        error = error_of_difference(noise(before), noise(after.astype(np.float64)))
-        width = Certainty(0.05).half_width(error)
-        held += abs(math.log(before.mean() / after.mean()) + math.log(EFFECT)) <= width
-        widths.append(width)
+        low, high = interval(before, after.astype(np.float64), Certainty(0.05))
+        held += low <= -math.log(EFFECT) <= high
+        widths.append((high - low) / 2)
     return Coverage(held / runs, float(np.median(widths)))
 
 
@@ -70,13 +75,12 @@ def first_false_call(load: str, seed: int, before_s: int, watched_s: int) -> int
     random = np.random.default_rng((2, seed, len(load), ord(load[-3])))
     counts = LOADS[load](random, before_s + watched_s)
     before, certainty = counts[:before_s], Certainty(0.05, at_every_look=True)
-    noise_before = noise(before)
     for seconds in looks(watched_s):
         after = counts[before_s : before_s + seconds]
         if after.sum() == 0:
             continue
-        width = certainty.half_width(error_of_difference(noise_before, noise(after)))
-        if abs(math.log(before.mean() / after.mean())) > width:
+        low, high = interval(before, after, certainty)
+        if not low <= 0 <= high:
             return seconds
     return None
 

@@ -5,9 +5,10 @@ at each second excludes it, sooner or later, far more often. What is watched the
 interval that holds the truth at *every* look at once: Robbins' normal mixture ("Statistical methods
 related to the law of the iterated logarithm", Annals of Mathematical Statistics 41, 1970), as an
 asymptotic confidence sequence (Howard et al., Annals of Statistics 49, 2021; Waudby-Smith et al.,
-Annals of Statistics 52, 2024). For an error of variance V, with prior variance w of the effect,
+Annals of Statistics 52, 2024). For an error e of variance V it ends where the evidence against it,
+averaged over effects of prior variance w of several sizes, reaches 1/alpha:
 
-    half² = 2 V (V + w) / w · ln(√((V + w) / V) / alpha)
+    mean over w of  sqrt(V / (V + w)) * exp(e² w / (2 V (V + w)))  =  1 / alpha
 
 The error of a difference whose second window grows has independent steps in the information 1/V, as
 a sequential trial has, whatever the first window's error is.
@@ -23,8 +24,9 @@ import numpy as np
 from store.compare.intervals.long_run import Variances
 from store.compare.intervals.spectra import Floats
 
-_EXPECTED_EFFECT = 0.25
-"""The size of effect for which the bound that holds at every look is narrowest: a quarter."""
+_EFFECTS = (0.1, 0.3, 1.0, 3.0)
+"""The sizes of effect (of logarithms) for which the bound that holds at every look is narrow: of a
+tenth, which takes minutes to show, up to twentyfold ones, which are shown within seconds."""
 
 _ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 _HALVINGS = 40
@@ -50,12 +52,34 @@ def half_width_at_every_look(error: Variances, alpha: float, unit: float = 1.0) 
 
     `unit` is the size of a whole effect: 1 on a logarithm or for a share, the value itself else.
     """
-    variance = effective_variance(error, alpha)
+    return _every_look(effective_variance(error, alpha), alpha, unit)
+
+
+def _every_look(variance: float, alpha: float, unit: float) -> float:
     if variance <= 0:
         return 0.0
-    prior = (_EXPECTED_EFFECT * unit) ** 2
-    total = variance + prior
-    return math.sqrt(2 * variance * total / prior * math.log(math.sqrt(total / variance) / alpha))
+    priors = [(effect * unit) ** 2 for effect in _EFFECTS]
+    low, high = 0.0, 8 * math.sqrt(variance)
+    while _evidence(high, variance, priors) < math.log(1 / alpha):
+        high *= 2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _evidence(middle, variance, priors) < math.log(1 / alpha):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _evidence(error: float, variance: float, priors: list[float]) -> float:
+    """The logarithm of the evidence that an error is none but an effect."""
+    logs = [
+        math.log(variance / (variance + prior)) / 2
+        + error**2 * prior / (2 * variance * (variance + prior))
+        for prior in priors
+    ]
+    highest = max(logs)
+    return highest + math.log(sum(math.exp(log - highest) for log in logs) / len(logs))
 
 
 def effective_variance(error: Variances, alpha: float) -> float:
@@ -65,13 +89,10 @@ def effective_variance(error: Variances, alpha: float) -> float:
 
 def variance_reaching(width: float, alpha: float, unit: float = 1.0) -> float:
     """The variance at which `half_width_at_every_look` would be `width`: what must be reached."""
-    prior = (_EXPECTED_EFFECT * unit) ** 2
     low, high = 0.0, width**2
     for _ in range(_HALVINGS):
         variance = (low + high) / 2
-        total = variance + prior
-        square = 2 * variance * total / prior * math.log(math.sqrt(total / variance) / alpha)
-        if square < width**2:
+        if _every_look(variance, alpha, unit) < width:
             low = variance
         else:
             high = variance

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from store.compare.intervals import bounds
-from store.compare.intervals.influence import Sums, on_logarithm, on_value, sums_of
+from store.compare.intervals.influence import (
+    Sums,
+    on_logarithm,
+    on_value,
+    share_of_divisor,
+    sums_of,
+)
 from store.compare.intervals.long_run import (
     Noise,
     Variances,
@@ -16,12 +22,16 @@ from store.compare.intervals.long_run import (
     noise_of,
 )
 from store.compare.intervals.percentile import Distribution, distribution_of, log_ratio, reach
+from store.compare.intervals.skew import Interval, Spread, lopsided
 from store.metrics.specs import MetricSpec
 
 if TYPE_CHECKING:
     from store.compare.sides.side import Side
 
-Interval = tuple[float, float]
+
+_MOST_VARIANCE = 1.0
+"""Of the logarithm of a window's sum of positive things: all of it in one cluster, which might have
+come or not. A trend in a window says no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,43 +91,49 @@ def _ratio(spec: MetricSpec, a: Side, b: Side, certainty: Certainty) -> Estimate
     if sums_a is None or sums_b is None:
         return None
     if not spec.is_difference and sums_a.can_be_logged and sums_b.can_be_logged:
-        noises = [
-            noise_of(on_logarithm(sums), side.blocks.seconds)
-            for sums, side in ((sums_a, a), (sums_b, b))
-        ]
         difference = math.log(_value(spec, sums_b) / _value(spec, sums_a))
-        return _around(difference, noises, certainty, is_log=True)
+        seconds = (a.blocks.seconds, b.blocks.seconds)
+        return of_logarithm(difference, (sums_a, sums_b), seconds, certainty)
     noises = [
         noise_of(spec.scale * on_value(sums), side.blocks.seconds)
         for sums, side in ((sums_a, a), (sums_b, b))
     ]
     before, after = _value(spec, sums_a), _value(spec, sums_b)
     unit = 1.0 if spec.style == "share" else max(abs(before), abs(after))
-    return _around(after - before, noises, certainty, is_log=False, unit=unit)
+    difference = after - before
+    half_width = certainty.half_width(error_of_difference(*noises), unit)
+    interval = (difference - half_width, difference + half_width)
+    return Estimate(difference, interval, False, _variances(noises, certainty))
+
+
+def of_logarithm(
+    difference: float, sums: tuple[Sums, Sums], seconds: tuple[float, float], certainty: Certainty
+) -> Estimate:
+    """The estimate of a `difference` of logarithms, given both sides' sums block by block and how
+    long each side is."""
+    noises = [
+        noise_of(on_logarithm(each), length) for each, length in zip(sums, seconds, strict=True)
+    ]
+    error = error_of_difference(*noises).at_most(2 * _MOST_VARIANCE)
+    half_width = certainty.half_width(error)
+    variance_a, variance_b = _variances(noises, certainty)
+    variances = (min(variance_a, _MOST_VARIANCE), min(variance_b, _MOST_VARIANCE))
+    spreads = (
+        Spread(variance, share_of_divisor(each))
+        for variance, each in zip(variances, sums, strict=True)
+    )
+    return Estimate(difference, lopsided(difference, half_width, *spreads), True, variances)
+
+
+def _variances(noises: list[Noise], certainty: Certainty) -> tuple[float, float]:
+    variance_a, variance_b = (
+        bounds.effective_variance(error_of(noise), certainty.alpha) for noise in noises
+    )
+    return variance_a, variance_b
 
 
 def _value(spec: MetricSpec, sums: Sums) -> float:
     return float(spec.scale * sums.over.sum() / sums.per.sum())
-
-
-def _around(
-    difference: float,
-    noises: list[Noise],
-    certainty: Certainty,
-    *,
-    is_log: bool,
-    unit: float = 1.0,
-) -> Estimate:
-    half_width = certainty.half_width(error_of_difference(*noises), unit)
-    variance_a, variance_b = (
-        bounds.effective_variance(error_of(noise), certainty.alpha) for noise in noises
-    )
-    return Estimate(
-        difference,
-        (difference - half_width, difference + half_width),
-        is_log,
-        (variance_a, variance_b),
-    )
 
 
 def _percentile(spec: MetricSpec, a: Side, b: Side, certainty: Certainty) -> Estimate | None:

@@ -51,5 +51,11 @@ def on_value(sums: Sums) -> Floats:
     return np.asarray(len(sums.per) * (sums.over - ratio * sums.per) / sums.per.sum())
 
 
+def share_of_divisor(sums: Sums) -> float:
+    """How much of the ratio's noise comes from its divisor, 0..1; 0.5 where there is none."""
+    over, per = (float((each / each.sum()).var()) for each in (sums.over, sums.per))
+    return per / (over + per) if over + per > 0 else 0.5
+
+
 def _filled(amounts: Floats) -> int:
     return int((amounts > 0).sum())

@@ -51,6 +51,10 @@ class Variances:
         """One variance that is known."""
         return cls(np.array([variance]), np.ones(1))
 
+    def at_most(self, limit: float) -> Variances:
+        """The same, with none above a limit."""
+        return Variances(np.minimum(self.points, limit), self.weights)
+
     @property
     def largest(self) -> float:
         """The largest point."""
