@@ -13,7 +13,7 @@ _HEAD = """# Versions of vLLM
 `make versions` makes an environment for each version (`trimtab provision --version V`), runs the
 engine tests on it, and writes this page of what they found. A version whose cell says what it
 cannot do is no fault of trimtab's: beneath each table stands why, as trimtab or vLLM tells it.
-`FAILED` is one. `not tried` is neither: the run ended before it.
+`FAILED` is one. `not tried` is neither: its check did not come to an end.
 """
 
 _SECTIONS = {
