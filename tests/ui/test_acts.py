@@ -56,8 +56,8 @@ async def test_a_change_right_after_another_has_nothing_before_it_and_says_so(
         changes.record(ledger, run.id, replace(again, to_value=True))
     async with open_app(db).run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
-        await until(pilot, lambda: "0+" in shown(pilot, "#impact"), "the change is shown")
-        assert "nothing before it" in shown(pilot, "#impact")
+        await until(pilot, lambda: "1s+" in shown(pilot, "#impact"), "the change is shown")
+        assert "too little before it" in shown(pilot, "#impact")
         assert "gathering" not in shown(pilot, "#impact")
 
 
@@ -207,7 +207,7 @@ async def test_compare_asks_for_a_baseline_first(db: Path, open_app: Open) -> No
 async def test_compare_shows_the_baseline_against_now(db: Path, open_app: Open) -> None:
     with Ledger.open(db) as ledger:
         before = NOW_MS - 400 - 90_000
-        save(ledger, Snapshot("calm", 1, before - 120_000, before, before, {}))
+        save(ledger, Snapshot("baseline-calm", 1, before - 120_000, before, before, {}))
     async with open_app(db).run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         await pilot.press("c")
@@ -231,5 +231,5 @@ async def test_blocks_in_which_a_swap_ran_give_no_figures(db: Path, open_app: Op
         swaps.record(ledger, 1, ran)
     async with open_app(db).run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
-        await until(pilot, lambda: "+0 blocks" in shown(pilot, "#impact"), "they are left out")
+        await until(pilot, lambda: "+0s" in shown(pilot, "#impact"), "they are left out")
         assert "cost/req –" in shown(pilot, "#impact")

@@ -61,11 +61,7 @@ def compare_now(db_path: Path, frame: Frame, prices: PriceBook) -> Compared:
     try:
         baseline = snapshots.newest_baseline(ledger, engine.id)
         if baseline is None:
-            raise NotAchieved(
-                "There is no baseline yet",
-                "A snapshot of another name is compared by trimtab compare",
-                "Press m to mark one first",
-            )
+            raise NotAchieved("There is no baseline yet", remedy="Press m to mark one first")
         before = Span(engine.id, baseline.from_ms, baseline.to_ms, baseline.name)
         after = Span(engine.id, from_ms, to_ms, "now")
         return Compared(

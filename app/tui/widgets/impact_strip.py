@@ -23,6 +23,7 @@ from app.tui.drawing.figures import MISSING, figure
 from app.tui.drawing.lines import Line, Span, fit, outside, pad, spread, width_of
 from app.tui.feed.frame import Frame
 from app.tui.feed.impacts import IMPACT_METRICS
+from store.compare.sides.blocks import FEWEST_BLOCKS
 from store.knobs.specs import label
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def _verdict(impact: Impact) -> str:
     if comparison is None or not min(impact.seconds):
         is_first = impact.before.to_ms <= impact.before.from_ms
         return "nothing before it" if is_first else "gathering"
+    if comparison.windows[0].blocks < FEWEST_BLOCKS:
+        return "too little before it"
     if comparison.verdict == "too few blocks" and comparison.expected_s:
         return f"gathering, {format_duration(math.ceil(comparison.expected_s))} more"
     return comparison.verdict

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engines.provision.models import hub_cache
+from store.errors import BadInput
 from store.given_paths import given_path
 
 MOST_SIBLINGS = 200
@@ -22,7 +23,7 @@ def model_place(model: str, directory: Path | None = None) -> Path:
         path = (directory or Path()) / given_path(model)
         if path.exists():
             return path
-    except (OSError, RuntimeError):  # too long for a file's name, or the home of nobody here
+    except (OSError, BadInput):  # too long for a file's name, or the home of nobody here
         path = Path(model)
     return _revision(hub_cache() / f"models--{model.replace('/', '--')}") or path
 

@@ -73,5 +73,5 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name/t.jsonl"])
 def test_what_can_be_no_files_name_cannot_be_read(name: str) -> None:
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match=r"cannot be (read|found)"):
         read_texts(Path(name))

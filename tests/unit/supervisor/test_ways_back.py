@@ -108,7 +108,7 @@ def test_both_reasons_are_told_where_the_old_engine_does_not_come_back(
 def test_an_engine_that_will_not_go_is_not_taken_for_one_that_has_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def stays(name: str, drain_s: float) -> None:
+    def stays(name: str, drain_s: float, **_: object) -> None:
         raise stopping.WillNotGo(name, [7], Path("log"))
 
     monkeypatch.setattr(stopping, "stop", stays)
