@@ -24,7 +24,7 @@ from app.settings.load import load_settings, price_book
 from engines.discovery.api_keys import ApiKeys
 from engines.held_gpus import StatedGpus
 from store.compare.comparison import Comparison, Span, compare, compare_sides
-from store.compare.sides import read_side
+from store.compare.sides.side import read_side
 from store.compare.watch import GrowingComparison
 from store.ledger.connection import Ledger
 from store.metrics.prices import PriceBook
