@@ -24,9 +24,9 @@ import numpy as np
 from store.compare.intervals.long_run import Variances
 from store.compare.intervals.spectra import Floats
 
-_EFFECTS = (0.1, 0.3, 1.0, 3.0)
-"""The sizes of effect (of logarithms) for which the bound that holds at every look is narrow: of a
-tenth, which takes minutes to show, up to twentyfold ones, which are shown within seconds."""
+_EFFECTS = ((0.1, 0.499), (0.3, 0.499), (1.0, 0.002))
+"""Sizes of effect (of logarithms) for which the bound that holds at every look is narrow, and the
+weight of each. Much weight on large ones would believe the first seconds of bursts."""
 
 _ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 _HALVINGS = 40
@@ -58,7 +58,7 @@ def half_width_at_every_look(error: Variances, alpha: float, unit: float = 1.0) 
 def _every_look(variance: float, alpha: float, unit: float) -> float:
     if variance <= 0:
         return 0.0
-    priors = [(effect * unit) ** 2 for effect in _EFFECTS]
+    priors = [((effect * unit) ** 2, weight) for effect, weight in _EFFECTS]
     low, high = 0.0, 8 * math.sqrt(variance)
     while _evidence(high, variance, priors) < math.log(1 / alpha):
         high *= 2
@@ -71,15 +71,16 @@ def _every_look(variance: float, alpha: float, unit: float) -> float:
     return high
 
 
-def _evidence(error: float, variance: float, priors: list[float]) -> float:
+def _evidence(error: float, variance: float, priors: list[tuple[float, float]]) -> float:
     """The logarithm of the evidence that an error is none but an effect."""
     logs = [
-        math.log(variance / (variance + prior)) / 2
+        math.log(weight)
+        + math.log(variance / (variance + prior)) / 2
         + error**2 * prior / (2 * variance * (variance + prior))
-        for prior in priors
+        for prior, weight in priors
     ]
     highest = max(logs)
-    return highest + math.log(sum(math.exp(log - highest) for log in logs) / len(logs))
+    return highest + math.log(sum(math.exp(log - highest) for log in logs))
 
 
 def effective_variance(error: Variances, alpha: float) -> float:
