@@ -30,6 +30,9 @@ LISTED = (
     "reason",
     "supervisor",
     "gpus",
+    "gpu_holds",
+    "gpu_imbalance",
+    "gpus_unknown",
     "started",
 )
 KNOB = (
